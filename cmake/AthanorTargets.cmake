@@ -1,0 +1,77 @@
+# The kinds of targets that the project has, one function each.
+
+# athanor_add_layer(NAME
+#   [SOURCES file...] [ISA_KERNELS file...] [DEPENDS layer...] [LINKS target...])
+# The library athanor_NAME, alias athanor::NAME. DEPENDS names lower layers (public), LINKS
+# third-party targets (private). Static; header-only as long as it lists no source.
+# ISA_KERNELS are compiled once for each instruction set, see athanor_add_isa_kernels.
+function(athanor_add_layer name)
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;ISA_KERNELS;DEPENDS;LINKS")
+  if(ARG_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "athanor_add_layer(${name}): unexpected '${ARG_UNPARSED_ARGUMENTS}'")
+  endif()
+  set(target athanor_${name})
+  set(layers ${ARG_DEPENDS})
+  list(TRANSFORM layers PREPEND athanor::)
+  if(ARG_SOURCES OR ARG_ISA_KERNELS)
+    set(scope PUBLIC)
+    add_library(${target} STATIC ${ARG_SOURCES})
+    athanor_options(${target})
+    target_link_libraries(${target} PRIVATE ${ARG_LINKS})
+  else()
+    set(scope INTERFACE)
+    add_library(${target} INTERFACE)
+  endif()
+  add_library(athanor::${name} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
+  target_compile_features(${target} ${scope} cxx_std_20)
+  target_include_directories(${target} ${scope}
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include/athanor>)
+  target_link_libraries(${target} ${scope} ${layers})
+  if(ARG_ISA_KERNELS)
+    athanor_add_isa_kernels(${target} SOURCES ${ARG_ISA_KERNELS} LINKS ${ARG_LINKS})
+  endif()
+  install(TARGETS ${target} EXPORT AthanorTargets)
+endfunction()
+
+# athanor_add_isa_kernels(target SOURCES file... LINKS target...)
+# Compiles each source once per instruction set, with ATHANOR_ISA_PORTABLE, ATHANOR_ISA_AVX2 or
+# ATHANOR_ISA_AVX512 defined, and adds the objects to `target`. The sources choose the instruction
+# set by a target pragma around their own kernels: an -m flag would also reach inline functions of
+# the standard library, whose AVX-512 copy the linker could then keep for every CPU.
+function(athanor_add_isa_kernels target)
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;LINKS")
+  set(isas PORTABLE)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
+    list(APPEND isas AVX2 AVX512)
+  endif()
+  foreach(isa IN LISTS isas)
+    string(TOLOWER ${isa} suffix)
+    set(objects ${target}_${suffix})
+    add_library(${objects} OBJECT ${ARG_SOURCES})
+    athanor_options(${objects})
+    target_compile_features(${objects} PRIVATE cxx_std_20)
+    target_compile_definitions(${objects} PRIVATE ATHANOR_ISA_${isa})
+    target_compile_options(${objects} PRIVATE
+      $<$<CONFIG:Release>:-O3> -fno-math-errno -fno-trapping-math)
+    target_link_libraries(${objects} PRIVATE ${ARG_LINKS})
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${objects}>)
+  endforeach()
+endfunction()
+
+# athanor_add_test(name FILES file... [LIBS target...] [LABELS label...] [TIMEOUT seconds])
+# One Catch2 executable and one ctest entry.
+function(athanor_add_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "TIMEOUT" "FILES;LIBS;LABELS")
+  if(ARG_UNPARSED_ARGUMENTS OR NOT ARG_FILES)
+    message(FATAL_ERROR "athanor_add_test(${name}): needs FILES; got '${ARG_UNPARSED_ARGUMENTS}'")
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  add_executable(${name} ${ARG_FILES} $<TARGET_OBJECTS:athanor_test_main>)
+  athanor_options(${name})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBS} Catch2::Catch2)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+endfunction()
