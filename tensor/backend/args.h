@@ -1,0 +1,110 @@
+// Arguments of the kernels in the backend table.
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/base/dims.h"
+#include "tensor/base/dtype.h"
+
+namespace athanor {
+
+// A tensor as a kernel sees it. Sizes and strides (in elements) point into the caller's tensors and
+// live for the call. `data` is the first element.
+struct Operand {
+  void* data = nullptr;
+  const std::int64_t* sizes = nullptr;
+  const std::int64_t* strides = nullptr;
+  int rank = 0;
+  DType dtype = DType::f32;
+
+  std::int64_t numel() const {
+    std::int64_t n = 1;
+    for (int i = 0; i < rank; ++i) n *= sizes[i];
+    return n;
+  }
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data);
+  }
+};
+
+// y = x, elementwise, same sizes; dtypes may differ. Decided by x's dtype.
+struct CopyArgs {
+  Operand x, y;
+};
+
+// y = value everywhere. Decided by y's dtype.
+struct FillArgs {
+  Operand y;
+  double value;
+};
+
+enum class UnaryOp : std::uint8_t {
+  neg,
+  abs,
+  exp,
+  log,
+  log1p,
+  expm1,
+  sqrt,
+  rsqrt,
+  reciprocal,
+  sin,
+  cos,
+  tanh,
+  sigmoid,
+  erf,
+  relu,
+  gelu,       // x Phi(x) with erf
+  gelu_tanh,  // the tanh form
+  silu,
+  softplus,
+  leaky_relu,  // a = slope of the negative side
+  elu,         // a = alpha
+  floor,
+  round,  // halves to even
+  sign,
+  square,
+  clamp,       // a = lowest, b = highest
+  add_scalar,  // x + a
+  mul_scalar,  // x * a
+  pow_scalar,  // x ^ a
+  is_finite,   // to bool
+  is_nan,      // to bool
+  logical_not  // to bool
+};
+
+// y = op(x), elementwise, same sizes. Decided by x's dtype; y has it too, or is bool where said.
+struct UnaryArgs {
+  UnaryOp op;
+  double a, b;
+  Operand x, y;
+};
+
+enum class BinaryOp : std::uint8_t {
+  add,
+  sub,
+  mul,
+  div,
+  pow,
+  maximum,
+  minimum,
+  equal,  // from here to bool
+  not_equal,
+  less,
+  less_equal,
+  greater,
+  greater_equal,
+  logical_and,
+  logical_or,
+  logical_xor
+};
+
+// z = op(x, y), elementwise; x and y are expanded to z's sizes (stride 0). Decided by x's dtype,
+// which is y's; z has it too, or is bool for comparisons and logic.
+struct BinaryArgs {
+  BinaryOp op;
+  Operand x, y, z;
+};
+
+}  // namespace athanor

@@ -1,0 +1,16 @@
+// The CPU backend's choices, for `doctor` and tests.
+#pragma once
+
+namespace athanor::cpu {
+
+// Instruction sets with kernels of their own, weakest first.
+enum class Isa { portable, avx2, avx512 };
+
+const char* name_of(Isa isa);
+// The strongest set that this processor and operating system support.
+Isa detected_isa();
+// The set in use: ATHANOR_ISA if set (portable, avx2, avx512; never above the detected one), else
+// the detected one. Fixed at the first call. Throws Error(usage) on another value.
+Isa selected_isa();
+
+}  // namespace athanor::cpu

@@ -1,0 +1,66 @@
+// The backend table: what a device must provide, one line a kernel.
+//
+// To add a backend, fill a Kernels object: every entry is a function and the dtypes it supports. An
+// empty entry is an operation that the backend does not have. On the CPU such a call goes to the
+// reference kernel (plain loops for every dtype); on any other device it is an error that names op,
+// dtype and device. Nothing is copied to another device silently.
+//
+// A kernel receives checked arguments: shapes agree, outputs are allocated, dtypes are in its set.
+#pragma once
+
+#include "tensor/backend/args.h"
+#include "tensor/base/device.h"
+#include "tensor/base/dtype.h"
+
+namespace athanor {
+
+template <class Args>
+struct Kernel {
+  void (*run)(const Args&) = nullptr;
+  DTypeSet dtypes;  // of the operand that decides: see the Args struct
+};
+
+struct Kernels {
+  Kernel<CopyArgs> copy;      // any strides, converts dtype
+  Kernel<FillArgs> fill;
+  Kernel<UnaryArgs> unary;    // elementwise, one input
+  Kernel<BinaryArgs> binary;  // elementwise, two inputs
+};
+
+// Plain, readable loops for every op: the yardstick of the fast kernels.
+const Kernels& reference_kernels();
+// Fast kernels of the CPU for the instruction set chosen at start (docs/env_vars.md, ATHANOR_ISA).
+const Kernels& cpu_kernels();
+
+// While one lives, this thread's CPU calls go to the reference kernels.
+class UseReferenceKernels {
+ public:
+  UseReferenceKernels();
+  ~UseReferenceKernels();
+  UseReferenceKernels(const UseReferenceKernels&) = delete;
+  UseReferenceKernels& operator=(const UseReferenceKernels&) = delete;
+
+ private:
+  bool previous_;
+};
+
+namespace detail {
+bool reference_forced();
+[[noreturn]] void no_kernel(const char* op, DType dtype, Device device);
+}  // namespace detail
+
+// Runs the kernel `entry` of the device's table on `args`.
+template <class Args>
+void launch(const char* op, Kernel<Args> Kernels::*entry, DType dtype, Device device,
+            const Args& args) {
+  if (device.type != DeviceType::cpu) detail::no_kernel(op, dtype, device);
+  if (!detail::reference_forced()) {
+    const Kernel<Args>& fast = cpu_kernels().*entry;
+    if (fast.dtypes.contains(dtype)) return fast.run(args);
+  }
+  const Kernel<Args>& plain = reference_kernels().*entry;
+  if (!plain.dtypes.contains(dtype)) detail::no_kernel(op, dtype, device);
+  plain.run(args);
+}
+
+}  // namespace athanor

@@ -1,0 +1,17 @@
+#include "tensor/backend/reference/reference.h"
+
+namespace athanor {
+
+const Kernels& reference_kernels() {
+  static const Kernels table = [] {
+    Kernels t;
+    t.copy = {reference::copy, kAllDTypes};
+    t.fill = {reference::fill, kAllDTypes};
+    t.unary = {reference::unary, kAllDTypes};
+    t.binary = {reference::binary, kAllDTypes};
+    return t;
+  }();
+  return table;
+}
+
+}  // namespace athanor

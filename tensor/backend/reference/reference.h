@@ -1,0 +1,40 @@
+// Reference kernels: plain loops, one element at a time, any strides, any dtype.
+//
+// No intrinsics, no threads, no macros. They say what an operation is; the fast kernels are tested
+// against them.
+#pragma once
+
+#include "tensor/backend/kernels.h"
+
+namespace athanor::reference {
+
+void copy(const CopyArgs&);
+void fill(const FillArgs&);
+void unary(const UnaryArgs&);
+void binary(const BinaryArgs&);
+
+// Walks the indices of `sizes` in row-major order.
+class Index {
+ public:
+  Index(const std::int64_t* sizes, int rank) : sizes_(sizes), rank_(rank) {}
+  // Element offset of the current index for the given strides.
+  std::int64_t offset(const std::int64_t* strides) const {
+    std::int64_t at = 0;
+    for (int i = 0; i < rank_; ++i) at += index_[i] * strides[i];
+    return at;
+  }
+  std::int64_t operator[](int axis) const { return index_[axis]; }
+  void next() {
+    for (int i = rank_ - 1; i >= 0; --i) {
+      if (++index_[i] < sizes_[i]) return;
+      index_[i] = 0;
+    }
+  }
+
+ private:
+  const std::int64_t* sizes_;
+  int rank_;
+  std::int64_t index_[kMaxRank] = {};
+};
+
+}  // namespace athanor::reference

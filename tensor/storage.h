@@ -1,0 +1,53 @@
+// A block of memory shared by tensors, and what is known about all of them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "tensor/base/device.h"
+#include "tensor/base/ref.h"
+
+namespace athanor {
+
+// Memory that tensors of this process hold, in bytes.
+struct MemoryStats {
+  std::int64_t live = 0;         // in tensors now
+  std::int64_t peak = 0;         // highest `live` since the last reset_peak_memory()
+  std::int64_t cached = 0;       // kept by the allocator for reuse
+  std::int64_t allocations = 0;  // requests served since the start
+};
+
+MemoryStats memory_stats();
+void reset_peak_memory();
+// Gives cached blocks back to the system.
+void empty_memory_cache();
+
+// Owns `bytes` bytes, 64-byte aligned, from the caching allocator. Views share one Storage.
+//
+// The version counts in-place writes; a tensor saved for backward remembers it, so that a stale one
+// is noticed. `last_writer` names the op that wrote last.
+class Storage final : public RefCounted {
+ public:
+  // Throws Error(out_of_resources) when the system has no more memory.
+  Storage(std::int64_t bytes, Device device);
+  ~Storage() override;
+
+  std::byte* data() { return data_; }
+  std::int64_t bytes() const { return bytes_; }
+  Device device() const { return device_; }
+  std::uint32_t version() const { return version_; }
+  const char* last_writer() const { return last_writer_; }
+  void bump_version(const char* writer) {
+    ++version_;
+    last_writer_ = writer;
+  }
+
+ private:
+  std::byte* data_;
+  std::int64_t bytes_;
+  Device device_;
+  std::uint32_t version_ = 0;
+  const char* last_writer_ = "";
+};
+
+}  // namespace athanor
