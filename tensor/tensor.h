@@ -2,8 +2,8 @@
 //
 // A Tensor is a small value (shape, strides, offset, dtype) that shares its Storage with its copies
 // and views. Shapes follow NumPy: row-major by default, 0-dim and zero-size tensors are ordinary.
-// Images have NCHW *shape* and may have channels-last *strides*; every operation accepts any strides.
-// Reading one tensor from several threads is safe; writing needs exclusive access.
+// Images have NCHW *shape* and may have channels-last *strides*; every operation accepts any
+// strides. Reading one tensor from several threads is safe; writing needs exclusive access.
 #pragma once
 
 #include <cstddef>

@@ -21,7 +21,7 @@ struct Kernel {
 };
 
 struct Kernels {
-  Kernel<CopyArgs> copy;      // any strides, converts dtype
+  Kernel<CopyArgs> copy;  // any strides, converts dtype
   Kernel<FillArgs> fill;
   Kernel<UnaryArgs> unary;    // elementwise, one input
   Kernel<BinaryArgs> binary;  // elementwise, two inputs

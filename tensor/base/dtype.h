@@ -45,7 +45,7 @@ class DTypeSet {
   std::uint16_t bits_ = 0;
 };
 
-inline constexpr DTypeSet kAllDTypes{DType::f32, DType::f64, DType::f16, DType::bf16, DType::i8,
+inline constexpr DTypeSet kAllDTypes{DType::f32, DType::f64, DType::f16, DType::bf16,   DType::i8,
                                      DType::u8,  DType::i32, DType::i64, DType::boolean};
 inline constexpr DTypeSet kFloatDTypes{DType::f32, DType::f64};
 
@@ -111,20 +111,56 @@ struct Tag {
 // The DType of a C++ element type.
 template <class T>
 struct DTypeOf;
-template <> struct DTypeOf<float> { static constexpr DType value = DType::f32; };
-template <> struct DTypeOf<double> { static constexpr DType value = DType::f64; };
-template <> struct DTypeOf<f16> { static constexpr DType value = DType::f16; };
-template <> struct DTypeOf<bf16> { static constexpr DType value = DType::bf16; };
-template <> struct DTypeOf<std::int8_t> { static constexpr DType value = DType::i8; };
-template <> struct DTypeOf<std::uint8_t> { static constexpr DType value = DType::u8; };
-template <> struct DTypeOf<std::int32_t> { static constexpr DType value = DType::i32; };
-template <> struct DTypeOf<std::int64_t> { static constexpr DType value = DType::i64; };
-template <> struct DTypeOf<bool> { static constexpr DType value = DType::boolean; };
+template <>
+struct DTypeOf<float> {
+  static constexpr DType value = DType::f32;
+};
+template <>
+struct DTypeOf<double> {
+  static constexpr DType value = DType::f64;
+};
+template <>
+struct DTypeOf<f16> {
+  static constexpr DType value = DType::f16;
+};
+template <>
+struct DTypeOf<bf16> {
+  static constexpr DType value = DType::bf16;
+};
+template <>
+struct DTypeOf<std::int8_t> {
+  static constexpr DType value = DType::i8;
+};
+template <>
+struct DTypeOf<std::uint8_t> {
+  static constexpr DType value = DType::u8;
+};
+template <>
+struct DTypeOf<std::int32_t> {
+  static constexpr DType value = DType::i32;
+};
+template <>
+struct DTypeOf<std::int64_t> {
+  static constexpr DType value = DType::i64;
+};
+template <>
+struct DTypeOf<bool> {
+  static constexpr DType value = DType::boolean;
+};
 
 // The type in which a kernel computes: float for the 16-bit formats, T itself otherwise.
-template <class T> struct ComputeType { using type = T; };
-template <> struct ComputeType<f16> { using type = float; };
-template <> struct ComputeType<bf16> { using type = float; };
+template <class T>
+struct ComputeType {
+  using type = T;
+};
+template <>
+struct ComputeType<f16> {
+  using type = float;
+};
+template <>
+struct ComputeType<bf16> {
+  using type = float;
+};
 template <class T>
 using compute_t = typename ComputeType<T>::type;
 
@@ -132,15 +168,24 @@ using compute_t = typename ComputeType<T>::type;
 template <class F>
 decltype(auto) visit(DType t, F&& f) {
   switch (t) {
-    case DType::f32: return f(Tag<float>{});
-    case DType::f64: return f(Tag<double>{});
-    case DType::f16: return f(Tag<f16>{});
-    case DType::bf16: return f(Tag<bf16>{});
-    case DType::i8: return f(Tag<std::int8_t>{});
-    case DType::u8: return f(Tag<std::uint8_t>{});
-    case DType::i32: return f(Tag<std::int32_t>{});
-    case DType::i64: return f(Tag<std::int64_t>{});
-    case DType::boolean: return f(Tag<bool>{});
+    case DType::f32:
+      return f(Tag<float>{});
+    case DType::f64:
+      return f(Tag<double>{});
+    case DType::f16:
+      return f(Tag<f16>{});
+    case DType::bf16:
+      return f(Tag<bf16>{});
+    case DType::i8:
+      return f(Tag<std::int8_t>{});
+    case DType::u8:
+      return f(Tag<std::uint8_t>{});
+    case DType::i32:
+      return f(Tag<std::int32_t>{});
+    case DType::i64:
+      return f(Tag<std::int64_t>{});
+    case DType::boolean:
+      return f(Tag<bool>{});
   }
   throw Error("[visit] unknown dtype");
 }

@@ -1,6 +1,7 @@
 // Events: what the library has to tell without printing: a fallback taken, a batch skipped.
 //
-// One settable sink receives them; the command prints and logs them. Without a sink they are dropped.
+// One settable sink receives them; the command prints and logs them. Without a sink they are
+// dropped.
 #pragma once
 
 #include <functional>

@@ -17,7 +17,8 @@ class RefCounted {
 
   void acquire() const noexcept { count_.fetch_add(1, std::memory_order_relaxed); }
   void release() const noexcept {
-    if (count_.fetch_sub(1, std::memory_order_acq_rel) == 1) const_cast<RefCounted*>(this)->dispose();
+    if (count_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+      const_cast<RefCounted*>(this)->dispose();
   }
   std::uint32_t use_count() const noexcept { return count_.load(std::memory_order_acquire); }
 

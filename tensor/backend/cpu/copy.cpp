@@ -1,5 +1,3 @@
-#include <cstring>
-
 #include "tensor/backend/cpu/isa_kernels.h"
 #include "tensor/backend/elementwise.h"
 #include "tensor/base/parallel.h"

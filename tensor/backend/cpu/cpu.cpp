@@ -56,12 +56,19 @@ Isa choose_isa() {
 Kernels build_table() {
   Kernels table;
   switch (selected_isa()) {
-    case Isa::portable: portable::add_isa_kernels(table); break;
+    case Isa::portable:
+      portable::add_isa_kernels(table);
+      break;
 #if defined(__x86_64__)
-    case Isa::avx2: avx2::add_isa_kernels(table); break;
-    case Isa::avx512: avx512::add_isa_kernels(table); break;
+    case Isa::avx2:
+      avx2::add_isa_kernels(table);
+      break;
+    case Isa::avx512:
+      avx512::add_isa_kernels(table);
+      break;
 #else
-    default: break;
+    default:
+      break;
 #endif
   }
   return table;

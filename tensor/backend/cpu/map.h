@@ -37,7 +37,8 @@ inline void map_unary(const LoopPlan<2>& plan, const X* x, Y* y, F f) {
 template <class T, class Z, class F>
 inline void map_binary(const LoopPlan<3>& plan, const T* x, const T* y, Z* z, F f) {
   const std::int64_t n = plan.inner_size();
-  const std::int64_t zs = plan.inner_stride(0), xs = plan.inner_stride(1), ys = plan.inner_stride(2);
+  const std::int64_t zs = plan.inner_stride(0), xs = plan.inner_stride(1),
+                     ys = plan.inner_stride(2);
   const auto row = [&](const T* a, const T* b, Z* to, std::int64_t count) {
     if (zs == 1 && xs == 1 && ys == 1) {
       for (std::int64_t i = 0; i < count; ++i) to[i] = f(a[i], b[i]);

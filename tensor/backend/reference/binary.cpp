@@ -9,35 +9,52 @@ namespace {
 template <class C>
 C value_of(BinaryOp op, C x, C y) {
   switch (op) {
-    case BinaryOp::add: return static_cast<C>(x + y);
-    case BinaryOp::sub: return static_cast<C>(x - y);
-    case BinaryOp::mul: return static_cast<C>(x * y);
+    case BinaryOp::add:
+      return static_cast<C>(x + y);
+    case BinaryOp::sub:
+      return static_cast<C>(x - y);
+    case BinaryOp::mul:
+      return static_cast<C>(x * y);
     case BinaryOp::div:
       if constexpr (std::is_integral_v<C>) {
         return y == C(0) ? C(0) : static_cast<C>(x / y);  // the public op refuses integer zeros
       } else {
         return x / y;
       }
-    case BinaryOp::pow: return static_cast<C>(std::pow(static_cast<double>(x), static_cast<double>(y)));
-    case BinaryOp::maximum: return x != x ? x : (y != y || y > x ? y : x);
-    case BinaryOp::minimum: return x != x ? x : (y != y || y < x ? y : x);
-    default: return C(0);
+    case BinaryOp::pow:
+      return static_cast<C>(std::pow(static_cast<double>(x), static_cast<double>(y)));
+    case BinaryOp::maximum:
+      return x != x ? x : (y != y || y > x ? y : x);
+    case BinaryOp::minimum:
+      return x != x ? x : (y != y || y < x ? y : x);
+    default:
+      return C(0);
   }
 }
 
 template <class C>
 bool truth_of(BinaryOp op, C x, C y) {
   switch (op) {
-    case BinaryOp::equal: return x == y;
-    case BinaryOp::not_equal: return x != y;
-    case BinaryOp::less: return x < y;
-    case BinaryOp::less_equal: return x <= y;
-    case BinaryOp::greater: return x > y;
-    case BinaryOp::greater_equal: return x >= y;
-    case BinaryOp::logical_and: return (x != C(0)) && (y != C(0));
-    case BinaryOp::logical_or: return (x != C(0)) || (y != C(0));
-    case BinaryOp::logical_xor: return (x != C(0)) != (y != C(0));
-    default: return false;
+    case BinaryOp::equal:
+      return x == y;
+    case BinaryOp::not_equal:
+      return x != y;
+    case BinaryOp::less:
+      return x < y;
+    case BinaryOp::less_equal:
+      return x <= y;
+    case BinaryOp::greater:
+      return x > y;
+    case BinaryOp::greater_equal:
+      return x >= y;
+    case BinaryOp::logical_and:
+      return (x != C(0)) && (y != C(0));
+    case BinaryOp::logical_or:
+      return (x != C(0)) || (y != C(0));
+    case BinaryOp::logical_xor:
+      return (x != C(0)) != (y != C(0));
+    default:
+      return false;
   }
 }
 

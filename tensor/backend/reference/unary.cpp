@@ -12,46 +12,100 @@ template <class C>
 C value_of(UnaryOp op, C x, double a, double b) {
   const double d = static_cast<double>(x);
   switch (op) {
-    case UnaryOp::neg: return static_cast<C>(-x);
-    case UnaryOp::abs: return static_cast<C>(x < C(0) ? -x : x);
-    case UnaryOp::relu: return x > C(0) ? x : (x == x ? C(0) : x);
-    case UnaryOp::square: return static_cast<C>(x * x);
-    case UnaryOp::sign: return static_cast<C>((x > C(0)) - (x < C(0)));
+    case UnaryOp::neg:
+      return static_cast<C>(-x);
+    case UnaryOp::abs:
+      return static_cast<C>(x < C(0) ? -x : x);
+    case UnaryOp::relu:
+      return x > C(0) ? x : (x == x ? C(0) : x);
+    case UnaryOp::square:
+      return static_cast<C>(x * x);
+    case UnaryOp::sign:
+      return static_cast<C>((x > C(0)) - (x < C(0)));
     case UnaryOp::clamp:
-      return x != x ? x : static_cast<C>(std::min<C>(std::max<C>(x, static_cast<C>(a)), static_cast<C>(b)));
-    case UnaryOp::add_scalar: return static_cast<C>(x + static_cast<C>(a));
-    case UnaryOp::mul_scalar: return static_cast<C>(x * static_cast<C>(a));
-    case UnaryOp::is_finite: return static_cast<C>(std::isfinite(d));
-    case UnaryOp::is_nan: return static_cast<C>(std::isnan(d));
-    case UnaryOp::logical_not: return static_cast<C>(x == C(0));
-    default: break;
+      return x != x ? x
+                    : static_cast<C>(
+                          std::min<C>(std::max<C>(x, static_cast<C>(a)), static_cast<C>(b)));
+    case UnaryOp::add_scalar:
+      return static_cast<C>(x + static_cast<C>(a));
+    case UnaryOp::mul_scalar:
+      return static_cast<C>(x * static_cast<C>(a));
+    case UnaryOp::is_finite:
+      return static_cast<C>(std::isfinite(d));
+    case UnaryOp::is_nan:
+      return static_cast<C>(std::isnan(d));
+    case UnaryOp::logical_not:
+      return static_cast<C>(x == C(0));
+    default:
+      break;
   }
   double y = 0;
   switch (op) {
-    case UnaryOp::exp: y = std::exp(d); break;
-    case UnaryOp::log: y = std::log(d); break;
-    case UnaryOp::log1p: y = std::log1p(d); break;
-    case UnaryOp::expm1: y = std::expm1(d); break;
-    case UnaryOp::sqrt: y = std::sqrt(d); break;
-    case UnaryOp::rsqrt: y = 1 / std::sqrt(d); break;
-    case UnaryOp::reciprocal: y = 1 / d; break;
-    case UnaryOp::sin: y = std::sin(d); break;
-    case UnaryOp::cos: y = std::cos(d); break;
-    case UnaryOp::tanh: y = std::tanh(d); break;
-    case UnaryOp::sigmoid: y = d >= 0 ? 1 / (1 + std::exp(-d)) : std::exp(d) / (1 + std::exp(d)); break;
-    case UnaryOp::erf: y = std::erf(d); break;
-    case UnaryOp::gelu: y = 0.5 * d * (1 + std::erf(d / std::numbers::sqrt2)); break;
+    case UnaryOp::exp:
+      y = std::exp(d);
+      break;
+    case UnaryOp::log:
+      y = std::log(d);
+      break;
+    case UnaryOp::log1p:
+      y = std::log1p(d);
+      break;
+    case UnaryOp::expm1:
+      y = std::expm1(d);
+      break;
+    case UnaryOp::sqrt:
+      y = std::sqrt(d);
+      break;
+    case UnaryOp::rsqrt:
+      y = 1 / std::sqrt(d);
+      break;
+    case UnaryOp::reciprocal:
+      y = 1 / d;
+      break;
+    case UnaryOp::sin:
+      y = std::sin(d);
+      break;
+    case UnaryOp::cos:
+      y = std::cos(d);
+      break;
+    case UnaryOp::tanh:
+      y = std::tanh(d);
+      break;
+    case UnaryOp::sigmoid:
+      y = d >= 0 ? 1 / (1 + std::exp(-d)) : std::exp(d) / (1 + std::exp(d));
+      break;
+    case UnaryOp::erf:
+      y = std::erf(d);
+      break;
+    case UnaryOp::gelu:
+      y = 0.5 * d * (1 + std::erf(d / std::numbers::sqrt2));
+      break;
     case UnaryOp::gelu_tanh:
       y = 0.5 * d * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (d + 0.044715 * d * d * d)));
       break;
-    case UnaryOp::silu: y = d >= 0 ? d / (1 + std::exp(-d)) : d * std::exp(d) / (1 + std::exp(d)); break;
-    case UnaryOp::softplus: y = std::max(d, 0.0) + std::log1p(std::exp(-std::abs(d))); break;
-    case UnaryOp::leaky_relu: y = d > 0 ? d : a * d; break;
-    case UnaryOp::elu: y = d > 0 ? d : a * std::expm1(d); break;
-    case UnaryOp::floor: y = std::floor(d); break;
-    case UnaryOp::round: y = std::nearbyint(d); break;
-    case UnaryOp::pow_scalar: y = std::pow(d, a); break;
-    default: break;
+    case UnaryOp::silu:
+      y = d >= 0 ? d / (1 + std::exp(-d)) : d * std::exp(d) / (1 + std::exp(d));
+      break;
+    case UnaryOp::softplus:
+      y = std::max(d, 0.0) + std::log1p(std::exp(-std::abs(d)));
+      break;
+    case UnaryOp::leaky_relu:
+      y = d > 0 ? d : a * d;
+      break;
+    case UnaryOp::elu:
+      y = d > 0 ? d : a * std::expm1(d);
+      break;
+    case UnaryOp::floor:
+      y = std::floor(d);
+      break;
+    case UnaryOp::round:
+      y = std::nearbyint(d);
+      break;
+    case UnaryOp::pow_scalar:
+      y = std::pow(d, a);
+      break;
+    default:
+      break;
   }
   return static_cast<C>(y);
 }

@@ -1,0 +1,130 @@
+#include "tensor/ops/binary.h"
+
+#include <algorithm>
+
+#include "tensor/ops/copy.h"
+#include "tensor/ops/operand.h"
+#include "tensor/ops/shape.h"
+
+namespace athanor {
+namespace {
+
+constexpr DTypeSet kFloats{DType::f32, DType::f64, DType::f16, DType::bf16};
+
+// The result takes the memory order of an input that has its full shape, the first one if both.
+Tensor allocate_result(const Tensor& a, const Tensor& b, const Shape& shape, DType dtype) {
+  if (a.shape() == shape) return empty_like(a, dtype);
+  if (b.shape() == shape) return empty_like(b, dtype);
+  return empty(shape, dtype, a.device());
+}
+
+Tensor run(const char* name, BinaryOp op, const Tensor& a, const Tensor& b) {
+  check_defined(name, "a", a);
+  check_defined(name, "b", b);
+  check_same_device(name, a, b);
+  const DType dtype = promote(a.dtype(), b.dtype());
+  if ((op == BinaryOp::div || op == BinaryOp::pow) && !kFloats.contains(dtype)) {
+    fail(name, "expected a floating dtype, got ", describe(a), " and ", describe(b));
+  }
+  if (dtype == DType::boolean && op < BinaryOp::equal) {
+    fail(name, "expected a number dtype, got ", describe(a), " and ", describe(b));
+  }
+  const Shape shape = broadcast_shape(name, a.shape(), b.shape());
+  const Tensor x = expand(cast(a, dtype), shape), y = expand(cast(b, dtype), shape);
+  Tensor z = allocate_result(a, b, shape, op >= BinaryOp::equal ? DType::boolean : dtype);
+  if (z.numel() == 0) return z;
+  launch(name, &Kernels::binary, dtype, x.device(),
+         BinaryArgs{op, operand(x), operand(y), operand(z)});
+  return z;
+}
+
+void check_in_place(const char* name, const Tensor& y, const Tensor& x) {
+  check_dtype(name, "y", y, kFloats, "a floating dtype");
+  check_defined(name, "x", x);
+  check_same_device(name, y, x);
+  if (x.dtype() != y.dtype()) {
+    fail(name, "expected x of dtype ", y.dtype(), ", got ", describe(x));
+  }
+}
+
+void run_in_place(const char* name, BinaryOp op, Tensor& y, const Tensor& x) {
+  check_in_place(name, y, x);
+  const Tensor from = expand(x, y.shape());
+  if (y.numel() > 0) {
+    launch(name, &Kernels::binary, y.dtype(), y.device(),
+           BinaryArgs{op, operand(y), operand(from), operand(y)});
+  }
+  y.bump_version(name);
+}
+
+}  // namespace
+
+DType promote(DType a, DType b) {
+  if (a == b) return a;
+  const auto level = [](DType t) {
+    switch (t) {
+      case DType::boolean:
+        return 0;
+      case DType::u8:
+      case DType::i8:
+        return 1;
+      case DType::i32:
+        return 2;
+      case DType::i64:
+        return 3;
+      case DType::f16:
+      case DType::bf16:
+        return 4;
+      case DType::f32:
+        return 5;
+      default:
+        return 6;
+    }
+  };
+  const int la = level(a), lb = level(b);
+  if (la == lb) return la == 1 ? DType::i32 : DType::f32;  // u8 with i8; f16 with bf16
+  return la > lb ? a : b;
+}
+
+Tensor add(const Tensor& a, const Tensor& b) { return run("add", BinaryOp::add, a, b); }
+Tensor sub(const Tensor& a, const Tensor& b) { return run("sub", BinaryOp::sub, a, b); }
+Tensor mul(const Tensor& a, const Tensor& b) { return run("mul", BinaryOp::mul, a, b); }
+Tensor div(const Tensor& a, const Tensor& b) { return run("div", BinaryOp::div, a, b); }
+Tensor pow(const Tensor& a, const Tensor& b) { return run("pow", BinaryOp::pow, a, b); }
+Tensor maximum(const Tensor& a, const Tensor& b) { return run("maximum", BinaryOp::maximum, a, b); }
+Tensor minimum(const Tensor& a, const Tensor& b) { return run("minimum", BinaryOp::minimum, a, b); }
+Tensor equal(const Tensor& a, const Tensor& b) { return run("equal", BinaryOp::equal, a, b); }
+Tensor not_equal(const Tensor& a, const Tensor& b) {
+  return run("not_equal", BinaryOp::not_equal, a, b);
+}
+Tensor less(const Tensor& a, const Tensor& b) { return run("less", BinaryOp::less, a, b); }
+Tensor less_equal(const Tensor& a, const Tensor& b) {
+  return run("less_equal", BinaryOp::less_equal, a, b);
+}
+Tensor greater(const Tensor& a, const Tensor& b) { return run("greater", BinaryOp::greater, a, b); }
+Tensor greater_equal(const Tensor& a, const Tensor& b) {
+  return run("greater_equal", BinaryOp::greater_equal, a, b);
+}
+Tensor logical_and(const Tensor& a, const Tensor& b) {
+  return run("logical_and", BinaryOp::logical_and, a, b);
+}
+Tensor logical_or(const Tensor& a, const Tensor& b) {
+  return run("logical_or", BinaryOp::logical_or, a, b);
+}
+Tensor logical_xor(const Tensor& a, const Tensor& b) {
+  return run("logical_xor", BinaryOp::logical_xor, a, b);
+}
+
+void add_(Tensor& y, const Tensor& x) { run_in_place("add_", BinaryOp::add, y, x); }
+void mul_(Tensor& y, const Tensor& x) { run_in_place("mul_", BinaryOp::mul, y, x); }
+
+void mul_(Tensor& y, double value) {
+  check_dtype("mul_", "y", y, kFloats, "a floating dtype");
+  if (y.numel() > 0) {
+    launch("mul_", &Kernels::unary, y.dtype(), y.device(),
+           UnaryArgs{UnaryOp::mul_scalar, value, 0, operand(y), operand(y)});
+  }
+  y.bump_version("mul_");
+}
+
+}  // namespace athanor

@@ -1,0 +1,100 @@
+#include "tensor/ops/copy.h"
+
+#include "tensor/ops/operand.h"
+#include "tensor/ops/shape.h"
+
+namespace athanor {
+namespace {
+
+void run_fill(const char* op, const Tensor& y, double value) {
+  if (y.numel() == 0) return;
+  launch(op, &Kernels::fill, y.dtype(), y.device(), FillArgs{operand(y), value});
+}
+
+void run_copy(const char* op, const Tensor& x, const Tensor& y) {
+  if (y.numel() == 0) return;
+  launch(op, &Kernels::copy, x.dtype(), x.device(), CopyArgs{operand(x), operand(y)});
+}
+
+}  // namespace
+
+Tensor full(const Shape& shape, double value, DType dtype) {
+  Tensor y = empty(shape, dtype);
+  run_fill("full", y, value);
+  return y;
+}
+
+Tensor zeros(const Shape& shape, DType dtype) { return full(shape, 0, dtype); }
+Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
+Tensor scalar(double value, DType dtype) { return full({}, value, dtype); }
+
+Tensor full_like(const Tensor& like, double value) {
+  check_defined("full_like", "like", like);
+  Tensor y = empty_like(like);
+  run_fill("full_like", y, value);
+  return y;
+}
+
+Tensor zeros_like(const Tensor& like) { return full_like(like, 0); }
+Tensor ones_like(const Tensor& like) { return full_like(like, 1); }
+
+Tensor arange(std::int64_t count, DType dtype, double first, double step) {
+  if (count < 0) fail("arange", "expected count >= 0, got ", count);
+  Tensor y = empty({count}, dtype);
+  visit(dtype, [&]<class T>(Tag<T>) {
+    T* values = y.data<T>();
+    for (std::int64_t i = 0; i < count; ++i) {
+      values[i] = static_cast<T>(static_cast<compute_t<T>>(first + step * static_cast<double>(i)));
+    }
+  });
+  return y;
+}
+
+Tensor clone(const Tensor& x) {
+  check_defined("clone", "x", x);
+  Tensor y = empty_like(x);
+  run_copy("clone", x, y);
+  return y;
+}
+
+Tensor contiguous(const Tensor& x) {
+  check_defined("contiguous", "x", x);
+  if (x.is_contiguous()) return x;
+  Tensor y = empty(x.shape(), x.dtype(), x.device());
+  run_copy("contiguous", x, y);
+  return y;
+}
+
+Tensor channels_last(const Tensor& x) {
+  check_defined("channels_last", "x", x);
+  if (x.rank() != 4) fail("channels_last", "expected rank 4, got ", describe(x));
+  if (x.is_channels_last()) return x;
+  Tensor y = empty_channels_last(x.shape(), x.dtype(), x.device());
+  run_copy("channels_last", x, y);
+  return y;
+}
+
+Tensor cast(const Tensor& x, DType dtype) {
+  check_defined("cast", "x", x);
+  if (x.dtype() == dtype) return x;
+  Tensor y = empty_like(x, dtype);
+  run_copy("cast", x, y);
+  return y;
+}
+
+void fill_(Tensor& y, double value) {
+  check_defined("fill_", "y", y);
+  run_fill("fill_", y, value);
+  y.bump_version("fill_");
+}
+
+void copy_(Tensor& y, const Tensor& x) {
+  check_defined("copy_", "y", y);
+  check_defined("copy_", "x", x);
+  check_same_device("copy_", y, x);
+  const Tensor from = expand(x, y.shape());
+  run_copy("copy_", from, y);
+  y.bump_version("copy_");
+}
+
+}  // namespace athanor

@@ -1,0 +1,36 @@
+// Operations that change the shape. All but `reshape` of awkward strides return views that share
+// memory with their input. Axes may be negative: -1 is the last.
+#pragma once
+
+#include <span>
+
+#include "tensor/tensor.h"
+
+namespace athanor {
+
+// NumPy broadcasting: sizes are aligned at the right and must be equal or 1.
+Shape broadcast_shape(const char* op, const Shape& a, const Shape& b);
+
+// Same elements in row-major order under a new shape; one size may be -1. A view where the strides
+// allow it, else a row-major copy.
+Tensor reshape(const Tensor& x, Shape shape);
+// [N, ...] -> [N, product of the rest] in NCHW order, also when x is channels-last in memory.
+Tensor flatten(const Tensor& x);
+// axes[i] says which axis of x becomes axis i.
+Tensor permute(const Tensor& x, std::span<const int> axes);
+Tensor permute(const Tensor& x, std::initializer_list<int> axes);
+Tensor transpose(const Tensor& x, int axis0 = -2, int axis1 = -1);
+// Elements start, start + step, ... below stop along `axis`; step > 0. Negative bounds count from
+// the end; bounds beyond the size are cut, as in Python.
+Tensor slice(const Tensor& x, int axis, std::int64_t start, std::int64_t stop,
+             std::int64_t step = 1);
+// One index of `axis`, which disappears.
+Tensor select(const Tensor& x, int axis, std::int64_t index);
+// Repeats axes of size 1 (stride 0) and adds axes at the left.
+Tensor expand(const Tensor& x, const Shape& shape);
+// Adds an axis of size 1 before `axis` in [-rank - 1, rank].
+Tensor unsqueeze(const Tensor& x, int axis);
+// Drops `axis`, which must have size 1.
+Tensor squeeze(const Tensor& x, int axis);
+
+}  // namespace athanor

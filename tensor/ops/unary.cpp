@@ -1,0 +1,90 @@
+#include "tensor/ops/unary.h"
+
+#include "tensor/ops/operand.h"
+
+namespace athanor {
+namespace {
+
+constexpr DTypeSet kFloats{DType::f32, DType::f64, DType::f16, DType::bf16};
+constexpr DTypeSet kNumbers{DType::f32, DType::f64, DType::f16, DType::bf16,
+                            DType::i8,  DType::u8,  DType::i32, DType::i64};
+constexpr DTypeSet kSigned{DType::f32, DType::f64, DType::f16, DType::bf16,
+                           DType::i8,  DType::i32, DType::i64};
+
+Tensor run(const char* name, UnaryOp op, const Tensor& x, DType result, double a, double b) {
+  Tensor y = empty_like(x, result);
+  if (x.numel() == 0) return y;
+  const UnaryArgs args{op, a, b, operand(x), operand(y)};
+  launch(name, &Kernels::unary, x.dtype(), x.device(), args);
+  return y;
+}
+
+Tensor on_floats(const char* name, UnaryOp op, const Tensor& x, double a = 0, double b = 0) {
+  check_dtype(name, "x", x, kFloats, "a floating dtype");
+  return run(name, op, x, x.dtype(), a, b);
+}
+
+Tensor on_numbers(const char* name, UnaryOp op, const Tensor& x, double a = 0, double b = 0) {
+  check_dtype(name, "x", x, kNumbers, "a number dtype");
+  return run(name, op, x, x.dtype(), a, b);
+}
+
+Tensor to_bool(const char* name, UnaryOp op, const Tensor& x) {
+  check_defined(name, "x", x);
+  return run(name, op, x, DType::boolean, 0, 0);
+}
+
+}  // namespace
+
+Tensor neg(const Tensor& x) {
+  check_dtype("neg", "x", x, kSigned, "a signed dtype");
+  return run("neg", UnaryOp::neg, x, x.dtype(), 0, 0);
+}
+Tensor abs(const Tensor& x) { return on_numbers("abs", UnaryOp::abs, x); }
+Tensor exp(const Tensor& x) { return on_floats("exp", UnaryOp::exp, x); }
+Tensor log(const Tensor& x) { return on_floats("log", UnaryOp::log, x); }
+Tensor log1p(const Tensor& x) { return on_floats("log1p", UnaryOp::log1p, x); }
+Tensor expm1(const Tensor& x) { return on_floats("expm1", UnaryOp::expm1, x); }
+Tensor sqrt(const Tensor& x) { return on_floats("sqrt", UnaryOp::sqrt, x); }
+Tensor rsqrt(const Tensor& x) { return on_floats("rsqrt", UnaryOp::rsqrt, x); }
+Tensor reciprocal(const Tensor& x) { return on_floats("reciprocal", UnaryOp::reciprocal, x); }
+Tensor sin(const Tensor& x) { return on_floats("sin", UnaryOp::sin, x); }
+Tensor cos(const Tensor& x) { return on_floats("cos", UnaryOp::cos, x); }
+Tensor tanh(const Tensor& x) { return on_floats("tanh", UnaryOp::tanh, x); }
+Tensor sigmoid(const Tensor& x) { return on_floats("sigmoid", UnaryOp::sigmoid, x); }
+Tensor erf(const Tensor& x) { return on_floats("erf", UnaryOp::erf, x); }
+Tensor relu(const Tensor& x) { return on_numbers("relu", UnaryOp::relu, x); }
+Tensor gelu(const Tensor& x) { return on_floats("gelu", UnaryOp::gelu, x); }
+Tensor gelu_tanh(const Tensor& x) { return on_floats("gelu_tanh", UnaryOp::gelu_tanh, x); }
+Tensor silu(const Tensor& x) { return on_floats("silu", UnaryOp::silu, x); }
+Tensor softplus(const Tensor& x) { return on_floats("softplus", UnaryOp::softplus, x); }
+Tensor leaky_relu(const Tensor& x, double slope) {
+  return on_floats("leaky_relu", UnaryOp::leaky_relu, x, slope);
+}
+Tensor elu(const Tensor& x, double alpha) { return on_floats("elu", UnaryOp::elu, x, alpha); }
+Tensor floor(const Tensor& x) { return on_floats("floor", UnaryOp::floor, x); }
+Tensor round(const Tensor& x) { return on_floats("round", UnaryOp::round, x); }
+Tensor sign(const Tensor& x) { return on_numbers("sign", UnaryOp::sign, x); }
+Tensor square(const Tensor& x) { return on_numbers("square", UnaryOp::square, x); }
+
+Tensor clamp(const Tensor& x, double lowest, double highest) {
+  if (!(lowest <= highest)) {
+    fail("clamp", "expected lowest <= highest, got ", lowest, " and ", highest);
+  }
+  return on_numbers("clamp", UnaryOp::clamp, x, lowest, highest);
+}
+
+Tensor add(const Tensor& x, double value) {
+  return on_numbers("add", UnaryOp::add_scalar, x, value);
+}
+Tensor mul(const Tensor& x, double value) {
+  return on_numbers("mul", UnaryOp::mul_scalar, x, value);
+}
+Tensor pow(const Tensor& x, double exponent) {
+  return on_floats("pow", UnaryOp::pow_scalar, x, exponent);
+}
+Tensor isfinite(const Tensor& x) { return to_bool("isfinite", UnaryOp::is_finite, x); }
+Tensor isnan(const Tensor& x) { return to_bool("isnan", UnaryOp::is_nan, x); }
+Tensor logical_not(const Tensor& x) { return to_bool("logical_not", UnaryOp::logical_not, x); }
+
+}  // namespace athanor

@@ -1,0 +1,122 @@
+#include "tensor/random.h"
+
+#include <cmath>
+#include <numbers>
+
+namespace athanor {
+namespace {
+
+constexpr double kTwoTo24 = 16777216.0;
+
+double uniform_from(std::uint32_t word) { return (word >> 8) / kTwoTo24; }
+
+// Box-Muller on one pair of words: (0, 1] for the radius, so that its logarithm is finite.
+double normal_from(std::uint32_t radius_word, std::uint32_t angle_word) {
+  const double u = (static_cast<double>(radius_word) + 1.0) / 4294967296.0;
+  const double v = uniform_from(angle_word);
+  return std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * v);
+}
+
+void check_floating(const char* op, DType dtype) {
+  if (!is_floating(dtype)) fail(op, "expected a floating dtype, got ", dtype);
+}
+
+}  // namespace
+
+std::array<std::uint32_t, 4> philox(std::uint64_t key, std::uint64_t counter_low,
+                                    std::uint64_t counter_high) {
+  std::uint32_t c0 = static_cast<std::uint32_t>(counter_low);
+  std::uint32_t c1 = static_cast<std::uint32_t>(counter_low >> 32);
+  std::uint32_t c2 = static_cast<std::uint32_t>(counter_high);
+  std::uint32_t c3 = static_cast<std::uint32_t>(counter_high >> 32);
+  std::uint32_t k0 = static_cast<std::uint32_t>(key), k1 = static_cast<std::uint32_t>(key >> 32);
+  for (int round = 0; round < 10; ++round) {
+    const std::uint64_t p0 = std::uint64_t{0xD2511F53u} * c0;
+    const std::uint64_t p1 = std::uint64_t{0xCD9E8D57u} * c2;
+    const std::uint32_t n0 = static_cast<std::uint32_t>(p1 >> 32) ^ c1 ^ k0;
+    const std::uint32_t n2 = static_cast<std::uint32_t>(p0 >> 32) ^ c3 ^ k1;
+    c1 = static_cast<std::uint32_t>(p1);
+    c3 = static_cast<std::uint32_t>(p0);
+    c0 = n0;
+    c2 = n2;
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  return {c0, c1, c2, c3};
+}
+
+std::uint32_t Generator::next_u32() {
+  const std::uint64_t at = position_++;
+  return philox(seed_, at / 4, stream_)[at % 4];
+}
+
+double Generator::next_uniform() { return uniform_from(next_u32()); }
+
+std::int64_t Generator::next_below(std::int64_t bound) {
+  if (bound < 1) fail("next_below", "expected bound >= 1, got ", bound);
+  const std::uint64_t n = static_cast<std::uint64_t>(bound);
+  // Rejects the top of the range, where some residues would be more likely.
+  const std::uint64_t limit = UINT64_MAX - UINT64_MAX % n;
+  for (;;) {
+    const std::uint64_t high = next_u32();
+    const std::uint64_t word = (high << 32) | next_u32();
+    if (word < limit) return static_cast<std::int64_t>(word % n);
+  }
+}
+
+double Generator::next_normal() {
+  const std::uint32_t radius = next_u32();
+  return normal_from(radius, next_u32());
+}
+
+Generator Generator::fork(std::uint64_t label) const {
+  const auto words = philox(seed_ ^ 0x9E3779B97F4A7C15u, label, stream_);
+  return Generator(seed_, (std::uint64_t{words[1]} << 32) | words[0]);
+}
+
+Tensor random_uniform(const Shape& shape, Generator& generator, double low, double high,
+                      DType dtype) {
+  check_floating("random_uniform", dtype);
+  Tensor t = empty(shape, dtype);
+  visit_float(dtype, [&]<class T>(Tag<T>) {
+    T* values = t.data<T>();
+    for (std::int64_t i = 0; i < t.numel(); ++i) {
+      values[i] = static_cast<T>(low + (high - low) * generator.next_uniform());
+    }
+  });
+  return t;
+}
+
+Tensor random_normal(const Shape& shape, Generator& generator, double mean, double stddev,
+                     DType dtype) {
+  check_floating("random_normal", dtype);
+  Tensor t = empty(shape, dtype);
+  visit_float(dtype, [&]<class T>(Tag<T>) {
+    T* values = t.data<T>();
+    for (std::int64_t i = 0; i < t.numel(); ++i) {
+      values[i] = static_cast<T>(mean + stddev * generator.next_normal());
+    }
+  });
+  return t;
+}
+
+Tensor random_bernoulli(const Shape& shape, Generator& generator, double p) {
+  if (!(p >= 0 && p <= 1)) fail("random_bernoulli", "expected p in [0, 1], got ", p);
+  const std::uint64_t threshold = static_cast<std::uint64_t>(p * 4294967296.0);
+  Tensor t = empty(shape, DType::boolean);
+  bool* values = t.data<bool>();
+  for (std::int64_t i = 0; i < t.numel(); ++i) values[i] = generator.next_u32() < threshold;
+  return t;
+}
+
+Tensor random_permutation(std::int64_t n, Generator& generator) {
+  if (n < 0) fail("random_permutation", "expected n >= 0, got ", n);
+  Tensor t = empty({n}, DType::i64);
+  std::int64_t* values = t.data<std::int64_t>();
+  for (std::int64_t i = 0; i < n; ++i) values[i] = i;
+  for (std::int64_t i = n - 1; i > 0; --i)
+    std::swap(values[i], values[generator.next_below(i + 1)]);
+  return t;
+}
+
+}  // namespace athanor
