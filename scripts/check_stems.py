@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""One stem an op: `git ls-files '*softmax*'` must show the whole life of softmax.
+
+For each tensor/ops/X.h the files in EXPECTED exist, and no reference kernel or gradient stands
+without its op. A file that rightly does not exist is listed with the reason in
+scripts/stem_exceptions.txt; an entry there that excuses nothing is a complaint too.
+"""
+
+import pathlib
+
+import check_tree
+
+EXPECTED = [
+    "tensor/ops/{}.cpp",
+    "tensor/backend/cpu/{}.cpp",
+    "tensor/backend/reference/{}.cpp",
+    "autograd/ops/{}.h",
+    "autograd/ops/{}.cpp",
+    "tests/ops/{}_test.cpp",
+]
+EXCEPTIONS = "scripts/stem_exceptions.txt"
+
+
+def read_exceptions(root):
+    """{missing path: line number} and complaints about the file itself."""
+    entries, complaints = {}, []
+    if not (root / EXCEPTIONS).exists():
+        return entries, complaints
+    for number, line in enumerate(check_tree.read_lines(root, EXCEPTIONS), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        path, _, reason = (part.strip() for part in line.partition(":"))
+        if not reason:
+            complaints.append(f"{EXCEPTIONS}:{number}: expected 'path: reason', got '{line}'")
+        if path in entries:
+            complaints.append(f"{EXCEPTIONS}:{number}: {path} is listed twice")
+        entries[path] = number
+    return entries, complaints
+
+
+def stems(files, folder, suffix):
+    """Names of the files directly in `folder` with `suffix`."""
+    return [pathlib.PurePath(name).stem for name in files
+            if str(pathlib.PurePath(name).parent) == folder and name.endswith(suffix)]
+
+
+def missing_files(files):
+    """{path that should exist: the file that calls for it}."""
+    present, missing = set(files), {}
+    for stem in stems(files, "tensor/ops", ".h"):
+        for pattern in EXPECTED:
+            if pattern.format(stem) not in present:
+                missing[pattern.format(stem)] = f"tensor/ops/{stem}.h"
+    for folder, suffix in (("tensor/ops", ".cpp"), ("tensor/backend/reference", ".cpp"),
+                           ("autograd/ops", ".h"), ("autograd/ops", ".cpp")):
+        for stem in stems(files, folder, suffix):
+            if f"tensor/ops/{stem}.h" not in present:
+                missing.setdefault(f"tensor/ops/{stem}.h", f"{folder}/{stem}{suffix}")
+    return missing
+
+
+def check(root):
+    exceptions, complaints = read_exceptions(root)
+    missing = missing_files(check_tree.code_files(root))
+    for path, because in sorted(missing.items()):
+        if path not in exceptions:
+            complaints.append(f"{because}:1: {path} is missing and not in {EXCEPTIONS}")
+    for path, number in exceptions.items():
+        if path not in missing:
+            complaints.append(f"{EXCEPTIONS}:{number}: {path} needs no exception")
+    return complaints
+
+
+if __name__ == "__main__":
+    check_tree.main(pathlib.Path(__file__).stem, check)

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Installs what is missing, checks the sources, builds the release and runs every test; the last
+# thing printed is ctest's summary. Options go to the configuration: scripts/test.sh
+# -DATHANOR_WERROR=ON
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+scripts/setup.sh
+for check in layers stems files format; do
+  python3 "scripts/check_$check.py"
+done
+cmake --preset release "$@"
+cmake --build build/release --parallel "$(nproc)"
+ctest --test-dir build/release --parallel "$(nproc)" --output-on-failure --no-label-summary
