@@ -1,12 +1,13 @@
 # The kinds of targets that the project has, one function each.
 
-# athanor_add_layer(NAME
+# athanor_add_layer(NAME [INTERNAL]
 #   [SOURCES file...] [ISA_KERNELS file...] [DEPENDS layer...] [LINKS target...])
 # The library athanor_NAME, alias athanor::NAME. DEPENDS names lower layers (public), LINKS
 # third-party targets (private). Static; header-only as long as it lists no source.
-# ISA_KERNELS are compiled once for each instruction set, see athanor_add_isa_kernels.
+# ISA_KERNELS are compiled once for each instruction set, see athanor_add_isa_kernels. INTERNAL
+# layers are not installed.
 function(athanor_add_layer name)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;ISA_KERNELS;DEPENDS;LINKS")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "INTERNAL" "" "SOURCES;ISA_KERNELS;DEPENDS;LINKS")
   if(ARG_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "athanor_add_layer(${name}): unexpected '${ARG_UNPARSED_ARGUMENTS}'")
   endif()
@@ -31,7 +32,9 @@ function(athanor_add_layer name)
   if(ARG_ISA_KERNELS)
     athanor_add_isa_kernels(${target} SOURCES ${ARG_ISA_KERNELS} LINKS ${ARG_LINKS})
   endif()
-  install(TARGETS ${target} EXPORT AthanorTargets)
+  if(NOT ARG_INTERNAL)
+    install(TARGETS ${target} EXPORT AthanorTargets)
+  endif()
 endfunction()
 
 # athanor_add_isa_kernels(target SOURCES file... LINKS target...)

@@ -2,8 +2,8 @@
 """One stem an op: `git ls-files '*softmax*'` must show the whole life of softmax.
 
 For each tensor/ops/X.h the files in EXPECTED exist, and no reference kernel or gradient stands
-without its op. A file that rightly does not exist is listed with the reason in
-scripts/stem_exceptions.txt; an entry there that excuses nothing is a complaint too.
+without its op. scripts/stem_exceptions.txt lists, with the reason, files that rightly do not exist
+and files that are helpers, not ops; an entry there that excuses nothing is a complaint too.
 """
 
 import pathlib
@@ -18,11 +18,18 @@ EXPECTED = [
     "autograd/ops/{}.cpp",
     "tests/ops/{}_test.cpp",
 ]
+# Files that make no sense without tensor/ops/X.h.
+ORPHANS = [
+    ("tensor/ops", ".cpp"),
+    ("tensor/backend/reference", ".cpp"),
+    ("autograd/ops", ".h"),
+    ("autograd/ops", ".cpp"),
+]
 EXCEPTIONS = "scripts/stem_exceptions.txt"
 
 
 def read_exceptions(root):
-    """{missing path: line number} and complaints about the file itself."""
+    """{path: line number} and complaints about the file itself."""
     entries, complaints = {}, []
     if not (root / EXCEPTIONS).exists():
         return entries, complaints
@@ -45,30 +52,30 @@ def stems(files, folder, suffix):
 
 
 def missing_files(files):
-    """{path that should exist: the file that calls for it}."""
-    present, missing = set(files), {}
+    """[(path that should exist, the file that calls for it)]."""
+    present, missing = set(files), []
     for stem in stems(files, "tensor/ops", ".h"):
-        for pattern in EXPECTED:
-            if pattern.format(stem) not in present:
-                missing[pattern.format(stem)] = f"tensor/ops/{stem}.h"
-    for folder, suffix in (("tensor/ops", ".cpp"), ("tensor/backend/reference", ".cpp"),
-                           ("autograd/ops", ".h"), ("autograd/ops", ".cpp")):
+        expected = [pattern.format(stem) for pattern in EXPECTED]
+        missing += [(path, f"tensor/ops/{stem}.h") for path in expected if path not in present]
+    for folder, suffix in ORPHANS:
         for stem in stems(files, folder, suffix):
             if f"tensor/ops/{stem}.h" not in present:
-                missing.setdefault(f"tensor/ops/{stem}.h", f"{folder}/{stem}{suffix}")
+                missing.append((f"tensor/ops/{stem}.h", f"{folder}/{stem}{suffix}"))
     return missing
 
 
 def check(root):
     exceptions, complaints = read_exceptions(root)
-    missing = missing_files(check_tree.code_files(root))
-    for path, because in sorted(missing.items()):
-        if path not in exceptions:
+    used = set()
+    for path, because in missing_files(check_tree.code_files(root)):
+        excuses = {path, because} & set(exceptions)
+        used |= excuses
+        if not excuses:
             complaints.append(f"{because}:1: {path} is missing and not in {EXCEPTIONS}")
     for path, number in exceptions.items():
-        if path not in missing:
+        if path not in used:
             complaints.append(f"{EXCEPTIONS}:{number}: {path} needs no exception")
-    return complaints
+    return sorted(complaints)
 
 
 if __name__ == "__main__":

@@ -104,6 +104,9 @@ class ChecksCanFail(unittest.TestCase):
         gone = {"autograd/ops/softmax.h": None, "autograd/ops/softmax.cpp": None}
         reasons = "# why\n" + "".join(f"{path}: integers have no gradient\n" for path in gone)
         self.assertEqual(self.run_check("stems", gone | {listed: reasons}), (0, ""))
+        helper = {"tensor/ops/operand.h": "", listed: "tensor/ops/operand.h: a helper, no op\n"}
+        self.assertEqual(self.run_check("stems", helper), (0, ""))
+        self.assert_complains("stems", {listed: "tensor/ops/softmax.h: an op\n"}, "no exception")
         self.assert_complains("stems", {listed: "tensor/ops/relu.cpp: old\n"}, "needs no exception")
         unexplained = reasons.replace("integers have no gradient", "", 1)
         self.assert_complains("stems", gone | {listed: unexplained}, "expected 'path: reason'")
