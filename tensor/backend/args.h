@@ -107,4 +107,14 @@ struct BinaryArgs {
   Operand x, y, z;
 };
 
+enum class ReduceOp : std::uint8_t { sum, max, min, any, all };
+
+// y = x reduced over some axes: y has x's sizes with stride 0 along the reduced axes. any and all
+// write bool. Decided by x's dtype. A reduction over nothing gives 0 (sum), false (any), true
+// (all); the public op refuses max and min of nothing.
+struct ReduceArgs {
+  ReduceOp op;
+  Operand x, y;
+};
+
 }  // namespace athanor

@@ -25,6 +25,7 @@ struct Kernels {
   Kernel<FillArgs> fill;
   Kernel<UnaryArgs> unary;    // elementwise, one input
   Kernel<BinaryArgs> binary;  // elementwise, two inputs
+  Kernel<ReduceArgs> reduce;  // sum, max, min, any, all over axes
 };
 
 // Plain, readable loops for every op: the yardstick of the fast kernels.

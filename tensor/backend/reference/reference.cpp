@@ -9,6 +9,7 @@ const Kernels& reference_kernels() {
     t.fill = {reference::fill, kAllDTypes};
     t.unary = {reference::unary, kAllDTypes};
     t.binary = {reference::binary, kAllDTypes};
+    t.reduce = {reference::reduce, kAllDTypes};
     return t;
   }();
   return table;

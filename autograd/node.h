@@ -1,0 +1,191 @@
+// The tape: one Node for each recorded operation, and record(), with which operations and custom
+// functions define their gradient.
+//
+//   // y = a * b;   da = dy * b,  db = dy * a
+//   Variable mul(const Variable& a, const Variable& b) {
+//     return record("mul", mul(a.tensor(), b.tensor()), {a, b},
+//                   [a = Saved(a), b = Saved(b)](const Variable& dy, Gradients& d) {
+//                     if (d.needs(0)) d.set(0, mul(dy, b.get(d)));
+//                     if (d.needs(1)) d.set(1, mul(dy, a.get(d)));
+//                   });
+//   }
+//
+// A rule is written with differentiable operations, so that gradients of gradients work; where a
+// fused kernel exists it is used when !grad_enabled(), that is, when nobody asked for a graph.
+// Gradients are summed over broadcast axes by the engine: a rule may return the gradient at the
+// result's shape.
+#pragma once
+
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "autograd/variable.h"
+
+namespace athanor {
+
+class Gradients;
+
+// An input or output of a node: where the gradient goes.
+struct Edge {
+  Ref<Node> producer;               // for a computed value
+  Ref<detail::VariableState> leaf;  // for a leaf that asks for a gradient
+  int output_index = 0;
+  Shape shape;  // of the input
+  DType dtype = DType::f32;
+  bool needed() const { return producer || leaf; }
+};
+
+class Node : public RefCounted {
+ public:
+  Node(const char* op, int outputs);
+
+  const char* op() const { return op_; }
+  // Creation order: larger than that of every node this one depends on.
+  std::uint64_t sequence() const { return sequence_; }
+  const std::vector<Edge>& edges() const { return edges_; }
+  void add_input(const Variable& input);
+
+  // Runs the rule: `gradients_out` has one entry an output, undefined where nothing arrived.
+  void run(std::span<const Variable> gradients_out, Gradients& gradients);
+  // Drops what the rule saved. A later run() is an error.
+  void release_saved();
+  std::vector<std::vector<GradientHook>>& hooks() { return hooks_; }
+
+ protected:
+  virtual void apply(std::span<const Variable> gradients_out, Gradients& gradients) = 0;
+  virtual void drop() = 0;
+  void dispose() noexcept override;
+
+ private:
+  friend class Engine;
+  const char* op_;
+  std::uint64_t sequence_;
+  std::vector<Edge> edges_;
+  std::vector<std::vector<GradientHook>> hooks_;  // by output
+  bool released_ = false;
+  int outputs_;
+  // Scratch of the engine: gradients that have arrived, by output.
+  std::vector<Variable> arrived_;
+};
+
+// What a rule fills in: the gradient of each input.
+class Gradients {
+ public:
+  Gradients(Node& node, std::span<const char> wanted)
+      : node_(node), wanted_(wanted), values_(wanted.size()) {}
+
+  // Whether the gradient of input i is asked for. Setting it anyway is harmless.
+  bool needs(int i) const { return wanted_[static_cast<std::size_t>(i)] != 0; }
+  void set(int i, const Variable& gradient) { values_[static_cast<std::size_t>(i)] = gradient; }
+  Node& node() { return node_; }
+  const char* op() const { return node_.op(); }
+  std::vector<Variable>& values() { return values_; }
+
+ private:
+  Node& node_;
+  std::span<const char> wanted_;
+  std::vector<Variable> values_;
+};
+
+// An input kept for backward. Remembers the storage's version: get() throws, naming both ops, when
+// the tensor has been written in place since.
+class Saved {
+ public:
+  Saved() = default;
+  explicit Saved(const Variable& value);
+  const Variable& get(const Gradients& gradients) const;
+
+ private:
+  Variable value_;
+  std::uint32_t version_ = 0;
+};
+
+// The node's own output kept for backward. Holds the value, not the node, so that no cycle forms;
+// get() restores the Variable with its history.
+class SavedOutput {
+ public:
+  SavedOutput() = default;
+  explicit SavedOutput(const Tensor& value, int output_index = 0);
+  Variable get(Gradients& gradients) const;
+
+ private:
+  Tensor value_;
+  int output_index_ = 0;
+  std::uint32_t version_ = 0;
+};
+
+namespace detail {
+
+template <class Rule>
+class RuleNode final : public Node {
+ public:
+  RuleNode(const char* op, int outputs, Rule rule) : Node(op, outputs), rule_(std::move(rule)) {}
+
+ protected:
+  void apply(std::span<const Variable> dy, Gradients& d) override {
+    if constexpr (std::is_invocable_v<Rule&, const Variable&, Gradients&>) {
+      (*rule_)(dy[0], d);
+    } else {
+      (*rule_)(dy, d);
+    }
+  }
+  void drop() override { rule_.reset(); }
+
+ private:
+  std::optional<Rule> rule_;
+};
+
+bool any_requires_grad(std::span<const std::reference_wrapper<const Variable>> inputs);
+Variable attach(Tensor value, const Ref<Node>& node, int output_index);
+
+}  // namespace detail
+
+using Inputs = std::initializer_list<std::reference_wrapper<const Variable>>;
+
+// Makes the Variable of an operation's result `value`. `rule(dy, gradients)` computes the gradients
+// of `inputs`. Without a graph (NoGrad, no input that asks for a gradient) the result is a
+// constant.
+template <class Rule>
+Variable record(const char* op, Tensor value,
+                std::span<const std::reference_wrapper<const Variable>> inputs, Rule rule) {
+  if (!grad_enabled() || !detail::any_requires_grad(inputs)) return Variable(value);
+  Ref<Node> node(new detail::RuleNode<Rule>(op, 1, std::move(rule)));
+  for (const Variable& input : inputs) node->add_input(input);
+  return detail::attach(std::move(value), node, 0);
+}
+template <class Rule>
+Variable record(const char* op, Tensor value, Inputs inputs, Rule rule) {
+  return record(
+      op, std::move(value),
+      std::span<const std::reference_wrapper<const Variable>>(inputs.begin(), inputs.size()),
+      std::move(rule));
+}
+
+// Several results; `rule(std::span<const Variable> dys, gradients)` gets one gradient a result,
+// undefined where none arrived.
+template <class Rule>
+std::vector<Variable> record_many(const char* op, std::vector<Tensor> values,
+                                  std::span<const std::reference_wrapper<const Variable>> inputs,
+                                  Rule rule) {
+  std::vector<Variable> results;
+  if (!grad_enabled() || !detail::any_requires_grad(inputs)) {
+    for (Tensor& value : values) results.emplace_back(value);
+    return results;
+  }
+  Ref<Node> node(new detail::RuleNode<Rule>(op, static_cast<int>(values.size()), std::move(rule)));
+  for (const Variable& input : inputs) node->add_input(input);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    results.push_back(detail::attach(std::move(values[i]), node, static_cast<int>(i)));
+  }
+  return results;
+}
+
+// The result of an operation that has no gradient although its result is floating: using it in
+// backward throws, naming the op and the tensor.
+Variable record_without_gradient(const char* op, Tensor value, Inputs inputs);
+
+}  // namespace athanor

@@ -1,0 +1,9 @@
+// Umbrella: every operation with a gradient. Operations on plain tensors come with it.
+#pragma once
+
+#include "autograd/ops/binary.h"
+#include "autograd/ops/copy.h"
+#include "autograd/ops/reduce.h"
+#include "autograd/ops/shape.h"
+#include "autograd/ops/unary.h"
+#include "tensor/ops.h"

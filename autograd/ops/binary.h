@@ -1,0 +1,33 @@
+// Elementwise functions of two variables with broadcasting, with gradients.
+// Arguments as in tensor/ops/binary.h; both inputs must have one dtype after promotion.
+#pragma once
+
+#include "autograd/ops/unary.h"
+#include "autograd/variable.h"
+#include "tensor/ops/binary.h"
+
+namespace athanor {
+
+Variable add(const Variable& a, const Variable& b);      // da = dy, db = dy
+Variable sub(const Variable& a, const Variable& b);      // da = dy, db = -dy
+Variable mul(const Variable& a, const Variable& b);      // da = dy b, db = dy a
+Variable div(const Variable& a, const Variable& b);      // da = dy / b, db = -dy y / b
+Variable pow(const Variable& a, const Variable& b);      // da = dy b a^(b-1), db = dy y ln a
+Variable maximum(const Variable& a, const Variable& b);  // dy to the larger; half each at a tie
+Variable minimum(const Variable& a, const Variable& b);
+
+inline Variable operator+(const Variable& a, const Variable& b) { return add(a, b); }
+inline Variable operator-(const Variable& a, const Variable& b) { return sub(a, b); }
+inline Variable operator*(const Variable& a, const Variable& b) { return mul(a, b); }
+inline Variable operator/(const Variable& a, const Variable& b) { return div(a, b); }
+inline Variable operator-(const Variable& a) { return neg(a); }
+inline Variable operator+(const Variable& a, double b) { return add(a, b); }
+inline Variable operator+(double a, const Variable& b) { return add(b, a); }
+inline Variable operator-(const Variable& a, double b) { return add(a, -b); }
+inline Variable operator-(double a, const Variable& b) { return add(neg(b), a); }
+inline Variable operator*(const Variable& a, double b) { return mul(a, b); }
+inline Variable operator*(double a, const Variable& b) { return mul(b, a); }
+inline Variable operator/(const Variable& a, double b) { return mul(a, 1.0 / b); }
+inline Variable operator/(double a, const Variable& b) { return mul(reciprocal(b), a); }
+
+}  // namespace athanor

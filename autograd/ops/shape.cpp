@@ -1,0 +1,97 @@
+#include "autograd/ops/shape.h"
+
+#include "autograd/node.h"
+#include "autograd/ops/reduce.h"
+#include "tensor/ops/copy.h"
+
+namespace athanor {
+namespace {
+
+Variable record_reshape(const char* op, const Variable& x, Tensor y) {
+  const Shape before = x.shape();
+  return record(op, std::move(y), {x},
+                [before](const Variable& dy, Gradients& d) { d.set(0, reshape(dy, before)); });
+}
+
+}  // namespace
+
+Variable reshape(const Variable& x, Shape shape) {
+  return record_reshape("reshape", x, reshape(x.tensor(), shape));
+}
+Variable flatten(const Variable& x) { return record_reshape("flatten", x, flatten(x.tensor())); }
+Variable unsqueeze(const Variable& x, int axis) {
+  return record_reshape("unsqueeze", x, unsqueeze(x.tensor(), axis));
+}
+Variable squeeze(const Variable& x, int axis) {
+  return record_reshape("squeeze", x, squeeze(x.tensor(), axis));
+}
+
+Variable permute(const Variable& x, std::span<const int> axes) {
+  Tensor y = permute(x.tensor(), axes);
+  std::vector<int> inverse(axes.size());
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    inverse[static_cast<std::size_t>(normalize_axis("permute", axes[i], x.shape()))] =
+        static_cast<int>(i);
+  }
+  return record("permute", std::move(y), {x}, [inverse](const Variable& dy, Gradients& d) {
+    d.set(0, permute(dy, std::span<const int>(inverse)));
+  });
+}
+
+Variable permute(const Variable& x, std::initializer_list<int> axes) {
+  return permute(x, std::span<const int>(axes.begin(), axes.size()));
+}
+
+Variable transpose(const Variable& x, int axis0, int axis1) {
+  return record(
+      "transpose", transpose(x.tensor(), axis0, axis1), {x},
+      [axis0, axis1](const Variable& dy, Gradients& d) { d.set(0, transpose(dy, axis0, axis1)); });
+}
+
+Variable slice(const Variable& x, int axis, std::int64_t start, std::int64_t stop,
+               std::int64_t step) {
+  Tensor y = slice(x.tensor(), axis, start, stop, step);
+  axis = normalize_axis("slice", axis, x.shape());
+  const std::int64_t n = x.shape()[axis];
+  const std::int64_t first = std::clamp<std::int64_t>(start < 0 ? start + n : start, 0, n);
+  return record("slice", std::move(y), {x},
+                [axis, n, first, step](const Variable& dy, Gradients& d) {
+                  d.set(0, unslice(dy, axis, n, first, step));
+                });
+}
+
+Variable select(const Variable& x, int axis, std::int64_t index) {
+  Tensor y = select(x.tensor(), axis, index);
+  axis = normalize_axis("select", axis, x.shape());
+  const std::int64_t n = x.shape()[axis];
+  const std::int64_t at = index < 0 ? index + n : index;
+  return record("select", std::move(y), {x}, [axis, n, at](const Variable& dy, Gradients& d) {
+    d.set(0, unslice(unsqueeze(dy, axis), axis, n, at, 1));
+  });
+}
+
+Variable unslice(const Variable& x, int axis, std::int64_t n, std::int64_t start,
+                 std::int64_t step) {
+  axis = normalize_axis("unslice", axis, x.shape());
+  const std::int64_t count = x.shape()[axis];
+  if (start < 0 || step < 1 || (count > 0 && start + (count - 1) * step >= n)) {
+    fail("unslice", "expected ", count, " positions from ", start, " by ", step, " within ", n);
+  }
+  Shape wide = x.shape();
+  wide[axis] = n;
+  Tensor y = zeros(wide, x.dtype());
+  const std::int64_t stop = count > 0 ? start + (count - 1) * step + 1 : start;
+  Tensor place = slice(y, axis, start, stop, step);
+  copy_(place, x.tensor());
+  return record("unslice", y, {x}, [axis, start, stop, step](const Variable& dy, Gradients& d) {
+    d.set(0, slice(dy, axis, start, stop, step));
+  });
+}
+
+Variable expand(const Variable& x, const Shape& shape) {
+  const Shape before = x.shape();
+  return record("expand", expand(x.tensor(), shape), {x},
+                [before](const Variable& dy, Gradients& d) { d.set(0, sum_to(dy, before)); });
+}
+
+}  // namespace athanor

@@ -1,0 +1,73 @@
+#include "autograd/variable.h"
+
+#include "autograd/node.h"
+
+namespace athanor {
+namespace {
+
+thread_local bool grad_enabled_here = true;
+
+}  // namespace
+
+bool grad_enabled() { return grad_enabled_here; }
+
+NoGrad::NoGrad() : previous_(grad_enabled_here) { grad_enabled_here = false; }
+NoGrad::~NoGrad() { grad_enabled_here = previous_; }
+GradMode::GradMode(bool enabled) : previous_(grad_enabled_here) { grad_enabled_here = enabled; }
+GradMode::~GradMode() { grad_enabled_here = previous_; }
+
+Variable::Variable(const Tensor& value) : Variable(value, false) {}
+
+Variable::Variable(const Tensor& value, bool requires_grad) {
+  if (!value.defined()) return;
+  if (requires_grad && !is_floating(value.dtype())) {
+    fail("variable", "expected a floating dtype for requires_grad, got ", describe(value));
+  }
+  state_ = make_ref<detail::VariableState>();
+  state_->value = value;
+  state_->requires_grad = requires_grad;
+}
+
+const Tensor& Variable::tensor() const {
+  static const Tensor undefined;
+  return state_ ? state_->value : undefined;
+}
+
+bool Variable::requires_grad() const { return state_ && state_->requires_grad; }
+bool Variable::is_leaf() const { return !state_ || !state_->producer; }
+
+Variable Variable::grad() const { return state_ ? state_->grad : Variable(); }
+
+void Variable::set_grad(const Variable& grad) {
+  if (!state_) fail("set_grad", "expected a defined variable, got an undefined one");
+  if (grad.defined() && !(grad.shape() == shape())) {
+    fail("set_grad", "expected shape ", shape(), ", got ", describe(grad.tensor()));
+  }
+  state_->grad = grad;
+}
+
+void Variable::set_value(const Tensor& value) {
+  if (!state_ || !is_leaf()) fail("set_value", "expected a leaf, got a computed variable");
+  if (!(value.shape() == shape()) || value.dtype() != dtype()) {
+    fail("set_value", "expected ", describe(tensor()), ", got ", describe(value));
+  }
+  state_->value = value;
+}
+
+Variable Variable::detach() const { return Variable(tensor()); }
+
+void Variable::register_hook(GradientHook hook) const {
+  if (!requires_grad()) {
+    fail("register_hook", "expected a variable that requires a gradient, got ", describe(tensor()));
+  }
+  if (!state_->producer) {
+    state_->hooks.push_back(std::move(hook));
+    return;
+  }
+  auto& hooks = state_->producer->hooks();
+  const auto index = static_cast<std::size_t>(state_->output_index);
+  if (hooks.size() <= index) hooks.resize(index + 1);
+  hooks[index].push_back(std::move(hook));
+}
+
+}  // namespace athanor

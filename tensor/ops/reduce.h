@@ -1,0 +1,27 @@
+// Reductions over axes. `axes` may be negative; an empty list means all axes. With keepdim the
+// reduced axes stay with size 1.
+#pragma once
+
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace athanor {
+
+using Axes = std::vector<int>;
+
+// Number dtypes keep their dtype; bool is an error. The sum of nothing is 0.
+Tensor sum(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+// Floating dtypes. Throws for a mean of nothing.
+Tensor mean(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+// Largest and smallest value; NaN wins. Throws for a maximum of nothing.
+Tensor amax(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+Tensor amin(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+// To bool: nonzero counts as true; any dtype.
+Tensor any(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+Tensor all(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
+
+// x summed to `shape`, the reverse of broadcasting: shape must broadcast to x's shape.
+Tensor sum_to(const Tensor& x, const Shape& shape);
+
+}  // namespace athanor
