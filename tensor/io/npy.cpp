@@ -14,20 +14,38 @@ namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
 
+// `descr` is the element type in the file, `dtype` that of the tensor. They differ for the 16- and
+// 32-bit integers that only the file has: those are widened.
 struct NpyType {
   DType dtype;
   std::string_view descr;
+  std::uint64_t bytes;  // of an element in the file
+  bool widened = false;
 };
 constexpr NpyType kNpyTypes[] = {
-    {DType::f32, "<f4"}, {DType::f64, "<f8"}, {DType::f16, "<f2"}, {DType::i8, "|i1"},
-    {DType::u8, "|u1"},  {DType::i32, "<i4"}, {DType::i64, "<i8"}, {DType::boolean, "|b1"},
+    {DType::f32, "<f4", 4},       {DType::f64, "<f8", 8},       {DType::f16, "<f2", 2},
+    {DType::i8, "|i1", 1},        {DType::u8, "|u1", 1},        {DType::i32, "<i4", 4},
+    {DType::i64, "<i8", 8},       {DType::boolean, "|b1", 1},   {DType::i32, "<i2", 2, true},
+    {DType::i32, "<u2", 2, true}, {DType::i64, "<u4", 4, true},
 };
 
 struct NpyHeader {
-  DType dtype = DType::f32;
+  NpyType type;
   bool fortran_order = false;
   Shape shape;
 };
+
+template <class Wire, class T>
+Tensor widen(std::span<const std::byte> bytes, const Shape& shape) {
+  Tensor result = empty(shape, DTypeOf<T>::value);
+  T* out = result.data<T>();
+  for (std::int64_t i = 0; i < result.numel(); ++i) {
+    Wire value;
+    std::memcpy(&value, bytes.data() + i * std::int64_t{sizeof(Wire)}, sizeof(Wire));
+    out[i] = value;
+  }
+  return result;
+}
 
 // Reads the dict literal, e.g. {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }.
 class DictParser {
@@ -36,15 +54,15 @@ class DictParser {
       : text_(text), file_(file), base_(base), limits_(limits) {}
 
   NpyHeader run() {
-    std::optional<DType> dtype;
+    std::optional<NpyType> type;
     std::optional<bool> fortran_order;
     std::optional<Shape> shape;
     expect('{');
     while (!accept('}')) {
       const std::string_view key = string();
       expect(':');
-      if (key == "descr" && !dtype) {
-        dtype = descr();
+      if (key == "descr" && !type) {
+        type = descr();
       } else if (key == "fortran_order" && !fortran_order) {
         fortran_order = boolean();
       } else if (key == "shape" && !shape) {
@@ -59,10 +77,10 @@ class DictParser {
     }
     skip_space();
     if (at_ != text_.size()) refuse("only white space after the dict", found_here());
-    if (!dtype || !fortran_order || !shape) {
+    if (!type || !fortran_order || !shape) {
       refuse("descr, fortran_order and shape", "not all of them");
     }
-    return {*dtype, *fortran_order, *shape};
+    return {*type, *fortran_order, *shape};
   }
 
  private:
@@ -99,7 +117,7 @@ class DictParser {
     return value;
   }
 
-  DType descr() {
+  NpyType descr() {
     skip_space();
     if (at_ < text_.size() && text_[at_] == '[') {
       refuse("a plain element type", "a structured one");
@@ -111,11 +129,11 @@ class DictParser {
       if (name == type.descr ||
           (one_byte && name.size() == 3 && (name[0] == '<' || name[0] == '>') &&
            name.substr(1) == type.descr.substr(1))) {
-        return type.dtype;
+        return type;
       }
     }
     refuse(
-        "descr <f4, <f8, <f2, |i1, |u1, <i4, <i8 or |b1",
+        "descr <f4, <f8, <f2, |i1, |u1, <i2, <u2, <i4, <u4, <i8 or |b1",
         str('\'', name, '\'', name.starts_with('>') ? " (big-endian; convert it in NumPy)" : ""));
   }
 
@@ -190,6 +208,16 @@ std::string_view read_dict(ByteReader& in, const Limits& limits) {
   return {reinterpret_cast<const char*>(header.data()), header.size()};
 }
 
+Tensor read_elements(std::span<const std::byte> bytes, const Shape& shape, const NpyType& type,
+                     std::string_view file, std::uint64_t offset) {
+  if (!type.widened) {
+    return tensor_from_bytes(bytes, shape, type.dtype, file, offset, "elements");
+  }
+  if (type.descr == "<i2") return widen<std::int16_t, std::int32_t>(bytes, shape);
+  if (type.descr == "<u2") return widen<std::uint16_t, std::int32_t>(bytes, shape);
+  return widen<std::uint32_t, std::int64_t>(bytes, shape);
+}
+
 }  // namespace
 
 Tensor parse_npy(std::span<const std::byte> bytes, std::string_view file, const Limits& limits) {
@@ -197,27 +225,24 @@ Tensor parse_npy(std::span<const std::byte> bytes, std::string_view file, const 
   const std::string_view dict = read_dict(in, limits);
   const NpyHeader header = DictParser(dict, file, in.offset() - dict.size(), limits).run();
   std::uint64_t size = 0;
-  const auto element = static_cast<std::uint64_t>(size_of(header.dtype));
-  if (!checked_bytes(header.shape, element, limits.max_bytes, size)) {
+  if (!checked_bytes(header.shape, header.type.bytes, limits.max_bytes, size)) {
     malformed(file, in.offset(), "shape", "expected at most ", limits.max_bytes,
-              " bytes of elements, found ", header.shape, ' ', header.dtype);
+              " bytes of elements, found ", header.shape, " of ", header.type.descr);
   }
   const std::uint64_t begin = in.offset();
   const auto elements = in.take(size, "elements");
   if (in.remaining() != 0) {
-    malformed(file, in.offset(), "end", "expected the end of ", header.shape, ' ', header.dtype,
-              " elements, found more bytes: ", in.remaining());
-  }
-  if (!header.fortran_order) {
-    return tensor_from_bytes(elements, header.shape, header.dtype, file, begin, "elements");
+    malformed(file, in.offset(), "end", "expected the end of ", header.shape, " elements of ",
+              header.type.descr, ", found more bytes: ", in.remaining());
   }
   // Column-major [a, b, c] is row-major [c, b, a] with the axes reversed.
-  Shape reversed = header.shape;
-  std::reverse(reversed.begin(), reversed.end());
-  const Tensor t = tensor_from_bytes(elements, reversed, header.dtype, file, begin, "elements");
+  Shape stored = header.shape;
+  if (header.fortran_order) std::reverse(stored.begin(), stored.end());
+  const Tensor t = read_elements(elements, stored, header.type, file, begin);
+  if (!header.fortran_order) return t;
   Strides strides = t.strides();
   std::reverse(strides.begin(), strides.end());
-  return Tensor(t.storage(), header.shape, strides, 0, header.dtype);
+  return Tensor(t.storage(), header.shape, strides, 0, t.dtype());
 }
 
 Tensor load_npy(const std::filesystem::path& path, const Limits& limits) {

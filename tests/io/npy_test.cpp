@@ -90,6 +90,18 @@ TEST_CASE("version 2, Fortran order and other writers' headers are read") {
             .to_vector<std::int8_t>() == std::vector<std::int8_t>{'a'});
 }
 
+TEST_CASE("16-bit and unsigned 32-bit integers are widened") {
+  const std::string bytes("\xfe\xff\x01\x00", 4);
+  const Tensor i2 = parse(file_of(dict_of("<i2", "(2,)"), bytes));
+  CHECK(i2.to_vector<std::int32_t>() == std::vector<std::int32_t>{-2, 1});
+  const Tensor u2 = parse(file_of(dict_of("<u2", "(2, 1)", true), bytes));
+  CHECK(u2.shape() == Shape{2, 1});
+  CHECK(u2.to_vector<std::int32_t>() == std::vector<std::int32_t>{65534, 1});
+  const Tensor u4 = parse(file_of(dict_of("<u4", "()"), std::string(4, '\xff')));
+  CHECK(u4.to_vector<std::int64_t>() == std::vector<std::int64_t>{4294967295});
+  refuse(file_of(dict_of("<u2", "(2,)"), "abc"), "elements: expected 4 bytes, found 3");
+}
+
 TEST_CASE("NPY errors name file, offset, field, expected and found") {
   refuse("", "magic: expected 6 bytes, found 0");
   refuse("NUMPYNUMPY", "magic: expected \\x93NUMPY");
@@ -121,6 +133,8 @@ TEST_CASE("parse_npy survives every truncation and random mutations") {
   };
   const std::string valid = file_of(dict_of("<f4", "(2, 1)"), "abcdefgh");
   CHECK(test::every_truncation(valid, parse_bytes).accepted == 0);
+  CHECK(test::random_mutations(file_of(dict_of("<u2", "(4,)"), "abcdefgh"), 5'000, parse_bytes)
+            .refused > 0);
   const auto counts = test::random_mutations(valid, 20'000, parse_bytes);
   CHECK(counts.accepted > 0);
   CHECK(counts.refused > 0);
