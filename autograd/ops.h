@@ -3,6 +3,7 @@
 
 #include "autograd/ops/binary.h"
 #include "autograd/ops/copy.h"
+#include "autograd/ops/matmul.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape.h"
 #include "autograd/ops/unary.h"

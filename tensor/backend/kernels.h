@@ -25,6 +25,7 @@ struct Kernels {
   Kernel<FillArgs> fill;
   Kernel<UnaryArgs> unary;    // elementwise, one input
   Kernel<BinaryArgs> binary;  // elementwise, two inputs
+  Kernel<MatmulArgs> matmul;  // batched matrix product
   Kernel<ReduceArgs> reduce;  // sum, max, min, any, all over axes
 };
 

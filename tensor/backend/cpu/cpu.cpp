@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "tensor/backend/cpu/blas.h"
 #include "tensor/backend/kernels.h"
 #include "tensor/base/error.h"
 
@@ -55,6 +56,7 @@ Isa choose_isa() {
 
 Kernels build_table() {
   Kernels table;
+  table.matmul = {matmul, kFloatDTypes};
   switch (selected_isa()) {
     case Isa::portable:
       portable::add_isa_kernels(table);

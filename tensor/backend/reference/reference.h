@@ -12,6 +12,7 @@ void copy(const CopyArgs&);
 void fill(const FillArgs&);
 void unary(const UnaryArgs&);
 void binary(const BinaryArgs&);
+void matmul(const MatmulArgs&);
 void reduce(const ReduceArgs&);
 
 // Walks the indices of `sizes` in row-major order.

@@ -1,0 +1,83 @@
+#include "tensor/ops/matmul.h"
+
+#include "tensor/ops/binary.h"
+#include "tensor/ops/copy.h"
+#include "tensor/ops/operand.h"
+#include "tensor/ops/shape.h"
+
+namespace athanor {
+namespace {
+
+constexpr DTypeSet kFloats{DType::f32, DType::f64, DType::f16, DType::bf16};
+
+Shape leading(const Shape& shape) {
+  Shape lead;
+  for (int i = 0; i + 2 < shape.size(); ++i) lead.push_back(shape[i]);
+  return lead;
+}
+
+Shape with_matrix(Shape lead, std::int64_t rows, std::int64_t columns) {
+  lead.push_back(rows);
+  lead.push_back(columns);
+  return lead;
+}
+
+// Kernels read matrices whose rows or columns are contiguous; anything else is copied.
+Tensor readable(const Tensor& x) {
+  const auto fits = [](std::int64_t unit, std::int64_t size, std::int64_t other_stride,
+                       std::int64_t other_size) {
+    return (unit == 1 || size == 1) && (other_stride >= size || other_size == 1);
+  };
+  const std::int64_t rows = x.size(-2), columns = x.size(-1);
+  const std::int64_t row_stride = x.strides()[x.rank() - 2], column_stride = x.strides().back();
+  const bool ok = fits(column_stride, columns, row_stride, rows) ||
+                  fits(row_stride, rows, column_stride, columns);
+  return ok ? x : contiguous(x);
+}
+
+}  // namespace
+
+Tensor matmul(const Tensor& a, const Tensor& b) {
+  check_dtype("matmul", "a", a, kFloats, "a floating dtype");
+  check_dtype("matmul", "b", b, kFloats, "a floating dtype");
+  check_same_device("matmul", a, b);
+  if (a.dtype() != b.dtype() || a.rank() == 0 || b.rank() == 0) {
+    fail("matmul", "expected two tensors of one dtype and rank >= 1, got ", describe(a), " and ",
+         describe(b));
+  }
+  const Tensor x = a.rank() == 1 ? unsqueeze(a, 0) : a;
+  const Tensor y = b.rank() == 1 ? unsqueeze(b, 1) : b;
+  const std::int64_t M = x.size(-2), K = x.size(-1), N = y.size(-1);
+  if (y.size(-2) != K) {
+    fail("matmul", "expected inner sizes to agree, got ", describe(a), " and ", describe(b));
+  }
+  const Shape lead = broadcast_shape("matmul", leading(x.shape()), leading(y.shape()));
+  Tensor z = empty(with_matrix(lead, M, N), a.dtype(), a.device());
+  if (z.numel() > 0 && K == 0) {
+    fill_(z, 0);
+  } else if (z.numel() > 0) {
+    const Tensor wide_x = expand(readable(x), with_matrix(lead, M, K));
+    const Tensor wide_y = expand(readable(y), with_matrix(lead, K, N));
+    launch("matmul", &Kernels::matmul, a.dtype(), a.device(),
+           MatmulArgs{operand(wide_x), operand(wide_y), operand(z)});
+  }
+  if (b.rank() == 1) z = squeeze(z, -1);
+  if (a.rank() == 1) z = squeeze(z, b.rank() == 1 ? -1 : -2);
+  return z;
+}
+
+Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
+  check_defined("linear", "x", x);
+  check_defined("linear", "w", w);
+  if (w.rank() != 2 || x.rank() < 1 || x.size(-1) != w.size(1)) {
+    fail("linear", "expected x [..., I] and w [O, I], got ", describe(x), " and ", describe(w));
+  }
+  if (bias.defined() && !(bias.shape() == Shape{w.size(0)})) {
+    fail("linear", "expected bias [", w.size(0), "], got ", describe(bias));
+  }
+  Tensor y = matmul(x, transpose(w));
+  if (bias.defined()) add_(y, bias);
+  return y;
+}
+
+}  // namespace athanor
