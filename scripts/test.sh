@@ -6,9 +6,14 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 scripts/setup.sh
+failed=()
 for check in layers stems files format; do
-  python3 "scripts/check_$check.py"
+  python3 "scripts/check_$check.py" || failed+=("$check")
 done
+if [ ${#failed[@]} -gt 0 ]; then
+  echo "test: the sources fail the checks: ${failed[*]}; nothing was built" >&2
+  exit 1
+fi
 cmake --preset release "$@"
 cmake --build build/release --parallel "$(nproc)"
 ctest --test-dir build/release --parallel "$(nproc)" --output-on-failure --no-label-summary
