@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "autograd/ops.h"
-#include "ops/op_case.h"
+#include "tests/ops/op_case.h"
 
 using namespace athanor;
 using athanor::test::check_op_case;

@@ -1,4 +1,4 @@
-#include "ops/op_case.h"
+#include "tests/ops/op_case.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>

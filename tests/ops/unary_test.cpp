@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "autograd/ops.h"
-#include "ops/op_case.h"
+#include "tests/ops/op_case.h"
 
 using namespace athanor;
 using athanor::test::check_op_case;
