@@ -3,7 +3,10 @@
 
 #include "tensor/ops/binary.h"
 #include "tensor/ops/copy.h"
+#include "tensor/ops/cross_entropy.h"
+#include "tensor/ops/kl_div.h"
 #include "tensor/ops/matmul.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/shape.h"
+#include "tensor/ops/softmax.h"
 #include "tensor/ops/unary.h"

@@ -124,4 +124,56 @@ struct MatmulArgs {
   Operand x, y, z;
 };
 
+// Row operations work along the last axis of x; the op brings the wanted axis there by strides. An
+// operand "by row" has x's sizes without the last one.
+
+enum class SoftmaxOp : std::uint8_t { softmax, log_softmax };
+
+// y = (log) softmax of x by row. Decided by x's dtype, which y has.
+struct SoftmaxArgs {
+  SoftmaxOp op;
+  Operand x, y;
+};
+
+// The gradient: dx = y (dy - sum(y dy)) or dx = dy - exp(y) sum(dy), by row. One dtype.
+struct SoftmaxGradArgs {
+  SoftmaxOp op;
+  Operand y, dy, dx;
+};
+
+// y[row] = log sum exp(x). Decided by x's dtype, which y has.
+struct LogSumExpArgs {
+  Operand x, y;
+};
+
+// loss[row] = lse - (1 - smoothing) x[target] - smoothing mean(x), with lse[row] = log sum exp(x).
+// targets: i64 by row, in range. Decided by x's dtype, which loss and lse have.
+struct CrossEntropyArgs {
+  Operand x, targets;
+  double smoothing;
+  Operand loss, lse;
+};
+
+// dx = dloss[row] (exp(x - lse) - t), t = smoothing / K + (1 - smoothing) at the target. One dtype.
+struct CrossEntropyGradArgs {
+  Operand x, targets, lse, dloss;
+  double smoothing;
+  Operand dx;
+};
+
+// With p = softmax(x / T) and q = softmax(t / T): loss[row] = T^2 sum q (log q - log p); x_lse and
+// t_lse by row are the log-sum-exps of x / T and t / T. Decided by x's dtype, which all have.
+struct KlDivArgs {
+  Operand x, t;
+  double temperature;
+  Operand loss, x_lse, t_lse;
+};
+
+// dx = dloss[row] T (p - q). One dtype.
+struct KlDivGradArgs {
+  Operand x, t, x_lse, t_lse, dloss;
+  double temperature;
+  Operand dx;
+};
+
 }  // namespace athanor

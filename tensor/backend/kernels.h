@@ -23,10 +23,17 @@ struct Kernel {
 struct Kernels {
   Kernel<CopyArgs> copy;  // any strides, converts dtype
   Kernel<FillArgs> fill;
-  Kernel<UnaryArgs> unary;    // elementwise, one input
-  Kernel<BinaryArgs> binary;  // elementwise, two inputs
-  Kernel<MatmulArgs> matmul;  // batched matrix product
-  Kernel<ReduceArgs> reduce;  // sum, max, min, any, all over axes
+  Kernel<UnaryArgs> unary;      // elementwise, one input
+  Kernel<BinaryArgs> binary;    // elementwise, two inputs
+  Kernel<MatmulArgs> matmul;    // batched matrix product
+  Kernel<ReduceArgs> reduce;    // sum, max, min, any, all over axes
+  Kernel<SoftmaxArgs> softmax;  // by row, as the next six
+  Kernel<SoftmaxGradArgs> softmax_grad;
+  Kernel<LogSumExpArgs> logsumexp;
+  Kernel<CrossEntropyArgs> cross_entropy;
+  Kernel<CrossEntropyGradArgs> cross_entropy_grad;
+  Kernel<KlDivArgs> kl_div;
+  Kernel<KlDivGradArgs> kl_div_grad;
 };
 
 // Plain, readable loops for every op: the yardstick of the fast kernels.

@@ -10,6 +10,13 @@ void copy(const CopyArgs&);
 void fill(const FillArgs&);
 void unary(const UnaryArgs&);
 void binary(const BinaryArgs&);
+void softmax(const SoftmaxArgs&);
+void softmax_grad(const SoftmaxGradArgs&);
+void logsumexp(const LogSumExpArgs&);
+void cross_entropy(const CrossEntropyArgs&);
+void cross_entropy_grad(const CrossEntropyGradArgs&);
+void kl_div(const KlDivArgs&);
+void kl_div_grad(const KlDivGradArgs&);
 
 // Fills the entries of `table` that this instruction set's kernels serve.
 void add_isa_kernels(Kernels& table);

@@ -7,6 +7,13 @@ void add_isa_kernels(Kernels& table) {
   table.fill = {fill, kAllDTypes};
   table.unary = {unary, kFloatDTypes};
   table.binary = {binary, kFloatDTypes};
+  table.softmax = {softmax, kFloatDTypes};
+  table.softmax_grad = {softmax_grad, kFloatDTypes};
+  table.logsumexp = {logsumexp, kFloatDTypes};
+  table.cross_entropy = {cross_entropy, kFloatDTypes};
+  table.cross_entropy_grad = {cross_entropy_grad, kFloatDTypes};
+  table.kl_div = {kl_div, kFloatDTypes};
+  table.kl_div_grad = {kl_div_grad, kFloatDTypes};
 }
 
 }  // namespace athanor::cpu::ATHANOR_ISA_NAMESPACE

@@ -1,6 +1,11 @@
 #include "tensor/backend/reference/reference.h"
 
 namespace athanor {
+namespace {
+
+constexpr DTypeSet kRealDTypes{DType::f32, DType::f64, DType::f16, DType::bf16};
+
+}  // namespace
 
 const Kernels& reference_kernels() {
   static const Kernels table = [] {
@@ -11,6 +16,13 @@ const Kernels& reference_kernels() {
     t.binary = {reference::binary, kAllDTypes};
     t.matmul = {reference::matmul, DTypeSet{DType::f32, DType::f64, DType::f16, DType::bf16}};
     t.reduce = {reference::reduce, kAllDTypes};
+    t.softmax = {reference::softmax, kRealDTypes};
+    t.softmax_grad = {reference::softmax_grad, kRealDTypes};
+    t.logsumexp = {reference::logsumexp, kRealDTypes};
+    t.cross_entropy = {reference::cross_entropy, kRealDTypes};
+    t.cross_entropy_grad = {reference::cross_entropy_grad, kRealDTypes};
+    t.kl_div = {reference::kl_div, kRealDTypes};
+    t.kl_div_grad = {reference::kl_div_grad, kRealDTypes};
     return t;
   }();
   return table;

@@ -14,6 +14,13 @@ void unary(const UnaryArgs&);
 void binary(const BinaryArgs&);
 void matmul(const MatmulArgs&);
 void reduce(const ReduceArgs&);
+void softmax(const SoftmaxArgs&);
+void softmax_grad(const SoftmaxGradArgs&);
+void logsumexp(const LogSumExpArgs&);
+void cross_entropy(const CrossEntropyArgs&);
+void cross_entropy_grad(const CrossEntropyGradArgs&);
+void kl_div(const KlDivArgs&);
+void kl_div_grad(const KlDivGradArgs&);
 
 // Walks the indices of `sizes` in row-major order.
 class Index {

@@ -1,0 +1,71 @@
+#include "autograd/ops/cross_entropy.h"
+
+#include "autograd/node.h"
+#include "autograd/ops/binary.h"
+#include "autograd/ops/reduce.h"
+#include "autograd/ops/shape.h"
+#include "autograd/ops/softmax.h"
+#include "tensor/ops/copy.h"
+
+namespace athanor {
+namespace {
+
+// [B, K]: s / K everywhere, plus 1 - s at the target.
+Tensor smoothed_targets(const Tensor& targets, std::int64_t K, double s, DType dtype) {
+  const Tensor classes = arange(K);
+  const Tensor hit = cast(equal(unsqueeze(targets, 1), classes), dtype);
+  return add(mul(hit, 1 - s), s / static_cast<double>(K));
+}
+
+}  // namespace
+
+Variable cross_entropy_by_row(const Variable& logits, const Tensor& targets,
+                              double label_smoothing) {
+  const CrossEntropyRows rows = cross_entropy_rows(logits.tensor(), targets, label_smoothing);
+  return record("cross_entropy", rows.loss, {logits},
+                [x = Saved(logits), t = Saved(Variable(targets)), lse = rows.lse,
+                 s = label_smoothing](const Variable& dy, Gradients& d) {
+                  const Variable& logits = x.get(d);
+                  const Tensor& targets = t.get(d).tensor();
+                  if (!grad_enabled()) {
+                    d.set(0, cross_entropy_grad(logits.tensor(), targets, lse, dy.tensor(), s));
+                    return;
+                  }
+                  const Tensor t = smoothed_targets(targets, logits.size(1), s, logits.dtype());
+                  d.set(0, unsqueeze(dy, 1) * (softmax(logits) - Variable(t)));
+                });
+}
+
+Variable mean_over_rows(const char* op, const Variable& x, const Variable& weights) {
+  if (x.numel() == 0) fail(op, "expected at least one row, got none");
+  if (!weights.defined()) return mean(x);
+  if (!(weights.shape() == x.shape())) {
+    fail(op, "expected weights ", x.shape(), ", got ", describe(weights.tensor()));
+  }
+  return mean(x * weights);
+}
+
+Variable cross_entropy(const Variable& logits, const Tensor& targets, const Variable& weights,
+                       double label_smoothing) {
+  return mean_over_rows("cross_entropy", cross_entropy_by_row(logits, targets, label_smoothing),
+                        weights);
+}
+
+Variable soft_cross_entropy(const Variable& logits, const Variable& targets,
+                            const Variable& weights) {
+  if (logits.rank() != 2 || !(logits.shape() == targets.shape())) {
+    fail("soft_cross_entropy", "expected logits and targets [B, K], got ",
+         describe(logits.tensor()), " and ", describe(targets.tensor()));
+  }
+  const Variable by_row = neg(sum(targets * log_softmax(logits), {1}));
+  return mean_over_rows("soft_cross_entropy", by_row, weights);
+}
+
+Variable gce(const Variable& logits, const Tensor& targets, double q, const Variable& weights) {
+  if (!(q > 0 && q <= 1)) fail("gce", "expected q in (0, 1], got ", q);
+  // p_y^q = exp(-q CE), so that (1 - p_y^q) / q = -expm1(-q CE) / q without cancellation.
+  const Variable power = expm1(mul(cross_entropy_by_row(logits, targets), -q));
+  return mean_over_rows("gce", mul(power, -1 / q), weights);
+}
+
+}  // namespace athanor

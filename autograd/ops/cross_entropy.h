@@ -1,0 +1,30 @@
+// Classification losses, with gradients. logits [B, K] floating; targets [B] i64 class numbers.
+//
+// A mean over rows is (1/B) sum_b weights_b loss_b: weights, [B] and optional, are not normalised,
+// so that a loss split into parts by weights adds up.
+#pragma once
+
+#include "autograd/variable.h"
+#include "tensor/ops/cross_entropy.h"
+
+namespace athanor {
+
+// Loss of each row, [B], fused with the softmax; see tensor/ops/cross_entropy.h.
+// dlogits = dy (softmax(logits) - smoothed one-hot targets)
+Variable cross_entropy_by_row(const Variable& logits, const Tensor& targets,
+                              double label_smoothing = 0);
+// Their mean over rows. Throws for no rows.
+Variable cross_entropy(const Variable& logits, const Tensor& targets, const Variable& weights = {},
+                       double label_smoothing = 0);
+// Mean over rows of -sum_k t_bk log softmax(logits)_bk; `targets` are probabilities [B, K].
+Variable soft_cross_entropy(const Variable& logits, const Variable& targets,
+                            const Variable& weights = {});
+// Generalised cross-entropy, mean over rows of (1 - p_y^q) / q with q in (0, 1]: cross-entropy for
+// q -> 0, robust like the mean absolute error at q = 1 (Zhang & Sabuncu 2018).
+Variable gce(const Variable& logits, const Tensor& targets, double q = 0.7,
+             const Variable& weights = {});
+
+// (1/B) sum_b weights_b x_b for x [B]; the plain mean without weights. `op` names the caller.
+Variable mean_over_rows(const char* op, const Variable& x, const Variable& weights);
+
+}  // namespace athanor

@@ -1,0 +1,16 @@
+// Softmax and its relatives, with gradients. Arguments as in tensor/ops/softmax.h.
+#pragma once
+
+#include "autograd/variable.h"
+#include "tensor/ops/softmax.h"
+
+namespace athanor {
+
+// y_i = exp(x_i) / sum_j exp(x_j);  dx = y (dy - sum(y dy))
+Variable softmax(const Variable& x, int axis = -1);
+// y = x - log sum exp(x);  dx = dy - exp(y) sum(dy)
+Variable log_softmax(const Variable& x, int axis = -1);
+// y = log sum exp(x);  dx = dy softmax(x)
+Variable logsumexp(const Variable& x, int axis = -1, bool keepdim = false);
+
+}  // namespace athanor

@@ -1,0 +1,22 @@
+// The distillation loss: Kullback-Leibler divergence of softened outputs.
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace athanor {
+
+// Loss of each row, and the log-sum-exps that the gradient needs. All [B].
+struct KlDivRows {
+  Tensor loss, student_lse, teacher_lse;
+};
+
+// loss[b] = T^2 sum_k q_k (log q_k - log p_k), q = softmax(teacher_b / T), p = softmax(student_b /
+// T); the factor T^2 keeps the gradient's scale (Hinton 2015). Both logits [B, K] of one floating
+// dtype, K >= 1; T > 0.
+KlDivRows kl_div_rows(const Tensor& student_logits, const Tensor& teacher_logits,
+                      double temperature);
+// The gradient of the rows' losses with respect to the student's logits; dloss [B].
+Tensor kl_div_grad(const Tensor& student_logits, const Tensor& teacher_logits,
+                   const KlDivRows& rows, const Tensor& dloss, double temperature);
+
+}  // namespace athanor
