@@ -1,4 +1,6 @@
+#include <bit>
 #include <cmath>
+#include <limits>
 
 #include "tensor/backend/cpu/isa_kernels.h"
 #include "tensor/backend/elementwise.h"
@@ -6,6 +8,7 @@
 
 #include "tensor/backend/cpu/isa_begin.h"
 #include "tensor/backend/cpu/map.h"
+#include "tensor/backend/cpu/vector_math.h"
 
 namespace {
 
@@ -21,13 +24,13 @@ void unary_typed(const UnaryArgs& args) {
     case UnaryOp::abs:
       return map([](T x) { return std::abs(x); });
     case UnaryOp::exp:
-      return map([](T x) { return std::exp(x); });
+      return map([](T x) { return exp_of(x); });
     case UnaryOp::log:
-      return map([](T x) { return std::log(x); });
+      return map([](T x) { return log_of(x); });
     case UnaryOp::log1p:
-      return map([](T x) { return std::log1p(x); });
+      return map([](T x) { return log1p_of(x); });
     case UnaryOp::expm1:
-      return map([](T x) { return std::expm1(x); });
+      return map([](T x) { return expm1_of(x); });
     case UnaryOp::sqrt:
       return map([](T x) { return std::sqrt(x); });
     case UnaryOp::rsqrt:
@@ -39,28 +42,28 @@ void unary_typed(const UnaryArgs& args) {
     case UnaryOp::cos:
       return map([](T x) { return std::cos(x); });
     case UnaryOp::tanh:
-      return map([](T x) { return std::tanh(x); });
+      return map([](T x) { return tanh_of(x); });
     case UnaryOp::sigmoid:
-      return map([](T x) { return T(1) / (T(1) + std::exp(-x)); });
+      return map([](T x) { return sigmoid_of(x); });
     case UnaryOp::erf:
-      return map([](T x) { return std::erf(x); });
+      return map([](T x) { return erf_of(x); });
     case UnaryOp::relu:
       return map([](T x) { return x < T(0) ? T(0) : x; });
     case UnaryOp::gelu:
-      return map([](T x) { return T(0.5) * x * (T(1) + std::erf(x * T(0.70710678118654752440))); });
+      return map([](T x) { return T(0.5) * x * (T(1) + erf_of(x * T(0.70710678118654752440))); });
     case UnaryOp::gelu_tanh:
       return map([](T x) {
         const T inner = T(0.79788456080286535588) * (x + T(0.044715) * x * x * x);
-        return T(0.5) * x * (T(1) + std::tanh(inner));
+        return T(0.5) * x * (T(1) + tanh_of(inner));
       });
     case UnaryOp::silu:
-      return map([](T x) { return x / (T(1) + std::exp(-x)); });
+      return map([](T x) { return x * sigmoid_of(x); });
     case UnaryOp::softplus:
-      return map([](T x) { return (x > T(0) ? x : T(0)) + std::log1p(std::exp(-std::abs(x))); });
+      return map([](T x) { return (x > T(0) ? x : T(0)) + log1p_of(exp_of(-std::abs(x))); });
     case UnaryOp::leaky_relu:
       return map([a](T x) { return x > T(0) ? x : a * x; });
     case UnaryOp::elu:
-      return map([a](T x) { return x > T(0) ? x : a * std::expm1(x); });
+      return map([a](T x) { return x > T(0) ? x : a * expm1_of(x); });
     case UnaryOp::floor:
       return map([](T x) { return std::floor(x); });
     case UnaryOp::round:
