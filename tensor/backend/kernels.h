@@ -9,6 +9,7 @@
 #pragma once
 
 #include "tensor/backend/args.h"
+#include "tensor/backend/conv_args.h"
 #include "tensor/base/device.h"
 #include "tensor/base/dtype.h"
 
@@ -34,6 +35,17 @@ struct Kernels {
   Kernel<CrossEntropyGradArgs> cross_entropy_grad;
   Kernel<KlDivArgs> kl_div;
   Kernel<KlDivGradArgs> kl_div_grad;
+  Kernel<Conv2dArgs> conv2d;
+  Kernel<Conv2dArgs> conv2d_backward_input;
+  Kernel<Conv2dArgs> conv2d_backward_weight;
+  Kernel<Pool2dArgs> max_pool2d;
+  Kernel<Pool2dArgs> max_pool2d_backward;
+  Kernel<Pool2dArgs> max_pool2d_gather;
+  Kernel<Pool2dArgs> avg_pool2d;
+  Kernel<Pool2dArgs> avg_pool2d_backward;
+  Kernel<BatchNormStatisticsArgs> batch_norm_statistics;
+  Kernel<BatchNormArgs> batch_norm;
+  Kernel<BatchNormBackwardArgs> batch_norm_backward;
 };
 
 // Plain, readable loops for every op: the yardstick of the fast kernels.

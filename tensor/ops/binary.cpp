@@ -11,9 +11,12 @@ namespace {
 
 constexpr DTypeSet kFloats{DType::f32, DType::f64, DType::f16, DType::bf16};
 
-// The result takes the memory order of an input that has its full shape, the first one if both.
+// The result takes the memory order of an input that has its full shape, the first one if both;
+// but one without an order of its own (expanded, say) gives way to one that has.
 Tensor allocate_result(const Tensor& a, const Tensor& b, const Shape& shape, DType dtype) {
-  if (a.shape() == shape) return empty_like(a, dtype);
+  if (a.shape() == shape && (a.is_dense() || !(b.shape() == shape && b.is_dense()))) {
+    return empty_like(a, dtype);
+  }
   if (b.shape() == shape) return empty_like(b, dtype);
   return empty(shape, dtype, a.device());
 }

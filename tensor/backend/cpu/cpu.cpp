@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "tensor/backend/cpu/blas.h"
+#include "tensor/backend/cpu/onednn.h"
 #include "tensor/backend/kernels.h"
 #include "tensor/base/error.h"
 
@@ -73,6 +74,7 @@ Kernels build_table() {
       break;
 #endif
   }
+  add_onednn_kernels(table);
   return table;
 }
 

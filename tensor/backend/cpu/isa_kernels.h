@@ -18,6 +18,14 @@ void cross_entropy(const CrossEntropyArgs&);
 void cross_entropy_grad(const CrossEntropyGradArgs&);
 void kl_div(const KlDivArgs&);
 void kl_div_grad(const KlDivGradArgs&);
+void max_pool2d(const Pool2dArgs&);
+void max_pool2d_backward(const Pool2dArgs&);
+void max_pool2d_gather(const Pool2dArgs&);
+void avg_pool2d(const Pool2dArgs&);
+void avg_pool2d_backward(const Pool2dArgs&);
+void batch_norm_statistics(const BatchNormStatisticsArgs&);
+void batch_norm(const BatchNormArgs&);
+void batch_norm_backward(const BatchNormBackwardArgs&);
 
 // Fills the entries of `table` that this instruction set's kernels serve.
 void add_isa_kernels(Kernels& table);

@@ -15,6 +15,14 @@ void add_isa_kernels(Kernels& table) {
   table.cross_entropy_grad = {cross_entropy_grad, kFloatDTypes};
   table.kl_div = {kl_div, kFloatDTypes};
   table.kl_div_grad = {kl_div_grad, kFloatDTypes};
+  table.max_pool2d = {max_pool2d, kFloatDTypes};
+  table.max_pool2d_backward = {max_pool2d_backward, kFloatDTypes};
+  table.max_pool2d_gather = {max_pool2d_gather, kFloatDTypes};
+  table.avg_pool2d = {avg_pool2d, kFloatDTypes};
+  table.avg_pool2d_backward = {avg_pool2d_backward, kFloatDTypes};
+  table.batch_norm_statistics = {batch_norm_statistics, kFloatDTypes};
+  table.batch_norm = {batch_norm, kFloatDTypes};
+  table.batch_norm_backward = {batch_norm_backward, kFloatDTypes};
 }
 
 }  // namespace athanor::cpu::ATHANOR_ISA_NAMESPACE

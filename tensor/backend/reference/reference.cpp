@@ -23,6 +23,17 @@ const Kernels& reference_kernels() {
     t.cross_entropy_grad = {reference::cross_entropy_grad, kRealDTypes};
     t.kl_div = {reference::kl_div, kRealDTypes};
     t.kl_div_grad = {reference::kl_div_grad, kRealDTypes};
+    t.conv2d = {reference::conv2d, kFloatDTypes};
+    t.conv2d_backward_input = {reference::conv2d_backward_input, kFloatDTypes};
+    t.conv2d_backward_weight = {reference::conv2d_backward_weight, kFloatDTypes};
+    t.max_pool2d = {reference::max_pool2d, kFloatDTypes};
+    t.max_pool2d_backward = {reference::max_pool2d_backward, kFloatDTypes};
+    t.max_pool2d_gather = {reference::max_pool2d_gather, kFloatDTypes};
+    t.avg_pool2d = {reference::avg_pool2d, kFloatDTypes};
+    t.avg_pool2d_backward = {reference::avg_pool2d_backward, kFloatDTypes};
+    t.batch_norm_statistics = {reference::batch_norm_statistics, kFloatDTypes};
+    t.batch_norm = {reference::batch_norm, kFloatDTypes};
+    t.batch_norm_backward = {reference::batch_norm_backward, kFloatDTypes};
     return t;
   }();
   return table;

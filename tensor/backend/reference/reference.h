@@ -21,6 +21,17 @@ void cross_entropy(const CrossEntropyArgs&);
 void cross_entropy_grad(const CrossEntropyGradArgs&);
 void kl_div(const KlDivArgs&);
 void kl_div_grad(const KlDivGradArgs&);
+void conv2d(const Conv2dArgs&);
+void conv2d_backward_input(const Conv2dArgs&);
+void conv2d_backward_weight(const Conv2dArgs&);
+void max_pool2d(const Pool2dArgs&);
+void max_pool2d_backward(const Pool2dArgs&);
+void max_pool2d_gather(const Pool2dArgs&);
+void avg_pool2d(const Pool2dArgs&);
+void avg_pool2d_backward(const Pool2dArgs&);
+void batch_norm_statistics(const BatchNormStatisticsArgs&);
+void batch_norm(const BatchNormArgs&);
+void batch_norm_backward(const BatchNormBackwardArgs&);
 
 // Walks the indices of `sizes` in row-major order.
 class Index {

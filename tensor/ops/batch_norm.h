@@ -1,0 +1,41 @@
+// Batch normalisation (Ioffe & Szegedy 2015) over all axes but channels (axis 1).
+//
+// x [N, C] or [N, C, H, W] (layout as in conv2d.h); gamma, beta, mean, rstd, running_mean and
+// running_var [C]. f32 and f64, all of x's dtype.
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace athanor {
+
+struct BatchNormOptions {
+  bool training = true;   // batch statistics, and running ones are updated; else running ones
+  double momentum = 0.1;  // running = (1 - momentum) running + momentum batch
+  double eps = 1e-5;      // added to the variance
+  bool relu = false;      // y = max(y, 0) in the same pass
+};
+
+// y = (x - mean) / sqrt(variance + eps) gamma + beta. In training the variance that normalises is
+// divided by M = N H W, the one that goes into running_var by M - 1. Throws when shapes do not fit,
+// and in training when M < 2.
+Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, Tensor& running_mean,
+                  Tensor& running_var, const BatchNormOptions& options = {});
+
+// The parts of which batch_norm consists, for the gradient.
+struct BatchNormResult {
+  Tensor y, mean, rstd;  // the mean and 1 / sqrt(variance + eps) that normalised
+};
+BatchNormResult batch_norm_with_statistics(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                                           Tensor& running_mean, Tensor& running_var,
+                                           const BatchNormOptions& options);
+
+// Gradients of the training form: dgamma = sum of dy xhat, dbeta = sum of dy,
+// dx = gamma rstd (dy - dbeta / M - xhat dgamma / M), xhat = (x - mean) rstd.
+struct BatchNormGradients {
+  Tensor dx, dgamma, dbeta;
+};
+BatchNormGradients batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
+                                       const Tensor& beta, const Tensor& mean, const Tensor& rstd,
+                                       bool relu = false);
+
+}  // namespace athanor

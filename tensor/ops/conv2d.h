@@ -1,0 +1,41 @@
+// Convolution of images.
+//
+// Activations have shape [N, C, H, W] and lie in N, H, W, C order in memory; an input in another
+// order is copied first (layout.h counts that), results always are in that order. f32 and f64.
+#pragma once
+
+#include "tensor/base/size2.h"
+#include "tensor/tensor.h"
+
+namespace athanor {
+
+struct Conv2dOptions {
+  Size2 stride = 1;
+  Size2 padding = 0;  // zeros on both sides
+  Size2 dilation = 1;
+  std::int64_t groups = 1;
+};
+
+// y[n, o, i, j] = b[o] + sum over c, p, q of w[o, c, p, q] xpad[n, c', i s + p d, j s + q d]: the
+// cross-correlation that deep learning calls convolution; c' counts within o's group.
+// x [N, I, H, W], w [O, I / groups, kH, kW], b [O] or undefined, y [N, O, H', W'] with
+// H' = (H + 2 padding - dilation (kH - 1) - 1) / stride + 1, rounded down. Throws when a shape does
+// not fit, groups divides neither I nor O, or the padded input is smaller than the kernel.
+Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b = {},
+              const Conv2dOptions& options = {});
+
+// The gradient of conv2d for x of the given shape: dy [N, O, H', W'], result [N, I, H, W].
+Tensor conv2d_backward_input(const Tensor& dy, const Tensor& w, const Shape& x_shape,
+                             const Conv2dOptions& options = {});
+
+// The gradients for w of the given shape, and for b.
+struct Conv2dWeightGradients {
+  Tensor dw;  // [O, I / groups, kH, kW]
+  Tensor db;  // [O]; undefined unless asked for
+};
+Conv2dWeightGradients conv2d_backward_weight(const Tensor& dy, const Tensor& x,
+                                             const Shape& w_shape,
+                                             const Conv2dOptions& options = {},
+                                             bool with_bias = false);
+
+}  // namespace athanor
