@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <map>
 
@@ -74,9 +75,9 @@ Range robust_range(std::vector<double> values) {
   const std::size_t cut = values.size() / 100;
   const double lo = values[cut];
   const double hi = values[values.size() - 1 - cut];
-  const double margin = std::max((hi - lo) * 0.06, 1e-9);
-  return {std::max(values.front(), lo - margin) - 1e-12,
-          std::min(values.back(), hi + margin) + 1e-12};
+  const double margin = (hi - lo) * 0.06;
+  const Range range{std::max(values.front(), lo - margin), std::min(values.back(), hi + margin)};
+  return range.hi > range.lo ? range : Range{range.lo, range.lo + 1};
 }
 
 void place_nodes(std::vector<GraphNode>& nodes, const Area& area) {

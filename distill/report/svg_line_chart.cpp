@@ -86,6 +86,16 @@ std::string band_path(const std::vector<Bucket>& buckets, const Scale& x, const 
   return upper.empty() ? upper : upper + lower + "Z";
 }
 
+// Where a schedule changes, and its last point: exact, unlike means of neighbours.
+std::vector<Point> changes_of(const std::vector<Point>& points) {
+  std::vector<Point> out;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const bool last = i + 1 == points.size();
+    if (out.empty() || last || points[i].y != out.back().y) out.push_back(points[i]);
+  }
+  return out;
+}
+
 // Turns shares into areas: the upper edge of each series, from the first to the last.
 std::vector<Series> stack(const std::vector<Series>& series) {
   std::vector<Series> out = series;
@@ -121,7 +131,8 @@ std::string draw_stacked(const std::vector<Series>& edges, const Scale& x, const
 
 std::string draw_line(const Series& series, const LineChart& chart, const Scale& x,
                       const Scale& y) {
-  const std::vector<Bucket> buckets = buckets_of(series.points, kMaxLinePoints);
+  const std::vector<Bucket> buckets =
+      buckets_of(series.steps ? changes_of(series.points) : series.points, kMaxLinePoints);
   std::vector<Point> means;
   for (const Bucket& b : buckets) means.push_back(b.mean);
   const std::string path = line_path(means, x, y, series.steps);
