@@ -1,0 +1,31 @@
+#include "nn/clip.h"
+
+#include <cmath>
+
+#include "tensor/ops/reduce.h"
+#include "tensor/ops/unary.h"
+
+namespace athanor::nn {
+
+double gradient_norm(const std::vector<Variable>& parameters) {
+  double total = 0;
+  for (const Variable& p : parameters) {
+    if (p.grad().defined()) total += sum(square(p.grad().tensor())).item();
+  }
+  return std::sqrt(total);
+}
+
+void scale_gradients(std::vector<Variable>& parameters, double factor) {
+  for (Variable& p : parameters) {
+    if (p.grad().defined()) p.set_grad(Variable(mul(p.grad().tensor(), factor)));
+  }
+}
+
+double clip_gradient_norm(std::vector<Variable>& parameters, double limit) {
+  if (!(limit > 0)) fail("clip_gradient_norm", "expected limit > 0, got ", limit);
+  const double norm = gradient_norm(parameters);
+  if (std::isfinite(norm) && norm > limit) scale_gradients(parameters, limit / norm);
+  return norm;
+}
+
+}  // namespace athanor::nn

@@ -1,0 +1,75 @@
+// Modules: functions with named parameters and buffers.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "autograd/variable.h"
+#include "tensor/random.h"
+
+namespace athanor::nn {
+
+using StateDict = std::map<std::string, Tensor>;
+
+// What load_state_dict() found: names the module has and the file lacks, and the reverse.
+struct StateDictReport {
+  std::vector<std::string> missing, unexpected;
+  bool complete() const { return missing.empty() && unexpected.empty(); }
+};
+
+// Base of layers and models. Names follow PyTorch ("0.weight", "fc1.bias", "bn.running_mean"), so
+// that weights cross over. In evaluation mode forward() writes nothing and may run on several
+// threads at once.
+class Module {
+ public:
+  virtual ~Module() = default;
+  Module() = default;
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+
+  virtual Variable forward(const Variable& x) = 0;
+  Variable operator()(const Variable& x) { return forward(x); }
+
+  // Training or evaluation behaviour of dropout and batch norm, for all submodules.
+  void train(bool training = true);
+  void eval() { train(false); }
+  bool training() const { return training_; }
+
+  // Parameters in the order of registration, submodules in theirs.
+  std::vector<std::pair<std::string, Variable>> named_parameters() const;
+  std::vector<Variable> parameters() const;
+  std::int64_t parameter_count() const;
+  void zero_grad();
+
+  // Copies of all parameters and buffers by name.
+  StateDict state_dict() const;
+  // Copies values in. Throws on a shape or dtype that differs and, when `strict`, on any missing or
+  // unexpected name, listing all of them; nothing is changed then.
+  StateDictReport load_state_dict(const StateDict& state, bool strict = true);
+
+ protected:
+  Variable register_parameter(std::string name, const Tensor& value);
+  // A tensor that belongs to the state but is not trained. Written in place.
+  Tensor register_buffer(std::string name, const Tensor& value);
+  template <class M>
+  std::shared_ptr<M> register_module(std::string name, std::shared_ptr<M> module) {
+    modules_.emplace_back(std::move(name), module);
+    return module;
+  }
+
+ private:
+  // Every parameter and buffer by full name; tensors share memory with the module.
+  void collect(const std::string& prefix, std::vector<std::pair<std::string, Tensor>>& all) const;
+  void collect_parameters(const std::string& prefix,
+                          std::vector<std::pair<std::string, Variable>>& all) const;
+
+  bool training_ = true;
+  std::vector<std::pair<std::string, Variable>> parameters_;
+  std::vector<std::pair<std::string, Tensor>> buffers_;
+  std::vector<std::pair<std::string, std::shared_ptr<Module>>> modules_;
+};
+
+}  // namespace athanor::nn
