@@ -79,13 +79,14 @@ StateDictReport Module::load_state_dict(const StateDict& state, bool strict) {
     }
   }
   for (const auto& [name, value] : state) {
-    const bool known = std::any_of(own.begin(), own.end(),
-                                   [&name = name](const auto& entry) { return entry.first == name; });
+    const bool known = std::any_of(
+        own.begin(), own.end(), [&name = name](const auto& entry) { return entry.first == name; });
     if (!known) report.unexpected.push_back(name);
   }
   if (strict && !report.complete()) {
-    raise(ErrorKind::bad_input, "[load_state_dict] expected exactly the module's names; missing: ",
-          join(report.missing), "; unexpected: ", join(report.unexpected));
+    raise(ErrorKind::bad_input,
+          "[load_state_dict] expected exactly the module's names; missing: ", join(report.missing),
+          "; unexpected: ", join(report.unexpected));
   }
   for (auto& [name, value] : own) {
     const auto it = state.find(name);

@@ -33,10 +33,14 @@ double Schedule::rate(std::int64_t step) const {
   const double last = static_cast<double>(std::max<std::int64_t>(total - 1, 1));
   const double at = std::clamp<double>(static_cast<double>(step), 0, last);
   switch (kind) {
-    case ScheduleKind::constant: return peak;
-    case ScheduleKind::linear: return peak * (1 - at / static_cast<double>(std::max<std::int64_t>(total, 1)));
-    case ScheduleKind::cosine: return anneal(peak, 0, at / static_cast<double>(std::max<std::int64_t>(total, 1)));
-    case ScheduleKind::one_cycle: break;
+    case ScheduleKind::constant:
+      return peak;
+    case ScheduleKind::linear:
+      return peak * (1 - at / static_cast<double>(std::max<std::int64_t>(total, 1)));
+    case ScheduleKind::cosine:
+      return anneal(peak, 0, at / static_cast<double>(std::max<std::int64_t>(total, 1)));
+    case ScheduleKind::one_cycle:
+      break;
   }
   const double first = peak / initial_divisor, end = first / final_divisor;
   const double turn = std::max(warm_fraction * static_cast<double>(total) - 1, 1e-9);

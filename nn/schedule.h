@@ -14,9 +14,9 @@ const char* name_of(ScheduleKind kind);
 
 struct Schedule {
   ScheduleKind kind = ScheduleKind::constant;
-  double peak = 1e-3;          // the largest rate
-  std::int64_t total = 1;      // steps
-  double warm_fraction = 0.3;  // one_cycle: share of the steps before the peak
+  double peak = 1e-3;           // the largest rate
+  std::int64_t total = 1;       // steps
+  double warm_fraction = 0.3;   // one_cycle: share of the steps before the peak
   double initial_divisor = 25;  // one_cycle: the first rate is peak / this
   double final_divisor = 1e4;   // one_cycle: the last rate is the first one / this
 

@@ -107,6 +107,18 @@ struct BinaryArgs {
   Operand x, y, z;
 };
 
+// One AdamW step over n elements of p, m and v with gradient g (formula: nn/optim.h); correction1
+// and correction2 are 1 - beta^t.
+struct AdamWArgs {
+  void* p;
+  const void* g;
+  void* m;
+  void* v;
+  std::int64_t n;
+  DType dtype;
+  double rate, beta1, beta2, epsilon, weight_decay, correction1, correction2;
+};
+
 enum class ReduceOp : std::uint8_t { sum, max, min, any, all };
 
 // y = x reduced over some axes: y has x's sizes with stride 0 along the reduced axes. any and all

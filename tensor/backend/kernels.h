@@ -46,6 +46,7 @@ struct Kernels {
   Kernel<BatchNormStatisticsArgs> batch_norm_statistics;
   Kernel<BatchNormArgs> batch_norm;
   Kernel<BatchNormBackwardArgs> batch_norm_backward;
+  Kernel<AdamWArgs> adamw;
 };
 
 // Plain, readable loops for every op: the yardstick of the fast kernels.

@@ -10,6 +10,7 @@ void copy(const CopyArgs&);
 void fill(const FillArgs&);
 void unary(const UnaryArgs&);
 void binary(const BinaryArgs&);
+void adamw(const AdamWArgs&);
 void reduce(const ReduceArgs&);
 void softmax(const SoftmaxArgs&);
 void softmax_grad(const SoftmaxGradArgs&);

@@ -7,6 +7,7 @@ void add_isa_kernels(Kernels& table) {
   table.fill = {fill, kAllDTypes};
   table.unary = {unary, kFloatDTypes};
   table.binary = {binary, kFloatDTypes};
+  table.adamw = {adamw, kFloatDTypes};
   table.reduce = {reduce, DTypeSet{DType::f32, DType::f64, DType::boolean}};
   table.softmax = {softmax, kFloatDTypes};
   table.softmax_grad = {softmax_grad, kFloatDTypes};

@@ -15,6 +15,7 @@ const Kernels& reference_kernels() {
     t.unary = {reference::unary, kAllDTypes};
     t.binary = {reference::binary, kAllDTypes};
     t.matmul = {reference::matmul, DTypeSet{DType::f32, DType::f64, DType::f16, DType::bf16}};
+    t.adamw = {reference::adamw, kFloatDTypes};
     t.reduce = {reference::reduce, kAllDTypes};
     t.softmax = {reference::softmax, kRealDTypes};
     t.softmax_grad = {reference::softmax_grad, kRealDTypes};

@@ -13,6 +13,7 @@ void fill(const FillArgs&);
 void unary(const UnaryArgs&);
 void binary(const BinaryArgs&);
 void matmul(const MatmulArgs&);
+void adamw(const AdamWArgs&);
 void reduce(const ReduceArgs&);
 void softmax(const SoftmaxArgs&);
 void softmax_grad(const SoftmaxGradArgs&);

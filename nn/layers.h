@@ -1,0 +1,77 @@
+// Layers. Weights start as in PyTorch: uniform in +-1/sqrt(fan in).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "nn/module.h"
+#include "tensor/ops/conv2d.h"
+#include "tensor/ops/pool2d.h"
+
+namespace athanor::nn {
+
+// y = x weight^T + bias: [..., in] -> [..., out]
+class Linear final : public Module {
+ public:
+  Linear(std::int64_t in, std::int64_t out, Generator& generator, bool bias = true);
+  Variable forward(const Variable& x) override;
+
+ private:
+  Variable weight_, bias_;
+};
+
+// [N, in, H, W] -> [N, out, H', W'], see tensor/ops/conv2d.h
+class Conv2d final : public Module {
+ public:
+  Conv2d(std::int64_t in, std::int64_t out, std::int64_t kernel, Generator& generator,
+         const Conv2dOptions& options = {}, bool bias = true);
+  Variable forward(const Variable& x) override;
+
+ private:
+  Conv2dOptions options_;
+  Variable weight_, bias_;
+};
+
+// Normalises each channel of [N, C, H, W]; in training by the batch, else by the running
+// statistics.
+class BatchNorm2d final : public Module {
+ public:
+  // With `relu`, negative results become 0 in the same pass.
+  explicit BatchNorm2d(std::int64_t channels, bool relu = false);
+  Variable forward(const Variable& x) override;
+
+ private:
+  Variable weight_, bias_;
+  Tensor running_mean_, running_var_;
+  bool relu_;
+};
+
+// A module made of a function without parameters.
+class Function final : public Module {
+ public:
+  explicit Function(std::function<Variable(const Variable&)> f) : f_(std::move(f)) {}
+  Variable forward(const Variable& x) override { return f_(x); }
+
+ private:
+  std::function<Variable(const Variable&)> f_;
+};
+
+std::shared_ptr<Module> relu_layer();
+std::shared_ptr<Module> flatten_layer();
+std::shared_ptr<Module> max_pool2d_layer(const Pool2dOptions& options = {});
+
+// Modules one after another, named "0", "1", ...
+class Sequential final : public Module {
+ public:
+  explicit Sequential(std::vector<std::shared_ptr<Module>> modules);
+  Variable forward(const Variable& x) override;
+  // The first `count` modules only.
+  Variable forward_prefix(const Variable& x, std::size_t count);
+  std::size_t size() const { return sequence_.size(); }
+
+ private:
+  std::vector<std::shared_ptr<Module>> sequence_;
+};
+
+}  // namespace athanor::nn
