@@ -105,9 +105,11 @@ rect.track{fill:var(--grid)}
 stroke-width:4px;stroke-linejoin:round}
 @media (max-width:820px){.grid,.grid.three,.stages{grid-template-columns:minmax(0,1fr)}}
 @media (min-width:560px) and (max-width:820px){.grid.three{grid-template-columns:repeat(2,minmax(0,1fr))}}
-@media (max-width:560px){main{padding:18px 12px 48px}.minor{display:none}th,td{padding:.5em .35em;
-white-space:normal}.panel{padding:4px 10px;font-size:.9rem}td.meter{width:26%;min-width:84px}
-.meter u{display:none}figure{padding:12px 10px 8px}svg text{font-size:13px}svg .tl,svg .al{font-size:12.5px}
+@media (max-width:560px){main{padding:18px 12px 48px}.minor{display:none}
+th,td{padding:.5em .28em;white-space:normal}thead th{font-size:.66rem;letter-spacing:0}
+.panel{padding:4px 8px;font-size:.88rem}td.meter{width:auto;min-width:0}.meter u{display:none}
+figure{padding:12px 10px 8px}figure.wide{overflow-x:auto}.wide>svg:not(.graph){min-width:720px}
+svg text{font-size:13px}svg .tl,svg .al{font-size:12.5px}
 .graph .node-label{font-size:24px;stroke-width:6px}}
 )css";
 

@@ -54,7 +54,7 @@ std::string temperature_figure(const ArmCurves& curves) {
       "Temperature", "Temperature of the distillation loss over training", {"temperature T", 0});
   chart.series = {{"T", curves.of(&StepEvent::temperature), kEmber, false, true, true}};
   if (!any_finite(chart.series[0].points)) return "";
-  return figure("Temperature: soft first, then sharp", render(chart));
+  return figure("Temperature of the distillation loss", render(chart));
 }
 
 std::string bound_figure(const ArmCurves& curves) {

@@ -2,6 +2,7 @@
 // and attribute values hold no bare '<' or '&'.
 #pragma once
 
+#include <algorithm>
 #include <cctype>
 #include <set>
 #include <string>
