@@ -2,6 +2,7 @@
 
 #include "autograd/node.h"
 #include "autograd/ops/binary.h"
+#include "autograd/ops/gather.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape.h"
 #include "autograd/ops/softmax.h"
@@ -59,6 +60,16 @@ Variable soft_cross_entropy(const Variable& logits, const Variable& targets,
   }
   const Variable by_row = neg(sum(targets * log_softmax(logits), {1}));
   return mean_over_rows("soft_cross_entropy", by_row, weights);
+}
+
+Variable nll(const Variable& log_probabilities, const Tensor& targets, const Variable& weights) {
+  const Variable& x = log_probabilities;
+  if (x.rank() != 2 || targets.rank() != 1) {
+    fail("nll", "expected log-probabilities [B, K] and targets [B], got ", describe(x.tensor()),
+         " and ", describe(targets));
+  }
+  const Variable chosen = squeeze(take_along_axis(x, unsqueeze(targets, 1), 1), 1);
+  return mean_over_rows("nll", neg(chosen), weights);
 }
 
 Variable gce(const Variable& logits, const Tensor& targets, double q, const Variable& weights) {

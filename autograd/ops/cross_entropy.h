@@ -19,6 +19,9 @@ Variable cross_entropy(const Variable& logits, const Tensor& targets, const Vari
 // Mean over rows of -sum_k t_bk log softmax(logits)_bk; `targets` are probabilities [B, K].
 Variable soft_cross_entropy(const Variable& logits, const Variable& targets,
                             const Variable& weights = {});
+// Mean over rows of -x_b,target(b), for x = log-probabilities [B, K].
+Variable nll(const Variable& log_probabilities, const Tensor& targets,
+             const Variable& weights = {});
 // Generalised cross-entropy, mean over rows of (1 - p_y^q) / q with q in (0, 1]: cross-entropy for
 // q -> 0, robust like the mean absolute error at q = 1 (Zhang & Sabuncu 2018).
 Variable gce(const Variable& logits, const Tensor& targets, double q = 0.7,

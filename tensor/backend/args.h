@@ -188,4 +188,59 @@ struct KlDivGradArgs {
   Operand dx;
 };
 
+// An index operation along one axis of contiguous operands: sizes before and after the axis are
+// multiplied into outer and inner. Indices are i64, in range.
+
+// y[o, i, k] = x[o, index[i], k] with x [outer, n, inner], index [m], y [outer, m, inner]. Decided
+// by x's dtype, which y has.
+struct IndexSelectArgs {
+  Operand x, index, y;
+  std::int64_t outer, n, m, inner;
+};
+
+// y[o, index[i], k] += x[o, i, k], in the order of i; x [outer, m, inner], y [outer, n, inner].
+struct IndexAddArgs {
+  Operand x, index, y;
+  std::int64_t outer, n, m, inner;
+};
+
+// y[o, i, k] = x[o, index[o, i, k], k]; index and y [outer, m, inner].
+struct GatherArgs {
+  Operand x, index, y;
+  std::int64_t outer, n, m, inner;
+};
+
+// y[o, index[o, i, k], k] += x[o, i, k], in the order of i; index and x [outer, m, inner].
+struct ScatterAddArgs {
+  Operand x, index, y;
+  std::int64_t outer, n, m, inner;
+};
+
+// z = condition ? x : y, elementwise, all expanded to z's sizes; condition is bool. Decided by z's
+// dtype, which x and y have.
+struct WhereArgs {
+  Operand condition, x, y, z;
+};
+
+// y[row] = index of the largest (smallest) value of x, the first of several; NaN wins. y is i64.
+// Decided by x's dtype.
+struct ArgReduceArgs {
+  bool largest;
+  Operand x, y;
+};
+
+// y and index (i64) = the values of x sorted by row, stable, and where they were; NaN comes last.
+// Decided by x's dtype, which y has.
+struct SortArgs {
+  bool descending;
+  Operand x, y, index;
+};
+
+// y = running sums of x by row, from the last value on if `reverse`. Decided by x's dtype, which y
+// has.
+struct CumsumArgs {
+  bool reverse;
+  Operand x, y;
+};
+
 }  // namespace athanor

@@ -47,6 +47,14 @@ struct Kernels {
   Kernel<BatchNormArgs> batch_norm;
   Kernel<BatchNormBackwardArgs> batch_norm_backward;
   Kernel<AdamWArgs> adamw;
+  Kernel<IndexSelectArgs> index_select;
+  Kernel<IndexAddArgs> index_add;
+  Kernel<GatherArgs> gather;
+  Kernel<ScatterAddArgs> scatter_add;
+  Kernel<WhereArgs> where;
+  Kernel<ArgReduceArgs> arg_reduce;
+  Kernel<SortArgs> sort;
+  Kernel<CumsumArgs> cumsum;
 };
 
 // Plain, readable loops for every op: the yardstick of the fast kernels.

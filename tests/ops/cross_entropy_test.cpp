@@ -39,6 +39,14 @@ TEST_CASE("classification losses: values and gradients") {
       {"gce", {{{4, 5}}, {{4}, 0, 2}}, [=](const Vars& x) { return gce(x[0], t, 0.7, x[1]); }});
 }
 
+TEST_CASE("nll is cross_entropy of log-probabilities") {
+  const Tensor t = classes(4, 5);
+  check_op_case({"nll", {{{4, 5}}, {{4}, 0, 2}}, [=](const Vars& x) {
+                   return nll(log_softmax(x[0]), t, x[1]);
+                 }});
+  CHECK_THROWS_WITH(nll(zeros({2}), t), Catch::Contains("[nll] expected log-probabilities"));
+}
+
 TEST_CASE("cross_entropy of many wide rows") {
   const Tensor t = classes(67, 701);
   OpCase wide{"cross_entropy/wide", {{{67, 701}}}, [=](const Vars& x) {

@@ -24,6 +24,11 @@ void add_isa_kernels(Kernels& table) {
   table.batch_norm_statistics = {batch_norm_statistics, kFloatDTypes};
   table.batch_norm = {batch_norm, kFloatDTypes};
   table.batch_norm_backward = {batch_norm_backward, kFloatDTypes};
+  table.index_select = {index_select, kAllDTypes};
+  table.index_add = {index_add, kFloatDTypes};
+  table.gather = {gather, kAllDTypes};
+  table.scatter_add = {scatter_add, kFloatDTypes};
+  table.where = {where, kAllDTypes};
 }
 
 }  // namespace athanor::cpu::ATHANOR_ISA_NAMESPACE

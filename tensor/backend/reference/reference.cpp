@@ -4,6 +4,8 @@ namespace athanor {
 namespace {
 
 constexpr DTypeSet kRealDTypes{DType::f32, DType::f64, DType::f16, DType::bf16};
+constexpr DTypeSet kNumberDTypes{DType::f32, DType::f64, DType::f16, DType::bf16,
+                                 DType::i8,  DType::u8,  DType::i32, DType::i64};
 
 }  // namespace
 
@@ -35,6 +37,14 @@ const Kernels& reference_kernels() {
     t.batch_norm_statistics = {reference::batch_norm_statistics, kFloatDTypes};
     t.batch_norm = {reference::batch_norm, kFloatDTypes};
     t.batch_norm_backward = {reference::batch_norm_backward, kFloatDTypes};
+    t.index_select = {reference::index_select, kAllDTypes};
+    t.index_add = {reference::index_add, kNumberDTypes};
+    t.gather = {reference::gather, kAllDTypes};
+    t.scatter_add = {reference::scatter_add, kNumberDTypes};
+    t.where = {reference::where, kAllDTypes};
+    t.arg_reduce = {reference::arg_reduce, kNumberDTypes};
+    t.sort = {reference::sort, kNumberDTypes};
+    t.cumsum = {reference::cumsum, kNumberDTypes};
     return t;
   }();
   return table;

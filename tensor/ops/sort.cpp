@@ -1,0 +1,65 @@
+#include "tensor/ops/sort.h"
+
+#include "tensor/ops/operand.h"
+#include "tensor/ops/shape.h"
+
+namespace athanor {
+namespace {
+
+constexpr DTypeSet kNumbers{DType::f32, DType::f64, DType::f16, DType::bf16,
+                            DType::i8,  DType::u8,  DType::i32, DType::i64};
+
+Sorted run(const char* name, const Tensor& x, int axis, bool descending) {
+  check_dtype(name, "x", x, kNumbers, "a number dtype");
+  axis = normalize_axis(name, axis, x.shape());
+  Sorted sorted{empty_like(x), empty_like(x, DType::i64)};
+  if (x.numel() == 0) return sorted;
+  const Tensor from = transpose(x, axis, -1), values = transpose(sorted.values, axis, -1),
+               index = transpose(sorted.index, axis, -1);
+  launch(name, &Kernels::sort, x.dtype(), x.device(),
+         SortArgs{descending, operand(from), operand(values), operand(index)});
+  return sorted;
+}
+
+Tensor arg_reduce(const char* name, const Tensor& x, int axis, bool keepdim, bool largest) {
+  check_dtype(name, "x", x, kNumbers, "a number dtype");
+  axis = normalize_axis(name, axis, x.shape());
+  if (x.shape()[axis] == 0) {
+    fail(name, "expected at least one element along axis ", axis, ", got ", describe(x));
+  }
+  Shape kept = x.shape();
+  kept[axis] = 1;
+  const Tensor y = empty(kept, DType::i64, x.device());
+  if (y.numel() > 0) {
+    const Tensor from = transpose(x, axis, -1), to = transpose(y, axis, -1);
+    launch(name, &Kernels::arg_reduce, x.dtype(), x.device(),
+           ArgReduceArgs{largest, operand(from), operand(to)});
+  }
+  return keepdim ? y : squeeze(y, axis);
+}
+
+}  // namespace
+
+Sorted sort(const Tensor& x, int axis, bool descending) { return run("sort", x, axis, descending); }
+
+Tensor argsort(const Tensor& x, int axis, bool descending) {
+  return run("argsort", x, axis, descending).index;
+}
+
+Sorted topk(const Tensor& x, std::int64_t k, int axis, bool largest) {
+  const Sorted all = run("topk", x, axis, largest);
+  if (k < 0 || k > x.size(axis)) {
+    fail("topk", "expected k in [0, ", x.size(axis), "], got ", k);
+  }
+  return {slice(all.values, axis, 0, k), slice(all.index, axis, 0, k)};
+}
+
+Tensor argmax(const Tensor& x, int axis, bool keepdim) {
+  return arg_reduce("argmax", x, axis, keepdim, true);
+}
+
+Tensor argmin(const Tensor& x, int axis, bool keepdim) {
+  return arg_reduce("argmin", x, axis, keepdim, false);
+}
+
+}  // namespace athanor

@@ -1,0 +1,24 @@
+// Order along one axis. Number dtypes; NaN comes last in a sort, in both directions, and wins a
+// maximum or minimum.
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace athanor {
+
+// Values in order, and i64 positions along the axis where they were.
+struct Sorted {
+  Tensor values, index;
+};
+
+// Stable: equal values keep their order.
+Sorted sort(const Tensor& x, int axis = -1, bool descending = false);
+Tensor argsort(const Tensor& x, int axis = -1, bool descending = false);
+// The k largest values (smallest, if not `largest`), the best first; 0 <= k <= size of the axis.
+Sorted topk(const Tensor& x, std::int64_t k, int axis = -1, bool largest = true);
+// Position of the largest (smallest) value, the first of several; i64 without `axis`, or with size
+// 1 if keepdim. Throws for an axis of size 0.
+Tensor argmax(const Tensor& x, int axis = -1, bool keepdim = false);
+Tensor argmin(const Tensor& x, int axis = -1, bool keepdim = false);
+
+}  // namespace athanor

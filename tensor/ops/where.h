@@ -1,0 +1,13 @@
+// Choice by a mask.
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace athanor {
+
+// a where `condition` (bool) holds, else b; all three broadcast. Dtypes of a and b are promoted.
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
+// x with `value` where `mask` (bool) holds; the mask broadcasts to x's shape.
+Tensor masked_fill(const Tensor& x, const Tensor& mask, double value);
+
+}  // namespace athanor
