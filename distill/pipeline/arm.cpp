@@ -1,0 +1,343 @@
+#include "distill/pipeline/arm.h"
+
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <deque>
+
+#include "autograd/ops.h"
+#include "autograd/ops/cross_entropy.h"
+#include "autograd/ops/kl_div.h"
+#include "autograd/ops/softmax.h"
+#include "data/batch_order.h"
+#include "distill/losses/relation.h"
+#include "nn/clip.h"
+#include "nn/optim.h"
+
+namespace athanor::distill {
+namespace {
+
+constexpr int kMaxSkipped = 20;          // steps without a finite gradient before giving up
+constexpr std::int64_t kLogEvery = 10;   // steps
+constexpr double kAdversarialStep = 0.1;  // FGSM step on normalised inputs
+constexpr std::size_t kLossWindow = 50;  // steps over which the loss variance is taken
+
+// Copies rows of a row-major tensor [N, ...].
+Tensor rows_of(const Tensor& x, const std::vector<std::int64_t>& rows) {
+  Shape shape = x.shape();
+  shape[0] = static_cast<std::int64_t>(rows.size());
+  Tensor y = empty(shape, x.dtype());
+  const std::int64_t bytes = x.numel() / std::max<std::int64_t>(x.size(0), 1) * size_of(x.dtype());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    std::memcpy(static_cast<std::byte*>(y.raw()) + static_cast<std::int64_t>(i) * bytes,
+                static_cast<const std::byte*>(x.raw()) + rows[i] * bytes,
+                static_cast<std::size_t>(bytes));
+  }
+  return y;
+}
+
+double variance_of(const std::deque<double>& values) {
+  double mean = 0, total = 0;
+  for (double v : values) mean += v;
+  mean /= static_cast<double>(std::max<std::size_t>(values.size(), 1));
+  for (double v : values) total += (v - mean) * (v - mean);
+  return values.empty() ? 0 : total / static_cast<double>(values.size());
+}
+
+// Share of entries that are exactly 0, as ReLU leaves them.
+double zero_share(const Tensor& x) {
+  const float* values = x.data<float>();
+  std::int64_t zeros = 0;
+  for (std::int64_t i = 0; i < x.numel(); ++i) zeros += values[i] == 0.0f;
+  return x.numel() ? static_cast<double>(zeros) / static_cast<double>(x.numel()) : 0;
+}
+
+// Mean over records and classes of (softmax - target)^2 on the probe, in evaluation mode.
+struct ProbeErrors {
+  double teacher = 0, student = 0, distance = 0;
+};
+
+class ArmTrainer {
+ public:
+  ArmTrainer(const nn::ModelSpec& spec, const TrainingSet& set, const ArmSettings& s, RunLog& log)
+      : set_(set),
+        s_(s),
+        log_(log),
+        generator_(Generator(s.seed).fork(1)),
+        model_(std::make_shared<nn::Classifier>(spec, generator_)),
+        optimizer_(model_->parameters()),
+        schedule_{s.schedule, s.lr, s.steps},
+        order_(static_cast<std::int64_t>(s.rows.size()),
+               {std::min<std::int64_t>(s.batch, static_cast<std::int64_t>(s.rows.size())), s.seed,
+                true, true}),
+        mix_(s.mix) {
+    if (s.curriculum) sampler_.emplace(s.pools, *s.curriculum);
+    if (!s.control) return;
+    if (s.control->clip) clip_.emplace(*s.control->clip);
+    if (s.control->compensation) compensation_.emplace(*s.control->compensation);
+    if (s.control->use_bound) {
+      const ProbeErrors start = probe();
+      bound_.emplace(s.control->bound, start.distance);
+      dual_.emplace(s.control->dual);
+    }
+  }
+
+  ArmResult run(ProgressSink& progress, const StopRequest& stop) {
+    const auto begun = std::chrono::steady_clock::now();
+    ProgressTask task(progress, s_.name, s_.steps, "steps");
+    for (step_ = 0; step_ < s_.steps; ++step_) {
+      if (stop && stop()) throw Interrupted{};
+      advance();
+      if (step_ % 20 == 19) task.update(step_ + 1, str("loss ", loss_value_));
+    }
+    task.set_result(str("loss ", loss_value_));
+    model_->eval();
+    ArmResult result;
+    result.model = model_;
+    result.final_loss = loss_value_;
+    if (dual_) {
+      result.bound = dual_->report();
+      result.epsilon_final = epsilon_;
+    }
+    if (clip_) result.clip = clip_->report();
+    if (compensation_) result.compensation = compensation_->report();
+    result.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+    return result;
+  }
+
+ private:
+  double share_done() const {
+    return static_cast<double>(step_) / static_cast<double>(std::max<std::int64_t>(s_.steps, 1));
+  }
+
+  std::vector<std::int64_t> next_rows() {
+    if (sampler_) return sampler_->next(share_done());
+    std::vector<std::int64_t> rows = order_.next();
+    for (std::int64_t& r : rows) r = s_.rows[static_cast<std::size_t>(r)];
+    return rows;
+  }
+
+  ProbeErrors probe() {
+    NoGrad no_grad;
+    model_->eval();
+    const ControlSettings& c = *s_.control;
+    const Tensor p = softmax(model_->run(Variable(c.probe_inputs)).logits.tensor());
+    model_->train();
+    Tensor targets = zeros(p.shape());
+    const std::int64_t K = p.size(1);
+    const auto labels = c.probe_labels.to_vector<std::int64_t>();
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      targets.data<float>()[static_cast<std::int64_t>(i) * K + labels[i]] = 1;
+    }
+    const auto mse = [](const Tensor& a, const Tensor& b) { return mean(square(sub(a, b))).item(); };
+    return {mse(c.probe_teacher, targets), mse(p, targets), mse(p, c.probe_teacher)};
+  }
+
+  // The loss of a batch; `terms` gets its weighted parts by name.
+  Variable loss_of(const nn::Output& out, const std::vector<std::int64_t>& rows, double temperature,
+                   std::vector<std::pair<std::string, double>>& terms);
+  void advance();
+  void add_adversarial(const Tensor& x, const std::vector<std::int64_t>& rows, double share,
+                       double temperature);
+  void control_step(const CompensationReading& reading, const ClipDecision& clip);
+
+  const TrainingSet& set_;
+  const ArmSettings& s_;
+  RunLog& log_;
+  Generator generator_;
+  std::shared_ptr<nn::Classifier> model_;
+  nn::AdamW optimizer_;
+  nn::Schedule schedule_;
+  data::BatchOrder order_;
+  LabelMix mix_;
+  std::optional<CurriculumSampler> sampler_;
+  std::optional<ClipLink> clip_;
+  std::optional<Compensation> compensation_;
+  std::optional<ErrorBound> bound_;
+  std::optional<DualAscent> dual_;
+  std::int64_t step_ = 0;
+  int skipped_ = 0;
+  double loss_value_ = 0, epsilon_ = 0, d_value_ = 0, sparsity_ = 0;
+  std::deque<double> recent_;
+};
+
+Variable ArmTrainer::loss_of(const nn::Output& out, const std::vector<std::int64_t>& rows,
+                             double temperature,
+                             std::vector<std::pair<std::string, double>>& terms) {
+  const Tensor labels = rows_of(set_.labels, rows);
+  const bool teacher = set_.teacher_logits.defined() && s_.kd_weight > 0;
+  Variable total;
+  const auto add_term = [&](const char* name, const Variable& term) {
+    terms.emplace_back(name, term.item());
+    total = total.defined() ? add(total, term) : term;
+  };
+  if (!teacher) {
+    add_term(s_.gce_q > 0 ? "gce" : "ce",
+             s_.gce_q > 0 ? gce(out.logits, labels, s_.gce_q) : cross_entropy(out.logits, labels));
+  } else {
+    std::vector<float> trust(rows.size(), 1.0f);
+    for (std::size_t i = 0; i < rows.size() && !s_.trust.empty(); ++i) {
+      trust[i] = s_.trust[static_cast<std::size_t>(rows[i])];
+    }
+    const std::vector<float> hard = mix_.weights(share_done(), trust);
+    std::vector<float> soft(hard.size());
+    for (std::size_t i = 0; i < hard.size(); ++i) soft[i] = 1 - hard[i];
+    const Shape shape{static_cast<std::int64_t>(rows.size())};
+    const Variable targets(rows_of(set_.teacher_logits, rows));
+    if (!mix_.is_zero()) {
+      add_term("ce", cross_entropy(out.logits, labels, Variable(from_values(hard, shape))));
+    }
+    add_term("kd", mul(kl_div_with_temperature(out.logits, targets, temperature,
+                                               Variable(from_values(soft, shape))),
+                       s_.kd_weight));
+    if (dual_) {
+      const Variable d =
+          probability_mse(softmax(out.logits), softmax(targets.tensor()));
+      d_value_ = d.item();
+      if (dual_->lambda() > 0) add_term("bound", mul(d, dual_->lambda()));
+    }
+  }
+  if (s_.relation_weight > 0) {
+    add_term("relation", mul(similarity_preserving_loss(out.features, s_.relations(rows)),
+                             s_.relation_weight));
+  }
+  return total;
+}
+
+// FGSM (Goodfellow et al. 2015): the gradient of the loss at inputs moved by its sign is added.
+void ArmTrainer::add_adversarial(const Tensor& x, const std::vector<std::int64_t>& rows,
+                                 double share, double temperature) {
+  const auto count = static_cast<std::int64_t>(share * static_cast<double>(rows.size()) + 0.5);
+  if (count < 2) return;
+  const std::vector<std::int64_t> some(rows.begin(), rows.begin() + count);
+  const Variable inputs(clone(slice(x, 0, 0, count)), true);
+  std::vector<std::pair<std::string, double>> terms;
+  const Variable loss = loss_of(model_->run(inputs), some, temperature, terms);
+  const Tensor direction = sign(grad({loss}, {inputs})[0].tensor());
+  const Tensor moved = add(inputs.tensor(), mul(direction, kAdversarialStep));
+  mul(loss_of(model_->run(Variable(moved)), some, temperature, terms), share).backward();
+}
+
+void ArmTrainer::advance() {
+  const std::vector<std::int64_t> rows = next_rows();
+  const double temperature = s_.temperature.at(share_done());
+  const double before =
+      static_cast<double>(step_ - 1) / static_cast<double>(std::max<std::int64_t>(s_.steps, 1));
+  if (dual_ && step_ > 0 && s_.temperature.jumps(before, share_done())) dual_->freeze();
+  const Tensor x = rows_of(set_.inputs, rows);
+  model_->zero_grad();
+  const nn::Output out = model_->run(Variable(x));
+  StepEvent event;
+  const Variable loss = loss_of(out, rows, temperature, event.loss_terms);
+  loss_value_ = loss.item();
+  loss.backward();
+  const CompensationActions actions =
+      compensation_ ? compensation_->actions() : CompensationActions{};
+  if (actions.adversarial_share > 0) {
+    add_adversarial(x, rows, actions.adversarial_share, temperature);
+  }
+  std::vector<Variable>& parameters = optimizer_.parameters();
+  const double norm = nn::gradient_norm(parameters);
+  ClipDecision clip;
+  clip.skip = !std::isfinite(norm);
+  if (clip_) clip = clip_->step(norm);
+  if (clip.skip) {
+    if (++skipped_ >= kMaxSkipped) {
+      raise(ErrorKind::diverged, s_.name, ": ", kMaxSkipped,
+            " steps in a row without a finite gradient, the last at step ", step_);
+    }
+    return;
+  }
+  skipped_ = 0;
+  if (clip.scale != 1) nn::scale_gradients(parameters, clip.scale);
+  const double rate = schedule_.rate(step_) * clip.lr_factor * actions.lr_factor;
+  optimizer_.step(rate);
+  recent_.push_back(loss_value_);
+  if (recent_.size() > kLossWindow) recent_.pop_front();
+  sparsity_ = zero_share(out.features.tensor());
+  CompensationReading reading;
+  if (compensation_) reading = compensation_->check(norm, variance_of(recent_), sparsity_);
+  control_step(reading, clip);
+  if (step_ % kLogEvery != 0) return;
+  event.run = s_.name;
+  event.step = step_;
+  event.epoch = static_cast<double>(step_) / static_cast<double>(s_.steps_per_epoch);
+  event.loss = loss_value_;
+  event.lr = rate;
+  event.grad_norm = norm;
+  if (set_.teacher_logits.defined()) event.temperature = temperature;
+  if (clip_) event.clip_rate = clip.clip_rate;
+  if (dual_) {
+    event.epsilon = epsilon_;
+    event.d = dual_->d();
+    event.lambda = dual_->lambda();
+  }
+  if (sampler_) {
+    const auto mix = sampler_->mix(share_done());
+    event.mix = {mix[0], mix[1], mix[2]};
+  }
+  if (compensation_) event.delta_l = reading.delta_l;
+  log_.step(event);
+}
+
+void ArmTrainer::control_step(const CompensationReading& reading, const ClipDecision& clip) {
+  if (bound_) {
+    const double epochs = static_cast<double>(step_) / static_cast<double>(s_.steps_per_epoch);
+    if (step_ % s_.steps_per_epoch == 0) {
+      const ProbeErrors errors = probe();
+      bound_->observe(errors.teacher, errors.student);
+    }
+    epsilon_ = bound_->at(epochs).value;
+    dual_->update(d_value_, epsilon_);
+  }
+  if (clip.change != RateChange::none) {
+    log_.action({s_.name, step_, clip.change == RateChange::down ? "lr_down" : "lr_up",
+                 clip.lr_factor});
+  }
+  if (reading.change == AlarmChange::none) return;
+  const bool raised = reading.change == AlarmChange::raised;
+  log_.alarm({s_.name, step_, raised, name_of(reading.dominant), reading.delta_l,
+              reading.threshold});
+  if (!raised) return;
+  const CompensationActions actions = compensation_->actions();
+  switch (reading.dominant) {
+    case Symptom::gradient_norm:
+      return log_.action({s_.name, step_, "lr_decay", actions.lr_factor});
+    case Symptom::loss_variance: return log_.action({s_.name, step_, "teacher_every_step", 1});
+    case Symptom::activation_sparsity:
+      return log_.action({s_.name, step_, "adversarial", actions.adversarial_share});
+  }
+}
+
+}  // namespace
+
+ArmResult train_arm(const nn::ModelSpec& spec, const TrainingSet& set, const ArmSettings& settings,
+                    RunLog& log, ProgressSink& progress, const StopRequest& stop) {
+  if (settings.rows.empty()) {
+    raise(ErrorKind::runtime, settings.name, ": expected records to learn from, got none");
+  }
+  return ArmTrainer(spec, set, settings, log).run(progress, stop);
+}
+
+Predictions predict(nn::Classifier& model, const Tensor& inputs) {
+  constexpr std::int64_t kBatch = 500;
+  NoGrad no_grad;
+  model.eval();
+  const std::int64_t N = inputs.size(0);
+  Predictions all;
+  for (std::int64_t begin = 0; begin < N; begin += kBatch) {
+    const std::int64_t end = std::min(begin + kBatch, N);
+    const nn::Output out = model.run(Variable(slice(inputs, 0, begin, end)));
+    if (!all.logits.defined()) {
+      all.logits = empty({N, out.logits.size(1)});
+      all.features = empty({N, out.features.size(1)});
+    }
+    Tensor logits = slice(all.logits, 0, begin, end), features = slice(all.features, 0, begin, end);
+    copy_(logits, out.logits.tensor());
+    copy_(features, out.features.tensor());
+  }
+  return all;
+}
+
+}  // namespace athanor::distill
