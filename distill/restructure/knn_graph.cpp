@@ -1,0 +1,162 @@
+#include "distill/restructure/knn_graph.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "tensor/base/parallel.h"
+#include "tensor/ops.h"
+#include "tensor/ops/matmul.h"
+
+namespace athanor::distill {
+namespace {
+
+// Rows of queries whose distances are held at once: 256 x 60,000 f32 are 61 MB.
+constexpr std::int64_t kBlock = 256;
+
+std::vector<float> squared_norms(const Tensor& x) {
+  const std::int64_t n = x.size(0), d = x.size(1);
+  const float* p = x.data<float>();
+  std::vector<float> out(static_cast<std::size_t>(n));
+  for (std::int64_t i = 0; i < n; ++i) {
+    double sum = 0;
+    for (std::int64_t j = 0; j < d; ++j) sum += static_cast<double>(p[i * d + j]) * p[i * d + j];
+    out[static_cast<std::size_t>(i)] = static_cast<float>(sum);
+  }
+  return out;
+}
+
+void check_rows(const char* op, const Tensor& x) {
+  if (x.rank() != 2 || x.dtype() != DType::f32 || x.size(0) == 0 || x.size(1) == 0) {
+    fail(op, "expected units [n, d] f32, got ", describe(x));
+  }
+}
+
+// The k smallest of `distance` [n] without `self`, in order, ties to the lower index.
+void smallest(const float* distance, std::int64_t n, std::int64_t self, std::int64_t k,
+              std::int32_t* index, float* value) {
+  std::vector<std::pair<float, std::int32_t>> heap;  // largest first
+  heap.reserve(static_cast<std::size_t>(k) + 1);
+  for (std::int64_t j = 0; j < n; ++j) {
+    if (j == self) continue;
+    const std::pair<float, std::int32_t> item{distance[j], static_cast<std::int32_t>(j)};
+    if (static_cast<std::int64_t>(heap.size()) < k) {
+      heap.push_back(item);
+      std::push_heap(heap.begin(), heap.end());
+    } else if (item < heap.front()) {
+      std::pop_heap(heap.begin(), heap.end());
+      heap.back() = item;
+      std::push_heap(heap.begin(), heap.end());
+    }
+  }
+  std::sort_heap(heap.begin(), heap.end());
+  for (std::size_t j = 0; j < heap.size(); ++j) {
+    value[j] = heap[j].first;
+    index[j] = heap[j].second;
+  }
+}
+
+}  // namespace
+
+Tensor unit_rows(const Tensor& x) {
+  Tensor out = clone(contiguous(x));
+  const std::vector<float> squares = squared_norms(out);
+  const std::int64_t d = out.size(1);
+  float* p = out.data<float>();
+  for (std::size_t i = 0; i < squares.size(); ++i) {
+    const float scale = squares[i] > 0 ? 1 / std::sqrt(squares[i]) : 0;
+    float* row = p + static_cast<std::int64_t>(i) * d;
+    for (std::int64_t j = 0; j < d; ++j) row[j] *= scale;
+  }
+  return out;
+}
+
+Tensor take_rows(const Tensor& x, const std::vector<std::int64_t>& rows) {
+  check_rows("take_rows", x);
+  const Tensor source = contiguous(x);
+  const std::int64_t n = x.size(0), d = x.size(1);
+  Tensor out = empty({static_cast<std::int64_t>(rows.size()), d});
+  float* to = out.data<float>();
+  for (std::int64_t row : rows) {
+    if (row < 0 || row >= n) fail("take_rows", "expected rows in [0, ", n, "), got ", row);
+    const float* from = source.data<float>() + row * d;
+    to = std::copy(from, from + d, to);
+  }
+  return out;
+}
+
+Neighbours nearest(const Tensor& queries, const Tensor& units, std::int64_t k, Metric metric,
+                   const std::vector<std::int64_t>& self) {
+  check_rows("nearest", queries);
+  check_rows("nearest", units);
+  const std::int64_t m = queries.size(0), n = units.size(0);
+  if (queries.size(1) != units.size(1)) {
+    fail("nearest", "expected queries and units of one width, got ", describe(queries), " and ",
+         describe(units));
+  }
+  if (k < 1 || k > n - 1) fail("nearest", "expected k in [1, ", n - 1, "], got ", k);
+  const bool cosine = metric == Metric::cosine;
+  const Tensor a = cosine ? unit_rows(queries) : contiguous(queries);
+  const Tensor b = cosine ? unit_rows(units) : contiguous(units);
+  const std::vector<float> a2 = squared_norms(a), b2 = squared_norms(b);
+  Neighbours out;
+  out.k = k;
+  out.index.resize(static_cast<std::size_t>(m * k));
+  out.distance.resize(static_cast<std::size_t>(m * k));
+  for (std::int64_t begin = 0; begin < m; begin += kBlock) {
+    const std::int64_t rows = std::min(kBlock, m - begin);
+    Tensor products = matmul(slice(a, 0, begin, begin + rows), transpose(b));
+    float* p = products.data<float>();
+    parallel_for(rows, 8, [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t r = first; r < last; ++r) {
+        const auto q = static_cast<std::size_t>(begin + r);
+        float* row = p + r * n;
+        for (std::int64_t j = 0; j < n; ++j) {
+          row[j] =
+              cosine
+                  ? 1 - row[j]
+                  : std::sqrt(std::max(a2[q] + b2[static_cast<std::size_t>(j)] - 2 * row[j], 0.0f));
+        }
+        smallest(row, n, self.empty() ? -1 : self[q], k,
+                 &out.index[q * static_cast<std::size_t>(k)],
+                 &out.distance[q * static_cast<std::size_t>(k)]);
+      }
+    });
+  }
+  return out;
+}
+
+KnnGraph knn_graph(const Tensor& embeddings, std::int64_t k, Metric metric) {
+  check_rows("knn_graph", embeddings);
+  KnnGraph graph;
+  graph.nodes = embeddings.size(0);
+  std::vector<std::int64_t> self(static_cast<std::size_t>(graph.nodes));
+  std::iota(self.begin(), self.end(), std::int64_t{0});
+  graph.neighbours = nearest(embeddings, embeddings, k, metric, self);
+  const auto& index = graph.neighbours.index;
+  const auto& distance = graph.neighbours.distance;
+  std::vector<float> sorted = distance;
+  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+  std::nth_element(sorted.begin(), middle, sorted.end());
+  const float median = std::max(*middle, 1e-12f);
+  const auto width = static_cast<std::size_t>(k);
+  for (std::size_t i = 0; i < self.size(); ++i) {
+    std::vector<GraphEdge> found;
+    for (std::size_t s = i * width; s < (i + 1) * width; ++s) {
+      const auto j = static_cast<std::size_t>(index[s]);
+      const auto begin = index.begin() + static_cast<std::ptrdiff_t>(j * width);
+      const auto end = begin + static_cast<std::ptrdiff_t>(width);
+      if (j < i || std::find(begin, end, static_cast<std::int32_t>(i)) == end) continue;
+      const float weight = metric == Metric::cosine ? std::max(1 - distance[s], 0.0f)
+                                                    : 1 / (1 + distance[s] / median);
+      found.push_back({static_cast<std::int32_t>(i), index[s], weight});
+    }
+    std::sort(found.begin(), found.end(),
+              [](const GraphEdge& x, const GraphEdge& y) { return x.j < y.j; });
+    graph.edges.insert(graph.edges.end(), found.begin(), found.end());
+  }
+  return graph;
+}
+
+}  // namespace athanor::distill
