@@ -1,0 +1,151 @@
+#include "distill/refine/label_trust.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "distill/refine/feature_values.h"
+#include "tensor/base/error.h"
+#include "tensor/ops/copy.h"
+
+namespace athanor::distill {
+
+ProbabilityTable to_probability_table(const Tensor& p, std::int64_t rows) {
+  if (!p.defined() || p.rank() != 2 || p.size(0) != rows || p.size(1) < 2) {
+    fail("to_probability_table", "expected probabilities [", rows, ", classes >= 2], got ",
+         p.defined() ? describe(p) : "an undefined tensor");
+  }
+  ProbabilityTable table{rows, p.size(1), contiguous(cast(p, DType::f64)).to_vector<double>()};
+  for (std::int64_t i = 0; i < rows; ++i) {
+    if (!table.known(i)) continue;
+    double sum = 0;
+    for (std::int64_t k = 0; k < table.classes; ++k) {
+      const double value = table.row(i)[k];
+      if (!(value >= 0 && value <= 1 + 1e-3)) {
+        fail("to_probability_table", "expected values in [0, 1], got ", value, " in row ", i);
+      }
+      sum += value;
+    }
+    if (std::abs(sum - 1) > 1e-3) {
+      fail("to_probability_table", "expected rows with sum 1, got ", sum, " in row ", i);
+    }
+  }
+  return table;
+}
+
+namespace {
+
+// One value a known row: fn(probabilities, label).
+template <class Fn>
+std::vector<double> per_row(const ProbabilityTable& p, std::span<const std::int64_t> labels,
+                            Fn&& fn) {
+  std::vector<double> result(p.rows, kNotApplicable);
+  for (std::int64_t i = 0; i < p.rows; ++i) {
+    if (p.known(i) && labels[i] >= 0 && labels[i] < p.classes) result[i] = fn(p.row(i), labels[i]);
+  }
+  return result;
+}
+
+bool usable(const ProbabilityTable& p, std::span<const std::int64_t> labels, std::int64_t i) {
+  return p.known(i) && labels[i] >= 0 && labels[i] < p.classes;
+}
+
+}  // namespace
+
+std::vector<double> label_margins(const ProbabilityTable& p, std::span<const std::int64_t> labels) {
+  return per_row(p, labels, [&](const double* row, std::int64_t y) {
+    double other = 0;
+    for (std::int64_t k = 0; k < p.classes; ++k) {
+      if (k != y) other = std::max(other, row[k]);
+    }
+    return (row[y] - other + 1) / 2;
+  });
+}
+
+std::vector<double> label_agreements(const ProbabilityTable& p,
+                                     std::span<const std::int64_t> labels) {
+  return per_row(p, labels, [&](const double* row, std::int64_t y) {
+    double entropy = 0;
+    for (std::int64_t k = 0; k < p.classes; ++k) {
+      if (row[k] > 0) entropy -= row[k] * std::log(row[k]);
+    }
+    return std::max(0.0, 1 - entropy / std::log(static_cast<double>(p.classes))) * row[y];
+  });
+}
+
+std::vector<double> el2n_scores(const ProbabilityTable& p, std::span<const std::int64_t> labels) {
+  return per_row(p, labels, [&](const double* row, std::int64_t y) {
+    double sum = 0;
+    for (std::int64_t k = 0; k < p.classes; ++k) {
+      const double d = row[k] - (k == y);
+      sum += d * d;
+    }
+    return std::sqrt(sum);
+  });
+}
+
+std::vector<double> estimate_noise_matrix(const ProbabilityTable& p,
+                                          std::span<const std::int64_t> labels,
+                                          std::span<const std::int64_t> rows, int iterations) {
+  constexpr double kSmoothing = .1;
+  const std::int64_t classes = p.classes;
+  // Starting with r = p is the same as starting with a matrix of equal cells.
+  std::vector<double> matrix(classes * classes, 1.0);
+  for (int iteration = 0; iteration < std::max(1, iterations); ++iteration) {
+    std::vector<double> next(classes * classes, kSmoothing);
+    for (std::int64_t i : rows) {
+      if (!usable(p, labels, i)) continue;
+      const std::int64_t y = labels[i];
+      double sum = 0;
+      for (std::int64_t k = 0; k < classes; ++k) sum += p.row(i)[k] * matrix[k * classes + y];
+      if (!(sum > 0)) continue;
+      for (std::int64_t k = 0; k < classes; ++k) {
+        next[k * classes + y] += p.row(i)[k] * matrix[k * classes + y] / sum;
+      }
+    }
+    for (std::int64_t k = 0; k < classes; ++k) {
+      double sum = 0;
+      for (std::int64_t y = 0; y < classes; ++y) sum += next[k * classes + y];
+      for (std::int64_t y = 0; y < classes; ++y) next[k * classes + y] /= sum;
+    }
+    matrix = std::move(next);
+  }
+  return matrix;
+}
+
+std::vector<double> label_posteriors(const ProbabilityTable& p,
+                                     std::span<const std::int64_t> labels,
+                                     std::span<const double> noise_matrix) {
+  if (std::ssize(noise_matrix) != p.classes * p.classes) {
+    fail("label_posteriors", "expected a noise matrix of ", p.classes * p.classes, " cells, got ",
+         noise_matrix.size());
+  }
+  return per_row(p, labels, [&](const double* row, std::int64_t y) {
+    double sum = 0;
+    for (std::int64_t k = 0; k < p.classes; ++k) sum += row[k] * noise_matrix[k * p.classes + y];
+    return sum > 0 ? row[y] * noise_matrix[y * p.classes + y] / sum : 0.0;
+  });
+}
+
+std::vector<char> confident_joint_flags(const ProbabilityTable& p,
+                                        std::span<const std::int64_t> labels) {
+  std::vector<double> threshold(p.classes), count(p.classes);
+  for (std::int64_t i = 0; i < p.rows; ++i) {
+    if (!usable(p, labels, i)) continue;
+    threshold[labels[i]] += p.row(i)[labels[i]];
+    ++count[labels[i]];
+  }
+  for (std::int64_t k = 0; k < p.classes; ++k) threshold[k] /= std::max(1.0, count[k]);
+  std::vector<char> flags(p.rows);
+  for (std::int64_t i = 0; i < p.rows; ++i) {
+    if (!usable(p, labels, i)) continue;
+    std::int64_t best = -1;
+    for (std::int64_t k = 0; k < p.classes; ++k) {
+      if (count[k] == 0 || p.row(i)[k] < threshold[k]) continue;
+      if (best < 0 || p.row(i)[k] > p.row(i)[best]) best = k;
+    }
+    flags[i] = best >= 0 && best != labels[i];
+  }
+  return flags;
+}
+
+}  // namespace athanor::distill

@@ -1,0 +1,53 @@
+// Features 4, 9, 10 and 12: what class probabilities say about the labels given. Probabilities are
+// [N, C] f32 or f64, of models that did not learn from the record's own label; a row that starts
+// with NaN is unknown and gives not-applicable values.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace athanor::distill {
+
+// Row-major doubles [rows, classes]; the form in which this folder works on probabilities.
+struct ProbabilityTable {
+  std::int64_t rows = 0, classes = 0;
+  std::vector<double> values;
+
+  const double* row(std::int64_t i) const { return values.data() + i * classes; }
+  bool known(std::int64_t i) const { return row(i)[0] == row(i)[0]; }
+};
+
+// Throws unless p is [rows, classes >= 2], each known row in [0, 1] with sum 1 within 1e-3.
+ProbabilityTable to_probability_table(const Tensor& p, std::int64_t rows);
+
+// (p_y - max over k != y of p_k + 1) / 2.
+std::vector<double> label_margins(const ProbabilityTable& p, std::span<const std::int64_t> labels);
+
+// (1 - H(p) / ln C) p_y: high when the model is sure and agrees.
+std::vector<double> label_agreements(const ProbabilityTable& p,
+                                     std::span<const std::int64_t> labels);
+
+// EL2N = |p - onehot(y)|_2 (Paul et al. 2021), in [0, sqrt 2].
+std::vector<double> el2n_scores(const ProbabilityTable& p, std::span<const std::int64_t> labels);
+
+// Row-major [C, C]: T[k, y] = P(label y given | true class k), estimated from the records in `rows`
+// by EM: r_i(k) ~ p_i(k) T[k, y_i], starting at r = p, `iterations` times; 0.1 is added to each
+// cell, rows are normalised.
+std::vector<double> estimate_noise_matrix(const ProbabilityTable& p,
+                                          std::span<const std::int64_t> labels,
+                                          std::span<const std::int64_t> rows, int iterations = 5);
+
+// Probability that the label given is right: p_y T[y, y] / sum over k of p_k T[k, y].
+std::vector<double> label_posteriors(const ProbabilityTable& p,
+                                     std::span<const std::int64_t> labels,
+                                     std::span<const double> noise_matrix);
+
+// Confident joint (Northcutt et al. 2021): 1 when the most probable class among those k with p_k >=
+// mean of p_k over the records labelled k is not the label given.
+std::vector<char> confident_joint_flags(const ProbabilityTable& p,
+                                        std::span<const std::int64_t> labels);
+
+}  // namespace athanor::distill
