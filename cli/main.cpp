@@ -1,25 +1,66 @@
 // The command `athanor`: parses the command line and maps errors to exit codes (docs/cli.md).
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
+#include <new>
 
+#include "cli/commands.h"
+#include "tensor/base/error.h"
 #include "tensor/base/version.h"
 
 namespace {
 
 constexpr int kUsageError = 2;
+constexpr int kOutOfResources = 5;
+
+int exit_code(athanor::ErrorKind kind) {
+  switch (kind) {
+    case athanor::ErrorKind::runtime:
+      return 1;
+    case athanor::ErrorKind::usage:
+      return kUsageError;
+    case athanor::ErrorKind::bad_input:
+      return 3;
+    case athanor::ErrorKind::diverged:
+      return 4;
+    case athanor::ErrorKind::out_of_resources:
+      return kOutOfResources;
+  }
+  return 1;
+}
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Tensors, automatic differentiation and three-stage data distillation.", "athanor"};
+  CLI::App app{
+      "Example: athanor distill\n\n"
+      "Tensors, automatic differentiation and three-stage data distillation.",
+      "athanor"};
   app.set_version_flag("--version", std::string("athanor ") + athanor::kVersion);
+  app.require_subcommand(0, 1);
+  athanor::cli::add_distill(app);
+  athanor::cli::add_eval(app);
+  athanor::cli::add_inspect(app);
+  athanor::cli::add_report(app);
+  athanor::cli::add_doctor(app);
   try {
     app.parse(argc, argv);
+    if (app.get_subcommands().empty()) std::fputs(app.help().c_str(), stdout);
+    return 0;
+  } catch (const CLI::RuntimeError& error) {
+    return error.get_exit_code();
   } catch (const CLI::ParseError& error) {
     // CLI11's own exit codes start at 100; the contract here is 0 for help and version, 2
     // otherwise.
     return app.exit(error) == 0 ? 0 : kUsageError;
+  } catch (const athanor::Error& error) {
+    std::fprintf(stderr, "athanor: %s\n", error.what());
+    return exit_code(error.kind());
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "athanor: out of memory\n");
+    return kOutOfResources;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "athanor: %s\n", error.what());
+    return 1;
   }
-  std::fputs(app.help().c_str(), stdout);
-  return 0;
 }

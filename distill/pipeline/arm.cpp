@@ -17,10 +17,10 @@
 namespace athanor::distill {
 namespace {
 
-constexpr int kMaxSkipped = 20;          // steps without a finite gradient before giving up
-constexpr std::int64_t kLogEvery = 10;   // steps
+constexpr int kMaxSkipped = 20;           // steps without a finite gradient before giving up
+constexpr std::int64_t kLogEvery = 10;    // steps
 constexpr double kAdversarialStep = 0.1;  // FGSM step on normalised inputs
-constexpr std::size_t kLossWindow = 50;  // steps over which the loss variance is taken
+constexpr std::size_t kLossWindow = 50;   // steps over which the loss variance is taken
 
 // Copies rows of a row-major tensor [N, ...].
 Tensor rows_of(const Tensor& x, const std::vector<std::int64_t>& rows) {
@@ -130,7 +130,9 @@ class ArmTrainer {
     for (std::size_t i = 0; i < labels.size(); ++i) {
       targets.data<float>()[static_cast<std::int64_t>(i) * K + labels[i]] = 1;
     }
-    const auto mse = [](const Tensor& a, const Tensor& b) { return mean(square(sub(a, b))).item(); };
+    const auto mse = [](const Tensor& a, const Tensor& b) {
+      return mean(square(sub(a, b))).item();
+    };
     return {mse(c.probe_teacher, targets), mse(p, targets), mse(p, c.probe_teacher)};
   }
 
@@ -192,15 +194,14 @@ Variable ArmTrainer::loss_of(const nn::Output& out, const std::vector<std::int64
                                                Variable(from_values(soft, shape))),
                        s_.kd_weight));
     if (dual_) {
-      const Variable d =
-          probability_mse(softmax(out.logits), softmax(targets.tensor()));
+      const Variable d = probability_mse(softmax(out.logits), softmax(targets.tensor()));
       d_value_ = d.item();
       if (dual_->lambda() > 0) add_term("bound", mul(d, dual_->lambda()));
     }
   }
   if (s_.relation_weight > 0) {
-    add_term("relation", mul(similarity_preserving_loss(out.features, s_.relations(rows)),
-                             s_.relation_weight));
+    add_term("relation",
+             mul(similarity_preserving_loss(out.features, s_.relations(rows)), s_.relation_weight));
   }
   return total;
 }
@@ -292,19 +293,20 @@ void ArmTrainer::control_step(const CompensationReading& reading, const ClipDeci
     dual_->update(d_value_, epsilon_);
   }
   if (clip.change != RateChange::none) {
-    log_.action({s_.name, step_, clip.change == RateChange::down ? "lr_down" : "lr_up",
-                 clip.lr_factor});
+    log_.action(
+        {s_.name, step_, clip.change == RateChange::down ? "lr_down" : "lr_up", clip.lr_factor});
   }
   if (reading.change == AlarmChange::none) return;
   const bool raised = reading.change == AlarmChange::raised;
-  log_.alarm({s_.name, step_, raised, name_of(reading.dominant), reading.delta_l,
-              reading.threshold});
+  log_.alarm(
+      {s_.name, step_, raised, name_of(reading.dominant), reading.delta_l, reading.threshold});
   if (!raised) return;
   const CompensationActions actions = compensation_->actions();
   switch (reading.dominant) {
     case Symptom::gradient_norm:
       return log_.action({s_.name, step_, "lr_decay", actions.lr_factor});
-    case Symptom::loss_variance: return log_.action({s_.name, step_, "teacher_every_step", 1});
+    case Symptom::loss_variance:
+      return log_.action({s_.name, step_, "teacher_every_step", 1});
     case Symptom::activation_sparsity:
       return log_.action({s_.name, step_, "adversarial", actions.adversarial_share});
   }

@@ -17,10 +17,10 @@ struct Recipe {
     std::string dir = "/usr/share/datasets/fashion-mnist";
   } data;
   struct {
-    std::int64_t size = 6000;       // records in the pool
-    double effective = 0.38;        // share that stays effective
-    std::string mixture = "hard";   // easy, standard or hard
-    std::int64_t trusted = 200;     // verified records beside the pool
+    std::int64_t size = 6000;      // records in the pool
+    double effective = 0.38;       // share that stays effective
+    std::string mixture = "hard";  // easy, standard or hard
+    std::int64_t trusted = 200;    // verified records beside the pool
     std::vector<std::string> defects = {"flip",  "confuse", "duplicate", "near_duplicate",
                                         "stale", "missing", "noise",     "out_of_domain"};
   } pool;

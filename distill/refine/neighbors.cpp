@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "distill/refine/feature_values.h"
+#include "distill/restructure/knn_graph.h"
 #include "tensor/base/error.h"
 #include "tensor/base/parallel.h"
 #include "tensor/ops/copy.h"
@@ -85,17 +86,6 @@ Neighbors nearest_neighbors(const Tensor& x_in, std::int64_t k) {
     }
   });
   return result;
-}
-
-Tensor unit_rows(const Tensor& x_in) {
-  Tensor x = clone(check_rows("unit_rows", x_in));
-  const std::vector<float> lengths = squared_lengths(x);
-  for (std::int64_t i = 0; i < x.size(0); ++i) {
-    const float scale = lengths[i] > 0 ? 1 / std::sqrt(lengths[i]) : 0.f;
-    float* row = x.data<float>() + i * x.size(1);
-    for (std::int64_t j = 0; j < x.size(1); ++j) row[j] *= scale;
-  }
-  return x;
 }
 
 std::vector<double> typicality_of(const Neighbors& neighbors) {

@@ -19,9 +19,6 @@ struct Neighbors {
 // `x` is f32 [N, D]. O(N^2 D), memory O(block N). Ties go to the lower row.
 Neighbors nearest_neighbors(const Tensor& x, std::int64_t k);
 
-// x / |x| for each row; zero rows stay zero. f32 [N, D].
-Tensor unit_rows(const Tensor& x);
-
 // Feature 7: exp(-d / median(d)), d = mean Euclidean distance to the k nearest neighbours.
 std::vector<double> typicality_of(const Neighbors& neighbors);
 

@@ -1,0 +1,104 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/terminal_progress.h"
+#include "distill/pipeline/distill.h"
+#include "tensor/base/error.h"
+#include "tensor/base/parallel.h"
+
+namespace athanor::cli {
+namespace {
+
+struct Options {
+  std::string recipe;
+  std::string out = "runs/latest";
+  std::vector<std::string> set;
+  std::string device = "cpu";
+  int threads = 0;
+  std::int64_t seed = -1;
+  bool quick = false, json = false;
+};
+
+void print_row(const char* name, const nlohmann::json& row, double reference) {
+  const double f1 = row.at("f1").get<double>();
+  std::printf("  %-16s %10lld  %8.4f  %8.4f  %+9.1f%%\n", name, row.at("params").get<long long>(),
+              row.at("accuracy").get<double>(), f1, 100 * (f1 / reference - 1));
+}
+
+void print_table(const nlohmann::json& s, const std::string& out) {
+  const double alone = s.at("baselines").at("student_alone").at("f1").get<double>();
+  std::printf("\n  %-16s %10s  %8s  %8s  %10s\n", "model", "parameters", "accuracy", "macro F1",
+              "vs alone");
+  print_row("teacher", s.at("teacher"), alone);
+  for (const auto& [name, row] : s.at("baselines").items()) print_row(name.c_str(), row, alone);
+  print_row("three-stage", s.at("student"), alone);
+  const auto& r = s.at("refine");
+  std::printf("\n  effective data %.3f -> %.3f at retention %.3f (%lld of %lld records kept)\n",
+              r.at("effective_before").get<double>(), r.at("effective_after").get<double>(),
+              r.at("retention").get<double>(), r.at("kept").get<long long>(),
+              r.at("total").get<long long>());
+  for (const auto& note : s.at("notes")) {
+    std::printf("  note: %s\n", note.get<std::string>().c_str());
+  }
+  std::printf("  %.0f s; report: %s/report.html\n", s.at("seconds").at("total").get<double>(),
+              out.c_str());
+}
+
+void run(const Options& o) {
+  if (o.device != "cpu") {
+    raise(ErrorKind::usage, "--device: this build has cpu only, got ", o.device);
+  }
+  distill::Recipe recipe;
+  if (!o.recipe.empty()) recipe = distill::load_recipe(o.recipe);
+  if (o.seed >= 0) recipe.seed = static_cast<std::uint64_t>(o.seed);
+  if (o.quick) {
+    recipe.teacher.epochs = 1;
+    recipe.train.epochs = 10;
+  }
+  for (const std::string& assignment : o.set) distill::set_key(recipe, assignment);
+  if (o.threads > 0) set_num_threads(o.threads);
+  distill::check_recipe(recipe);
+  catch_signals();
+  TerminalProgress progress(std::cerr, TerminalStyle::of_stderr());
+  distill::DistillOptions options;
+  options.out = o.out;
+  options.progress = &progress;
+  options.stop = [] { return received_signal() != 0; };
+  try {
+    const std::string summary = distill::run_distill(recipe, options);
+    if (o.json) {
+      std::fputs(summary.c_str(), stdout);
+    } else {
+      print_table(nlohmann::json::parse(summary), o.out);
+    }
+  } catch (const distill::Interrupted&) {
+    std::cerr << "athanor: stopped; what was finished is kept in " << o.out << '\n';
+    throw CLI::RuntimeError(128 + received_signal());
+  }
+}
+
+}  // namespace
+
+void add_distill(CLI::App& app) {
+  auto o = std::make_shared<Options>();
+  CLI::App* c = app.add_subcommand(
+      "distill",
+      "Example: athanor distill --out runs/first --set train.epochs=30\n\n"
+      "The main job: refines a messy pool, restructures it and distils a teacher into a small "
+      "student, with baselines and a report. Without a recipe: Fashion-MNIST.");
+  c->add_option("recipe", o->recipe, "Recipe file (TOML)")->option_text("RECIPE.toml");
+  c->add_option("--out", o->out, "Run directory")->capture_default_str();
+  c->add_option("--set", o->set, "Set a recipe key: a.b=value (repeatable)")->take_all();
+  c->add_option("--seed", o->seed, "Seed; overrides the recipe")->check(CLI::NonNegativeNumber);
+  c->add_option("--threads", o->threads, "Threads, 0 = all cores")->check(CLI::NonNegativeNumber);
+  c->add_option("--device", o->device, "cpu")->capture_default_str();
+  c->add_flag("--quick", o->quick, "One teacher epoch, ten student epochs: a look, not a result");
+  c->add_flag("--json", o->json, "Print summary.json instead of the table");
+  c->callback([o] { run(*o); });
+}
+
+}  // namespace athanor::cli

@@ -1,0 +1,117 @@
+// Commands that look at files and at the machine: eval, inspect, report, doctor.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "data/image_set.h"
+#include "distill/pipeline/arm.h"
+#include "distill/report/report.h"
+#include "nn/metrics.h"
+#include "tensor/backend/cpu/cpu.h"
+#include "tensor/base/parallel.h"
+#include "tensor/base/version.h"
+#include "tensor/io/safetensors.h"
+#include "tensor/ops.h"
+
+namespace athanor::cli {
+namespace {
+
+void evaluate(const std::string& model_file, const std::string& data_dir, bool json) {
+  const auto model = nn::load_classifier(model_file);
+  const data::ImageSet test = data::load_image_data(data_dir).test;
+  const nn::ModelSpec& spec = model->spec();
+  const Shape expected{1, test.images.size(1), test.images.size(2)};
+  if (!(spec.input == expected) || spec.classes < test.classes()) {
+    raise(ErrorKind::bad_input, model_file, ": expected a model for images ", expected, " and ",
+          test.classes(), " classes, found ", spec.input, " and ", spec.classes);
+  }
+  const Tensor pixels = data::to_unit_floats(test.images);
+  const Tensor inputs = reshape(mul(add(pixels, -spec.mean), 1 / spec.stddev),
+                                {test.size(), 1, expected[1], expected[2]});
+  const Tensor logits = distill::predict(*model, inputs).logits;
+  const auto counts =
+      nn::confusion_matrix(nn::predicted_classes(logits), test.labels, spec.classes);
+  if (json) {
+    const nlohmann::json result = {{"accuracy", nn::accuracy(counts)},
+                                   {"f1", nn::macro_f1(counts)},
+                                   {"records", test.size()},
+                                   {"confusion", counts}};
+    std::printf("%s\n", result.dump().c_str());
+  } else {
+    std::printf("accuracy %.4f  macro F1 %.4f  on %lld test images\n", nn::accuracy(counts),
+                nn::macro_f1(counts), static_cast<long long>(test.size()));
+  }
+}
+
+void inspect(const std::string& path) {
+  const SafetensorsFile file(path);
+  for (const auto& [key, value] : file.metadata()) {
+    std::printf("%s: %s\n", key.c_str(), value.c_str());
+  }
+  std::int64_t total = 0;
+  for (const auto& [name, entry] : file.entries()) {
+    std::printf("%-32s %s\n", name.c_str(), str(entry.shape, " ", entry.dtype).c_str());
+    total += numel_of(entry.shape);
+  }
+  std::printf("%zu tensors, %lld elements\n", file.entries().size(), static_cast<long long>(total));
+}
+
+void doctor() {
+  std::printf("athanor %s\n", kVersion);
+  std::printf("instruction set: %s in use, %s detected\n", cpu::name_of(cpu::selected_isa()),
+              cpu::name_of(cpu::detected_isa()));
+  std::printf("threads: %d\n", num_threads());
+  std::printf("devices: cpu\n");
+  try {
+    const data::ImageData data = data::load_image_data(data::kFashionMnistDirectory);
+    std::printf("default data: %s, %lld + %lld images\n", data::kFashionMnistDirectory,
+                static_cast<long long>(data.train.size()),
+                static_cast<long long>(data.test.size()));
+  } catch (const Error& error) {
+    std::printf("default data: %s\n", error.what());
+  }
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app) {
+  struct Options {
+    std::string model, data = data::kFashionMnistDirectory;
+    bool json = false;
+  };
+  auto o = std::make_shared<Options>();
+  CLI::App* c = app.add_subcommand("eval",
+                                   "Example: athanor eval runs/latest/student.safetensors\n\n"
+                                   "Accuracy and macro F1 of a model on a test set.");
+  c->add_option("model", o->model, "Model file (.safetensors)")->required();
+  c->add_option("--data", o->data, "Directory with IDX files")->capture_default_str();
+  c->add_flag("--json", o->json, "One JSON object");
+  c->callback([o] { evaluate(o->model, o->data, o->json); });
+}
+
+void add_inspect(CLI::App& app) {
+  auto path = std::make_shared<std::string>();
+  CLI::App* c = app.add_subcommand("inspect",
+                                   "Example: athanor inspect runs/latest/student.safetensors\n\n"
+                                   "Metadata and tensors of a safetensors file.");
+  c->add_option("file", *path, "File")->required();
+  c->callback([path] { inspect(*path); });
+}
+
+void add_report(CLI::App& app) {
+  auto dir = std::make_shared<std::string>();
+  CLI::App* c = app.add_subcommand("report",
+                                   "Example: athanor report runs/latest\n\n"
+                                   "Writes report.html of a run directory anew.");
+  c->add_option("run", *dir, "Run directory")->required();
+  c->callback([dir] { std::printf("%s\n", distill::write_report(*dir).c_str()); });
+}
+
+void add_doctor(CLI::App& app) {
+  app.add_subcommand("doctor", "Example: athanor doctor\n\nWhat this build and this machine offer.")
+      ->callback([] { doctor(); });
+}
+
+}  // namespace athanor::cli

@@ -1,0 +1,254 @@
+#include "distill/pipeline/refine_stage.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <sstream>
+
+#include "distill/refine/feature_values.h"
+#include "distill/refine/label_trust.h"
+#include "distill/refine/neighbors.h"
+#include "distill/refine/surface.h"
+#include "distill/refine/uniqueness.h"
+#include "tensor/io/atomic_file.h"
+
+namespace athanor::distill {
+namespace {
+
+constexpr double kUnsound = 0.02;  // factor of the score where the image fails a check
+constexpr std::int64_t kNeighbours = 10;
+constexpr std::int64_t kCells = 5;  // clusters a class, for the diversity entropy
+
+double mean_of(std::initializer_list<double> values, std::initializer_list<double> weights) {
+  double total = 0, weight = 0;
+  auto w = weights.begin();
+  for (double v : values) {
+    if (is_applicable(v)) {
+      total += v * *w;
+      weight += *w;
+    }
+    ++w;
+  }
+  return weight > 0 ? total / weight : kNotApplicable;
+}
+
+const char* reason_of(SurfaceFault fault) {
+  switch (fault) {
+    case SurfaceFault::missing:
+      return "missing";
+    case SurfaceFault::noise:
+      return "noise";
+    case SurfaceFault::out_of_domain:
+      return "out_of_domain";
+    case SurfaceFault::none:
+      break;
+  }
+  return "";
+}
+
+// Everything of one pool that the features share.
+struct Pool {
+  std::vector<std::int64_t> labels;
+  ProbabilityTable p;
+  DuplicateGroups groups;
+  SurfaceValidity surface;
+  std::vector<double> posterior;
+};
+
+Pool analyse(const RefineStageInput& in) {
+  Pool pool;
+  const std::int64_t N = in.images.size(0);
+  pool.labels = in.labels.to_vector<std::int64_t>();
+  pool.p = to_probability_table(in.probabilities, N);
+  pool.groups = find_image_duplicates(in.images);
+  pool.surface = check_surface(in.images);
+  std::vector<std::int64_t> valid;
+  for (std::int64_t i = 0; i < N; ++i) {
+    if (pool.surface.valid(i)) valid.push_back(i);
+  }
+  const auto noise = estimate_noise_matrix(pool.p, pool.labels, valid);
+  pool.posterior = label_posteriors(pool.p, pool.labels, noise);
+  return pool;
+}
+
+// Keeps the best record of a class that lost all of its own.
+void keep_every_class(const Pool& pool, RefineStageResult& r) {
+  std::vector<std::int64_t> best(static_cast<std::size_t>(pool.p.classes), -1);
+  std::vector<char> alive(best.size(), 0);
+  for (std::size_t i = 0; i < r.keep.size(); ++i) {
+    const auto c = static_cast<std::size_t>(pool.labels[i]);
+    if (r.keep[i]) alive[c] = 1;
+    if (best[c] < 0 || r.score[i] > r.score[static_cast<std::size_t>(best[c])]) {
+      best[c] = static_cast<std::int64_t>(i);
+    }
+  }
+  for (std::size_t c = 0; c < best.size(); ++c) {
+    if (alive[c] || best[c] < 0) continue;
+    r.keep[static_cast<std::size_t>(best[c])] = 1;
+    r.reason[static_cast<std::size_t>(best[c])].clear();
+  }
+}
+
+void select(const Pool& pool, double threshold, RefineStageResult& r) {
+  const std::size_t N = pool.labels.size();
+  r.keep.assign(N, 0);
+  r.reason.assign(N, "");
+  std::vector<char> stands(N, 0);
+  for (std::int64_t row : best_of_groups(pool.groups.group, r.score)) {
+    stands[static_cast<std::size_t>(row)] = 1;
+  }
+  for (std::size_t i = 0; i < N; ++i) {
+    const bool sound = pool.surface.valid(static_cast<std::int64_t>(i));
+    if (stands[i] && sound) r.usable.push_back(static_cast<std::int64_t>(i));
+    if (!stands[i]) {
+      r.reason[i] = "duplicate";
+    } else if (!sound) {
+      r.reason[i] = reason_of(pool.surface.fault[i]);
+    } else if (r.score[i] < threshold) {
+      r.reason[i] = "label";
+    } else {
+      r.keep[i] = 1;
+    }
+  }
+  keep_every_class(pool, r);
+  for (std::size_t i = 0; i < N; ++i) {
+    if (r.keep[i]) r.kept.push_back(static_cast<std::int64_t>(i));
+  }
+}
+
+void add_features(const RefineStageInput& in, const Pool& pool, RefineStageResult& r) {
+  const std::size_t N = pool.labels.size();
+  const auto add = [&](const char* name, std::vector<double> values) {
+    r.names.emplace_back(name);
+    r.columns.push_back(std::move(values));
+  };
+  const Freshness freshness = freshness_of(in.times, in.reference_time);
+  const std::vector<char> agrees = agrees_with_group(pool.groups.group, pool.labels);
+  const std::vector<double> trust = label_margins(pool.p, pool.labels);
+  const Neighbors near = nearest_neighbors(in.embeddings, kNeighbours);
+  std::vector<double> completeness(N), rules(N), uniqueness(N), consistency(N), nll(N);
+  std::vector<char> alone(N, 0);
+  for (std::int64_t row : best_of_groups(pool.groups.group, r.score)) {
+    alone[static_cast<std::size_t>(row)] = 1;
+  }
+  for (std::size_t i = 0; i < N; ++i) {
+    // Fields of a labelled image: image, label, time stamp; a blanked image counts as absent.
+    const bool blank = pool.surface.fault[i] == SurfaceFault::missing;
+    completeness[i] = (2.0 + (blank ? 0 : 1)) / 3;
+    rules[i] = agrees[i];
+    uniqueness[i] = alone[i];
+    consistency[i] = mean_of({rules[i], trust[i], uniqueness[i]}, {1, 1, 1});
+    nll[i] = -std::log(std::max(pool.p.row(static_cast<std::int64_t>(i))[pool.labels[i]], 1e-12));
+  }
+  const std::vector<std::int64_t> cluster = kmeans_clusters(in.embeddings, kCells, in.seed);
+  std::vector<std::int64_t> cell(N);
+  for (std::size_t i = 0; i < N; ++i) cell[i] = pool.labels[i] * kCells + cluster[i];
+  const std::int64_t cells = pool.p.classes * kCells;
+  r.set_entropy = normalised_entropy(cell, cells);
+  const std::vector<double> diversity = leave_one_out_diversity(cell, cells);
+  std::vector<std::int64_t> all(N);
+  std::iota(all.begin(), all.end(), std::int64_t{0});
+  std::vector<double> weight3(N), weight4(N);
+  for (std::size_t i = 0; i < N; ++i) {
+    weight3[i] = mean_of({freshness.value[i], diversity[i], consistency[i]}, {.4, .35, .25});
+    weight4[i] = mean_of({freshness.value[i], completeness[i], consistency[i], diversity[i]},
+                         {.3, .25, .25, .2});
+  }
+  add("freshness", freshness.value);
+  add("completeness", completeness);
+  add("consistency", consistency);
+  add("diversity", diversity);
+  add("rule_consistency", rules);
+  add("label_trust", trust);
+  add("novelty", novelty_of(in.embeddings, all));
+  add("uniqueness", uniqueness);
+  add("typicality", typicality_of(near));
+  add("surface_validity", pool.surface.share);
+  add("likelihood", likelihood_of(nll));
+  add("learnability", learnability_of(el2n_scores(pool.p, pool.labels)));
+  add("stability", std::vector<double>(N, kNotApplicable));  // needs a training history
+  add("teacher_agreement", label_agreements(pool.p, pool.labels));
+  add("weight3", weight3);
+  add("weight4", weight4);
+}
+
+void put(std::ostream& out, double value) {
+  if (is_applicable(value)) out << value;
+}
+
+}  // namespace
+
+const std::vector<double>& RefineStageResult::column(const std::string& name) const {
+  const auto it = std::find(names.begin(), names.end(), name);
+  if (it == names.end()) fail("refine", "expected a feature, got ", name);
+  return columns[static_cast<std::size_t>(it - names.begin())];
+}
+
+RefineStageResult refine_stage(const RefineStageInput& in, double threshold) {
+  const auto begun = std::chrono::steady_clock::now();
+  const Pool pool = analyse(in);
+  RefineStageResult r;
+  r.score = pool.posterior;
+  for (std::size_t i = 0; i < r.score.size(); ++i) {
+    if (!pool.surface.valid(static_cast<std::int64_t>(i))) r.score[i] *= kUnsound;
+  }
+  select(pool, threshold, r);
+  add_features(in, pool, r);
+  r.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  return r;
+}
+
+void write_refine_stage(const std::filesystem::path& dir, const RefineStageResult& r) {
+  std::ostringstream csv;
+  csv << "row,id,keep,reason,score";
+  for (const std::string& name : r.names) csv << ',' << name;
+  csv << '\n';
+  nlohmann::json reasons = nlohmann::json::object();
+  for (std::size_t i = 0; i < r.keep.size(); ++i) {
+    csv << i << ',' << i << ',' << int(r.keep[i]) << ',' << r.reason[i] << ',' << r.score[i];
+    for (const auto& column : r.columns) put(csv << ',', column[i]);
+    csv << '\n';
+    if (!r.keep[i]) reasons[r.reason[i]] = reasons.value(r.reason[i], 0) + 1;
+  }
+  write_file_atomically(dir / "scores.csv", csv.str());
+  nlohmann::json means = nlohmann::json::object();
+  for (std::size_t k = 0; k < r.names.size(); ++k) {
+    const double mean = applicable_mean(r.columns[k]);
+    means[r.names[k]] = is_applicable(mean) ? nlohmann::json(mean) : nlohmann::json();
+  }
+  const nlohmann::json summary = {
+      {"total", r.keep.size()},
+      {"kept", r.kept.size()},
+      {"mean", means},
+      {"dropped_by_reason", reasons},
+      {"set_entropy", r.set_entropy},
+      {"records_per_second", static_cast<double>(r.keep.size()) / std::max(r.seconds, 1e-9)},
+      {"schema", "labelled images"}};
+  write_file_atomically(dir / "summary.json", summary.dump(2) + "\n");
+}
+
+double auroc(const std::vector<double>& score, const std::vector<char>& positive) {
+  std::vector<std::size_t> order(score.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](auto a, auto b) { return score[a] < score[b]; });
+  double rank_sum = 0, positives = 0;
+  for (std::size_t i = 0; i < order.size();) {
+    std::size_t j = i;
+    while (j < order.size() && score[order[j]] == score[order[i]]) ++j;
+    const double rank = (static_cast<double>(i + j) + 1) / 2;
+    for (std::size_t k = i; k < j; ++k) {
+      if (positive[order[k]]) {
+        rank_sum += rank;
+        ++positives;
+      }
+    }
+    i = j;
+  }
+  const double negatives = static_cast<double>(score.size()) - positives;
+  if (positives == 0 || negatives == 0) return kNotApplicable;
+  return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives);
+}
+
+}  // namespace athanor::distill

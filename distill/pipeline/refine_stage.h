@@ -1,0 +1,49 @@
+// Stage 1 on a pool of labelled images: features, scores, selection, and its files.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace athanor::distill {
+
+struct RefineStageInput {
+  Tensor images;  // u8 [N, H, W]
+  Tensor labels;  // i64 [N]
+  std::vector<double> times;
+  double reference_time = 0;
+  Tensor probabilities;  // f32 [N, K] of a model that did not learn from these records
+  Tensor embeddings;     // f32 [N, d]
+  std::uint64_t seed = 0;
+};
+
+struct RefineStageResult {
+  std::vector<std::string> names;            // of the twelve features, then weight3, weight4
+  std::vector<std::vector<double>> columns;  // [names][N]; NaN = not applicable
+  std::vector<double> score;                 // probability that the record is effective
+  std::vector<char> keep;
+  std::vector<std::string> reason;  // "" where kept
+  std::vector<std::int64_t> kept;   // golden records
+  // Records that are no copies and whose image is sound: what a trusted teacher can label anew.
+  std::vector<std::int64_t> usable;
+  double set_entropy = 0;
+  double seconds = 0;
+
+  const std::vector<double>& column(const std::string& name) const;
+};
+
+// score = P(label right | teacher, label) under an estimated noise matrix, times 0.02 where the
+// image is not sound; of a group of copies the best record stands for all. A record is kept when it
+// stands for its group and its score is at least `threshold`; a class that would lose all its
+// records keeps its best one.
+RefineStageResult refine_stage(const RefineStageInput& input, double threshold);
+
+// scores.csv (docs/run_directory.md), summary.json.
+void write_refine_stage(const std::filesystem::path& dir, const RefineStageResult& result);
+
+// Area under the ROC curve of `score` for `positive`; ties count one half.
+double auroc(const std::vector<double>& score, const std::vector<char>& positive);
+
+}  // namespace athanor::distill

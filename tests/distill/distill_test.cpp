@@ -1,0 +1,97 @@
+// The main job as a whole, on a small made-up data set.
+#include <unistd.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "data/idx.h"
+#include "distill/pipeline/distill.h"
+#include "distill/pipeline/refine_stage.h"
+#include "tensor/base/error.h"
+#include "tensor/io/atomic_file.h"
+#include "tensor/random.h"
+
+using namespace athanor;
+using namespace athanor::distill;
+namespace fs = std::filesystem;
+
+namespace {
+
+// 12 x 12 images of four classes: a bright square whose corner depends on the class.
+void write_part(const fs::path& dir, const std::string& prefix, std::int64_t n,
+                Generator& generator) {
+  Tensor images = empty({n, 12, 12}, DType::u8), labels = empty({n}, DType::u8);
+  std::uint8_t* pixel = images.data<std::uint8_t>();
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::int64_t label = generator.next_below(4);
+    labels.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(label);
+    const std::int64_t top = 2 + (label / 2) * 4, left = 2 + (label % 2) * 4;
+    for (std::int64_t y = 0; y < 12; ++y) {
+      for (std::int64_t x = 0; x < 12; ++x) {
+        const bool inside = y >= top && y < top + 4 && x >= left && x < left + 4;
+        *pixel++ = static_cast<std::uint8_t>(inside ? 100 + generator.next_below(150) : 0);
+      }
+    }
+  }
+  write_file_atomically(dir / (prefix + "-images-idx3-ubyte"), data::encode_idx(images));
+  write_file_atomically(dir / (prefix + "-labels-idx1-ubyte"), data::encode_idx(labels));
+}
+
+Recipe small_recipe(const fs::path& data) {
+  Recipe recipe;
+  recipe.data.dir = data;
+  recipe.pool.size = 400;
+  recipe.pool.trusted = 20;
+  recipe.teacher.epochs = 2;
+  recipe.train.epochs = 6;
+  recipe.train.batch = 32;
+  recipe.student.hidden = {16};
+  return recipe;
+}
+
+}  // namespace
+
+TEST_CASE("the main job: all files, all keys, equal numbers for equal seeds") {
+  const fs::path root =
+      fs::temp_directory_path() / ("athanor_distill_test_" + std::to_string(getpid()));
+  fs::create_directories(root / "data");
+  Generator generator(11);
+  write_part(root / "data", "train", 1200, generator);
+  write_part(root / "data", "t10k", 200, generator);
+  const Recipe recipe = small_recipe(root / "data");
+
+  nlohmann::json first = nlohmann::json::parse(run_distill(recipe, {root / "a", nullptr, {}}));
+  for (const char* file :
+       {"recipe.toml", "log.jsonl", "summary.json", "report.html", "teacher.safetensors",
+        "student.safetensors", "refine/scores.csv", "refine/manifest.csv", "refine/summary.json",
+        "restructure/graph.json"}) {
+    INFO(file);
+    CHECK(fs::file_size(root / "a" / file) > 0);
+  }
+  CHECK(first["refine"]["effective_before"].get<double>() == Approx(0.38));
+  CHECK(first["teacher"]["accuracy"].get<double>() > 0.9);
+  for (const char* key : {"violations", "clip_rate", "triggers", "epsilon_final"}) {
+    CHECK(first["control"].contains(key));
+  }
+  nlohmann::json second = nlohmann::json::parse(run_distill(recipe, {root / "b", nullptr, {}}));
+  for (nlohmann::json* s : {&first, &second}) {
+    s->erase("seconds");
+    for (auto& row : (*s)["table"]) row.erase("seconds");
+  }
+  CHECK(first == second);
+
+  CHECK_THROWS_AS(run_distill(recipe, {root / "c", nullptr, [] { return true; }}), Interrupted);
+  CHECK_FALSE(fs::exists(root / "c" / "summary.json"));
+  Recipe missing = recipe;
+  missing.data.dir = root / "nowhere";
+  CHECK_THROWS_WITH(run_distill(missing, {root / "d", nullptr, {}}), Catch::Contains("nowhere"));
+  fs::remove_all(root);
+}
+
+TEST_CASE("area under the ROC curve by hand") {
+  CHECK(auroc({0.1, 0.4, 0.35, 0.8}, {0, 0, 1, 1}) == Approx(0.75));
+  CHECK(auroc({1, 1, 1}, {0, 1, 1}) == Approx(0.5));
+}
