@@ -24,7 +24,8 @@ void fill(const FillArgs& args) {
   const LoopPlan<2> plan = plan_loop<2>({&args.y, &args.y});
   visit(args.y.dtype, [&]<class Y>(Tag<Y>) {
     const Y value = static_cast<Y>(static_cast<compute_t<Y>>(args.value));
-    map_unary(plan, args.y.as<Y>(), args.y.as<Y>(), [value](Y) { return value; });
+    // By reference, so that the old element is not read: uninitialised memory is no valid bool.
+    map_unary(plan, args.y.as<Y>(), args.y.as<Y>(), [value](const Y&) { return value; });
   });
 }
 
