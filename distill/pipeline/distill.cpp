@@ -1,12 +1,12 @@
 #include "distill/pipeline/distill.h"
 
 #include <chrono>
-#include <cmath>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "data/image_set.h"
+#include "distill/pipeline/pool_data.h"
 #include "distill/pipeline/refine_stage.h"
+#include "distill/pipeline/summary.h"
 #include "distill/refine/label_trust.h"
 #include "distill/refine/plant.h"
 #include "distill/report/report.h"
@@ -23,45 +23,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Mean and standard deviation of Fashion-MNIST's pixels in [0, 1].
-constexpr double kMean = 0.2860, kStddev = 0.3530;
 constexpr double kTeacherRate = 2e-3;
-
-std::vector<std::int64_t> iota(std::int64_t n) { return arange(n).to_vector<std::int64_t>(); }
-
-// Rows of u8 images as normalised inputs [n, 1, H, W].
-Tensor inputs_of(const Tensor& images, const std::vector<std::int64_t>& rows) {
-  const std::int64_t H = images.size(1), W = images.size(2);
-  Tensor x = empty({static_cast<std::int64_t>(rows.size()), 1, H, W});
-  float* out = x.data<float>();
-  const std::uint8_t* pixels = images.data<std::uint8_t>();
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    for (std::int64_t k = 0; k < H * W; ++k) {
-      const double value = pixels[rows[i] * H * W + k] / 255.0;
-      out[static_cast<std::int64_t>(i) * H * W + k] = static_cast<float>((value - kMean) / kStddev);
-    }
-  }
-  return x;
-}
-
-Tensor labels_of(const Tensor& labels, const std::vector<std::int64_t>& rows) {
-  Tensor y = empty({static_cast<std::int64_t>(rows.size())}, DType::i64);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    y.data<std::int64_t>()[i] = labels.data<std::int64_t>()[rows[i]];
-  }
-  return y;
-}
-
-Tensor images_of(const Tensor& images, const std::vector<std::int64_t>& rows) {
-  const std::int64_t size = images.size(1) * images.size(2);
-  Tensor y =
-      empty({static_cast<std::int64_t>(rows.size()), images.size(1), images.size(2)}, DType::u8);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    std::memcpy(y.data<std::uint8_t>() + static_cast<std::int64_t>(i) * size,
-                images.data<std::uint8_t>() + rows[i] * size, static_cast<std::size_t>(size));
-  }
-  return y;
-}
 
 // "baseline:vanilla_kd" -> "vanilla_kd".
 std::string plain_name(const std::string& arm) { return arm.substr(arm.find(':') + 1); }
@@ -201,32 +163,11 @@ void Run::refine() {
   std::filesystem::create_directories(out_ / "refine");
   write_refine_stage(out_ / "refine", refined_);
   write_manifest_csv(out_ / "refine" / "manifest.csv", pool_.manifest);
-  const SelectionQuality before = evaluate_selection(pool_.manifest, iota(r_.pool.size));
-  const SelectionQuality after = evaluate_selection(pool_.manifest, refined_.kept);
-  const SelectionQuality free_checks = evaluate_selection(pool_.manifest, refined_.usable);
-  std::vector<char> effective;
-  for (const ManifestRow& row : pool_.manifest) effective.push_back(row.effective);
-  Json recalls = Json::object();
-  for (const KindRecall& k : recall_by_kind(pool_.manifest, refined_.kept)) {
-    recalls[std::string(name_of(k.kind))] = k.recall;
-  }
-  Json by_score = Json::object();
-  for (const char* name :
-       {"freshness", "completeness", "consistency", "diversity", "weight3", "weight4"}) {
-    by_score[name] = auroc(refined_.column(name), effective);
-  }
-  by_score["score"] = auroc(refined_.score, effective);
-  summary_["refine"] = {{"effective_before", before.effective_share},
-                        {"effective_after", after.effective_share},
-                        {"effective_free_checks", free_checks.effective_share},
-                        {"retention", after.retention},
-                        {"auroc", by_score["score"]},
-                        {"auroc_by_score", by_score},
-                        {"recall_by_kind", recalls},
-                        {"kept", refined_.kept.size()},
-                        {"total", refined_.keep.size()}};
-  progress_.message(str("refine: effective share ", before.effective_share, " -> ",
-                        after.effective_share, " at retention ", after.retention));
+  summary_["refine"] = refine_summary(pool_.manifest, refined_);
+  const Json& result = summary_["refine"];
+  progress_.message(str("refine: effective share ", result["effective_before"].get<double>(),
+                        " -> ", result["effective_after"].get<double>(), " at retention ",
+                        result["retention"].get<double>()));
 }
 
 void Run::restructure_units() {
@@ -398,23 +339,7 @@ void Run::judge() {
   }
   summary_["confusion"] = confusion;
   summary_["table"] = table;
-  const ArmResult& student = arms_.at("student");
-  Json control = {{"epsilon_final", student.epsilon_final},
-                  {"clip_rate", student.clip.clip_rate},
-                  {"triggers", student.compensation.alarms}};
-  if (student.bound) {
-    control["violations"] = student.bound->violation_share;
-    control["mean_lambda"] = student.bound->mean_lambda;
-    control["share_at_max"] = student.bound->share_at_max;
-    control["active_share"] = 1 - student.bound->share_at_min;
-    control["vacuous"] = student.bound->vacuous;
-    if (student.bound->vacuous) {
-      notes_.push_back(
-          "The bound eps_t was vacuous: lambda stood at its floor in more than 90% of "
-          "the steps, so it changed nothing.");
-    }
-  }
-  summary_["control"] = control;
+  summary_["control"] = control_summary(arms_.at("student"), notes_);
   const double gain = summary_["student"]["f1"].get<double>() -
                       summary_["baselines"]["vanilla_kd"]["f1"].get<double>();
   if (gain <= 0) {

@@ -1,0 +1,56 @@
+#include "distill/pipeline/summary.h"
+
+#include "distill/pipeline/pool_data.h"
+
+namespace athanor::distill {
+
+using Json = nlohmann::json;
+
+Json refine_summary(const Manifest& manifest, const RefineStageResult& refined) {
+  const SelectionQuality before =
+      evaluate_selection(manifest, iota(static_cast<std::int64_t>(manifest.size())));
+  const SelectionQuality after = evaluate_selection(manifest, refined.kept);
+  const SelectionQuality free_checks = evaluate_selection(manifest, refined.usable);
+  std::vector<char> effective;
+  for (const ManifestRow& row : manifest) effective.push_back(row.effective);
+  Json recalls = Json::object();
+  for (const KindRecall& k : recall_by_kind(manifest, refined.kept)) {
+    recalls[std::string(name_of(k.kind))] = k.recall;
+  }
+  Json by_score = Json::object();
+  for (const char* name :
+       {"freshness", "completeness", "consistency", "diversity", "weight3", "weight4"}) {
+    by_score[name] = auroc(refined.column(name), effective);
+  }
+  by_score["score"] = auroc(refined.score, effective);
+  return {{"effective_before", before.effective_share},
+          {"effective_after", after.effective_share},
+          {"effective_free_checks", free_checks.effective_share},
+          {"retention", after.retention},
+          {"auroc", by_score["score"]},
+          {"auroc_by_score", by_score},
+          {"recall_by_kind", recalls},
+          {"kept", refined.kept.size()},
+          {"total", refined.keep.size()}};
+}
+
+Json control_summary(const ArmResult& student, Json& notes) {
+  Json control = {{"epsilon_final", student.epsilon_final},
+                  {"clip_rate", student.clip.clip_rate},
+                  {"triggers", student.compensation.alarms}};
+  if (student.bound) {
+    control["violations"] = student.bound->violation_share;
+    control["mean_lambda"] = student.bound->mean_lambda;
+    control["share_at_max"] = student.bound->share_at_max;
+    control["active_share"] = 1 - student.bound->share_at_min;
+    control["vacuous"] = student.bound->vacuous;
+    if (student.bound->vacuous) {
+      notes.push_back(
+          "The bound eps_t was vacuous: lambda stood at its floor in more than 90% of "
+          "the steps, so it changed nothing.");
+    }
+  }
+  return control;
+}
+
+}  // namespace athanor::distill

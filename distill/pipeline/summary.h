@@ -1,0 +1,18 @@
+// Parts of summary.json (docs/run_directory.md).
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "distill/pipeline/arm.h"
+#include "distill/pipeline/refine_stage.h"
+#include "distill/refine/manifest.h"
+
+namespace athanor::distill {
+
+// "refine": the selection measured against what was planted.
+nlohmann::json refine_summary(const Manifest& manifest, const RefineStageResult& refined);
+
+// "control"; a bound that did nothing adds a note.
+nlohmann::json control_summary(const ArmResult& student, nlohmann::json& notes);
+
+}  // namespace athanor::distill
