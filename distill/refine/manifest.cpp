@@ -53,7 +53,7 @@ std::string DefectSet::to_string() const {
   std::string text;
   for (Defect kind : all_defects()) {
     if (!has(kind)) continue;
-    if (!text.empty()) text += '+';
+    if (!text.empty()) text += ';';
     text += name_of(kind);
   }
   return text;
@@ -153,14 +153,14 @@ class LineReader {
 DefectSet parse_kinds(std::string_view text, const std::string& place) {
   DefectSet kinds;
   while (!text.empty()) {
-    const std::size_t plus = text.find('+');
-    const std::string_view name = text.substr(0, plus);
+    const std::size_t end = text.find(';');
+    const std::string_view name = text.substr(0, end);
     const auto found = std::find(kNames.begin(), kNames.end(), name);
     if (found == kNames.end()) {
       raise(ErrorKind::bad_input, place, ": unknown defect '", name, "'");
     }
     kinds.add(static_cast<Defect>(found - kNames.begin()));
-    text = plus == std::string_view::npos ? std::string_view{} : text.substr(plus + 1);
+    text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
   }
   return kinds;
 }

@@ -39,7 +39,7 @@ class DefectSet {
   constexpr bool has(Defect kind) const { return (bits_ & bit(kind)) != 0; }
   constexpr bool empty() const { return bits_ == 0; }
   friend constexpr bool operator==(DefectSet, DefectSet) = default;
-  // Names joined by '+', "" for none.
+  // Names joined by ';', "" for none.
   std::string to_string() const;
 
  private:
