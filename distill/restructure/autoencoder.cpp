@@ -8,8 +8,8 @@
 
 #include "autograd/ops.h"
 #include "autograd/ops/matmul.h"
-#include "distill/restructure/adam.h"
 #include "distill/restructure/knn_graph.h"
+#include "nn/optim.h"
 #include "tensor/ops.h"
 #include "tensor/random.h"
 
@@ -40,6 +40,12 @@ T encode_scaled(const T& x, const T& p, const T* w) {
 template <class T>
 T decode_scaled(const T& z, const T& p, const T* w) {
   return matmul(z, p) + branch(z, w + 4);
+}
+
+std::vector<Tensor> snapshot(const std::vector<Variable>& leaves) {
+  std::vector<Tensor> out;
+  for (const Variable& leaf : leaves) out.push_back(clone(leaf.tensor()));
+  return out;
 }
 
 double squared_error(const Tensor& a, const Tensor& b) { return sum(square(a - b)).item(); }
@@ -104,11 +110,13 @@ Autoencoder fit_autoencoder(const Tensor& x, const AutoencoderOptions& options) 
   std::vector<Variable> leaves;
   add_branch(leaves, d, hidden, m, generator);
   add_branch(leaves, m, hidden, d, generator);
-  SmallAdam adam(leaves, options.weight_decay);
-  out.weights_ = adam.snapshot();
+  nn::AdamWOptions decay;
+  decay.weight_decay = options.weight_decay;
+  nn::AdamW adam(leaves, decay);
+  out.weights_ = snapshot(leaves);
 
   const auto held_out_error = [&] {
-    const std::vector<Tensor> w = adam.snapshot();
+    const std::vector<Tensor> w = snapshot(leaves);
     const Tensor z = encode_scaled(stop_inputs, out.pca_.components, w.data());
     return squared_error(decode_scaled(z, out.pca_.components, w.data()), stop_inputs);
   };
@@ -122,9 +130,9 @@ Autoencoder fit_autoencoder(const Tensor& x, const AutoencoderOptions& options) 
       const auto first = shuffled.begin() + b * options.batch;
       const auto last = b + 1 < batches ? first + options.batch : shuffled.end();
       const Variable rows(take_rows(inputs, Rows(first, last)));
-      const std::vector<Variable>& w = adam.parameters();
-      const Variable z = encode_scaled(rows, p, w.data());
-      mean(square(decode_scaled(z, p, w.data()) - rows)).backward();
+      for (Variable& leaf : leaves) leaf.zero_grad();
+      const Variable z = encode_scaled(rows, p, leaves.data());
+      mean(square(decode_scaled(z, p, leaves.data()) - rows)).backward();
       const double progress =
           (epoch + static_cast<double>(b) / static_cast<double>(batches)) / options.epochs;
       adam.step(options.lr * (1 + std::cos(std::numbers::pi * progress)) / 2);
@@ -135,7 +143,7 @@ Autoencoder fit_autoencoder(const Tensor& x, const AutoencoderOptions& options) 
     if (error < best) {
       best = error;
       waited = 0;
-      out.weights_ = adam.snapshot();
+      out.weights_ = snapshot(leaves);
     }
   }
 

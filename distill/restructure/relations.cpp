@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "autograd/ops.h"
-#include "distill/restructure/adam.h"
+#include "nn/optim.h"
 #include "tensor/ops.h"
 #include "tensor/random.h"
 
@@ -200,7 +200,10 @@ Relations fit_relations(const Tensor& codes, const std::vector<GraphEdge>& edges
   }
   if (test_others.first.empty()) fail("fit_relations", "expected a pair without an edge, got none");
 
-  SmallAdam adam(initial_weights(codes.size(1), options.heads, generator), options.weight_decay);
+  std::vector<Variable> leaves = initial_weights(codes.size(1), options.heads, generator);
+  nn::AdamWOptions decay;
+  decay.weight_decay = options.weight_decay;
+  nn::AdamW adam(leaves, decay);
   const std::int64_t training = count - held;
   const std::int64_t batches = (training + options.batch - 1) / options.batch;
   for (int epoch = 0; epoch < options.epochs; ++epoch) {
@@ -220,7 +223,8 @@ Relations fit_relations(const Tensor& codes, const std::vector<GraphEdge>& edges
       hits.append(misses);
       const Variable p = pair_scores(Variable(take_rows(out.directions_, hits.first)),
                                      Variable(take_rows(out.directions_, hits.second)),
-                                     adam.parameters().data(), options.heads);
+                                     leaves.data(), options.heads);
+      for (Variable& leaf : leaves) leaf.zero_grad();
       binary_cross_entropy(p, positive).backward();
       const double left =
           1 - (epoch + static_cast<double>(b) / static_cast<double>(batches)) / options.epochs;
@@ -228,7 +232,7 @@ Relations fit_relations(const Tensor& codes, const std::vector<GraphEdge>& edges
     }
   }
 
-  out.weights_ = adam.snapshot();
+  for (const Variable& leaf : leaves) out.weights_.push_back(leaf.tensor());
   out.report_.edges = count;
   out.report_.held_out = held;
   out.report_.attention =
