@@ -201,7 +201,7 @@ Variable ArmTrainer::loss_of(const nn::Output& out, const std::vector<std::int64
   }
   if (s_.relation_weight > 0) {
     add_term("relation",
-             mul(similarity_preserving_loss(out.features, s_.relations(rows)), s_.relation_weight));
+             mul(cosine_relation_loss(out.features, s_.relations(rows)), s_.relation_weight));
   }
   return total;
 }
