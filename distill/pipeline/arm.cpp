@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <cmath>
-#include <cstring>
 #include <deque>
 
 #include "autograd/ops.h"
@@ -10,6 +9,7 @@
 #include "autograd/ops/kl_div.h"
 #include "autograd/ops/softmax.h"
 #include "data/batch_order.h"
+#include "data/batches.h"
 #include "distill/losses/relation.h"
 #include "nn/clip.h"
 #include "nn/optim.h"
@@ -21,20 +21,6 @@ constexpr int kMaxSkipped = 20;           // steps without a finite gradient bef
 constexpr std::int64_t kLogEvery = 10;    // steps
 constexpr double kAdversarialStep = 0.1;  // FGSM step on normalised inputs
 constexpr std::size_t kLossWindow = 50;   // steps over which the loss variance is taken
-
-// Copies rows of a row-major tensor [N, ...].
-Tensor rows_of(const Tensor& x, const std::vector<std::int64_t>& rows) {
-  Shape shape = x.shape();
-  shape[0] = static_cast<std::int64_t>(rows.size());
-  Tensor y = empty(shape, x.dtype());
-  const std::int64_t bytes = x.numel() / std::max<std::int64_t>(x.size(0), 1) * size_of(x.dtype());
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    std::memcpy(static_cast<std::byte*>(y.raw()) + static_cast<std::int64_t>(i) * bytes,
-                static_cast<const std::byte*>(x.raw()) + rows[i] * bytes,
-                static_cast<std::size_t>(bytes));
-  }
-  return y;
-}
 
 double variance_of(const std::deque<double>& values) {
   double mean = 0, total = 0;
@@ -167,7 +153,7 @@ class ArmTrainer {
 Variable ArmTrainer::loss_of(const nn::Output& out, const std::vector<std::int64_t>& rows,
                              double temperature,
                              std::vector<std::pair<std::string, double>>& terms) {
-  const Tensor labels = rows_of(set_.labels, rows);
+  const Tensor labels = data::gather_rows(set_.labels, rows);
   const bool teacher = set_.teacher_logits.defined() && s_.kd_weight > 0;
   Variable total;
   const auto add_term = [&](const char* name, const Variable& term) {
@@ -186,7 +172,7 @@ Variable ArmTrainer::loss_of(const nn::Output& out, const std::vector<std::int64
     std::vector<float> soft(hard.size());
     for (std::size_t i = 0; i < hard.size(); ++i) soft[i] = 1 - hard[i];
     const Shape shape{static_cast<std::int64_t>(rows.size())};
-    const Variable targets(rows_of(set_.teacher_logits, rows));
+    const Variable targets(data::gather_rows(set_.teacher_logits, rows));
     if (!mix_.is_zero()) {
       add_term("ce", cross_entropy(out.logits, labels, Variable(from_values(hard, shape))));
     }
@@ -226,7 +212,7 @@ void ArmTrainer::advance() {
   const double before =
       static_cast<double>(step_ - 1) / static_cast<double>(std::max<std::int64_t>(s_.steps, 1));
   if (dual_ && step_ > 0 && s_.temperature.jumps(before, share_done())) dual_->freeze();
-  const Tensor x = rows_of(set_.inputs, rows);
+  const Tensor x = data::gather_rows(set_.inputs, rows);
   model_->zero_grad();
   const nn::Output out = model_->run(Variable(x));
   StepEvent event;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "data/batches.h"
 #include "data/image_set.h"
 #include "distill/pipeline/pool_data.h"
 #include "distill/pipeline/refine_stage.h"
@@ -58,7 +59,7 @@ class Run {
   ArmSettings three_stage();
   void train(const ArmSettings& settings, const TrainingSet& set);
   nn::ModelSpec spec_of(const std::string& model, const std::vector<std::int64_t>& hidden) const;
-  Json score(nn::Classifier& model) const;
+  Json score(nn::Classifier& model, const Tensor& test_inputs) const;
 
   const Recipe& r_;
   std::filesystem::path out_;
@@ -101,13 +102,13 @@ void Run::load() {
   plant.defects.clear();
   for (const std::string& name : r_.pool.defects) plant.defects.push_back(defect_from_name(name));
   if (r_.data.dir == data::kFashionMnistDirectory) plant.confusable = fashion_mnist_confusable();
-  const Tensor clean_images = images_of(data_.train.images, base);
-  const Tensor clean_labels = labels_of(data_.train.labels, base);
+  const Tensor clean_images = data::gather_rows(data_.train.images, base);
+  const Tensor clean_labels = data::gather_rows(data_.train.labels, base);
   pool_ = plant_defects(clean_images, clean_labels, plant);
   pool_set_.inputs = inputs_of(pool_.images, iota(r_.pool.size));
   pool_set_.labels = pool_.labels;
   trusted_inputs_ = inputs_of(clean_images, pool_.trusted);
-  trusted_labels_ = labels_of(clean_labels, pool_.trusted);
+  trusted_labels_ = data::gather_rows(clean_labels, pool_.trusted);
 }
 
 nn::ModelSpec Run::spec_of(const std::string& model,
@@ -132,7 +133,7 @@ void Run::teach() {
     }
   } else {
     TrainingSet set{inputs_of(data_.train.images, teacher_rows_),
-                    labels_of(data_.train.labels, teacher_rows_),
+                    data::gather_rows(data_.train.labels, teacher_rows_),
                     {}};
     ArmSettings s;
     s.name = "teacher";
@@ -185,7 +186,7 @@ void Run::restructure_units() {
   options.relation_kind = relation_kind(r_.restructure.relation);
   options.seed = r_.seed;
   options.progress = &progress_;
-  const Tensor labels = labels_of(pool_.labels, rows);
+  const Tensor labels = data::gather_rows(pool_.labels, rows);
   units_ = restructure(take_rows(pool_features_, rows), labels, options);
   std::filesystem::create_directories(out_ / "restructure");
   write_restructure(out_ / "restructure", *units_, labels);
@@ -311,9 +312,8 @@ void Run::students() {
 }
 
 // Opened once, when everything is trained.
-Json Run::score(nn::Classifier& model) const {
-  const Tensor scores =
-      predict(model, inputs_of(data_.test.images, iota(data_.test.size()))).logits;
+Json Run::score(nn::Classifier& model, const Tensor& test_inputs) const {
+  const Tensor scores = predict(model, test_inputs).logits;
   const auto counts =
       nn::confusion_matrix(nn::predicted_classes(scores), data_.test.labels, data_.test.classes());
   return {{"params", model.parameter_count()},
@@ -323,10 +323,11 @@ Json Run::score(nn::Classifier& model) const {
 }
 
 void Run::judge() {
+  const Tensor test_inputs = inputs_of(data_.test.images, iota(data_.test.size()));
   Json confusion = Json::object(), table = Json::array();
   const auto row = [&](const std::string& name, nn::Classifier& model, double seconds,
                        std::int64_t steps) {
-    Json result = score(model);
+    Json result = score(model, test_inputs);
     confusion[plain_name(name)] = result["confusion"];
     result.erase("confusion");
     Json entry = result;

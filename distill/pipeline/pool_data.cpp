@@ -1,7 +1,5 @@
 #include "distill/pipeline/pool_data.h"
 
-#include <cstring>
-
 #include "tensor/ops/copy.h"
 
 namespace athanor::distill {
@@ -20,25 +18,6 @@ Tensor inputs_of(const Tensor& images, const std::vector<std::int64_t>& rows) {
     }
   }
   return x;
-}
-
-Tensor labels_of(const Tensor& labels, const std::vector<std::int64_t>& rows) {
-  Tensor y = empty({static_cast<std::int64_t>(rows.size())}, DType::i64);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    y.data<std::int64_t>()[i] = labels.data<std::int64_t>()[rows[i]];
-  }
-  return y;
-}
-
-Tensor images_of(const Tensor& images, const std::vector<std::int64_t>& rows) {
-  const std::int64_t size = images.size(1) * images.size(2);
-  Tensor y =
-      empty({static_cast<std::int64_t>(rows.size()), images.size(1), images.size(2)}, DType::u8);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    std::memcpy(y.data<std::uint8_t>() + static_cast<std::int64_t>(i) * size,
-                images.data<std::uint8_t>() + rows[i] * size, static_cast<std::size_t>(size));
-  }
-  return y;
 }
 
 }  // namespace athanor::distill

@@ -17,10 +17,4 @@ std::vector<std::int64_t> iota(std::int64_t n);
 // Rows of u8 images [N, H, W] as normalised inputs f32 [n, 1, H, W].
 Tensor inputs_of(const Tensor& images, const std::vector<std::int64_t>& rows);
 
-// Rows of i64 labels [N].
-Tensor labels_of(const Tensor& labels, const std::vector<std::int64_t>& rows);
-
-// Rows of u8 images [N, H, W].
-Tensor images_of(const Tensor& images, const std::vector<std::int64_t>& rows);
-
 }  // namespace athanor::distill
