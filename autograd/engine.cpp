@@ -5,16 +5,14 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "autograd/anomaly.h"
 #include "autograd/node.h"
 #include "autograd/ops/binary.h"
+#include "autograd/ops/copy.h"
 #include "autograd/ops/reduce.h"
-#include "tensor/ops/copy.h"
-#include "tensor/ops/unary.h"
 
 namespace athanor {
 namespace {
-
-thread_local bool anomaly_enabled = false;
 
 Variable apply_hooks(const std::vector<GradientHook>& hooks, Variable gradient) {
   for (const GradientHook& hook : hooks) {
@@ -29,9 +27,9 @@ Variable apply_hooks(const std::vector<GradientHook>& hooks, Variable gradient) 
   return gradient;
 }
 
-bool all_finite(const Tensor& t) {
-  const Tensor finite = isfinite(t);
-  return all(finite).item() != 0;
+// The gradient as the input at `edge` has it: summed over broadcast axes, of the input's dtype.
+Variable fit_to(const Edge& edge, const Variable& gradient) {
+  return cast(sum_to(gradient, edge.shape), edge.dtype);
 }
 
 struct LaterFirst {
@@ -39,9 +37,6 @@ struct LaterFirst {
 };
 
 }  // namespace
-
-DetectAnomaly::DetectAnomaly() : previous_(anomaly_enabled) { anomaly_enabled = true; }
-DetectAnomaly::~DetectAnomaly() { anomaly_enabled = previous_; }
 
 // One backward pass. Owns the nodes that still wait, so that a rule's exception leaks nothing.
 class Engine {
@@ -54,13 +49,14 @@ class Engine {
 
   // Restricts the pass to paths that lead to `inputs`, whose gradients it captures.
   void capture(const std::vector<Variable>& outputs, const std::vector<Variable>& inputs);
+  // Restricts the pass to nodes that are not older than `boundary` and captures the gradients that
+  // leave them, at `edges`. Hooks out there are left to the pass that goes on from them.
+  void capture_at(std::span<const Edge> edges, std::uint64_t boundary);
   void seed(const Variable& output, const Variable& gradient);
   void run();
 
-  Variable captured(const Variable& input) const {
-    const auto it = captured_.find(key_of(input));
-    return it == captured_.end() ? Variable() : it->second;
-  }
+  Variable captured(const Variable& input) const { return captured_.at(key_of(input)); }
+  Variable captured(const Edge& edge) const { return captured_.at(key_of(edge)); }
 
  private:
   // A leaf is known by its state, a computed value by its node and output.
@@ -79,18 +75,32 @@ class Engine {
     if (s->producer) return {s->producer.get(), s->output_index};
     return {s, 0};
   }
+  static Key key_of(const Edge& edge) {
+    if (edge.producer) return {edge.producer.get(), edge.output_index};
+    return {edge.leaf.get(), 0};
+  }
 
+  // Whether the pass goes through this node.
+  bool enters(const Node* node) const {
+    if (!capturing_) return true;
+    return boundary_ > 0 ? node->sequence() >= boundary_ : targets_.count(node) > 0;
+  }
+  void add_captured(const Key& key, const Variable& gradient);
   bool wants(const Edge& edge) const;
   void deliver(const Edge& edge, const Variable& gradient);
+  void finish(const Ref<detail::VariableState>& leaf, const Variable& gradient);
   void arrive(const Ref<Node>& node, int output, const Variable& gradient);
   void run_node(const Ref<Node>& node);
 
   bool retain_, create_;
   bool capturing_ = false;
+  std::uint64_t boundary_ = 0;  // 0: none
   std::unordered_map<Key, Variable, KeyHash> captured_;
   std::unordered_set<const void*> targets_;  // nodes and leaves that lead to an input
   std::priority_queue<Node*, std::vector<Node*>, LaterFirst> queue_;
   std::unordered_map<Node*, Ref<Node>> waiting_;
+  // Their hooks see the whole gradient, when all of it has arrived.
+  std::unordered_map<detail::VariableState*, Variable> hooked_leaves_;
 };
 
 void Engine::capture(const std::vector<Variable>& outputs, const std::vector<Variable>& inputs) {
@@ -103,24 +113,8 @@ void Engine::capture(const std::vector<Variable>& outputs, const std::vector<Var
     captured_.emplace(key_of(input), Variable());
     if (!input.state()->producer) targets_.insert(input.state());
   }
-  // Collect every node that can be reached, then decide from the earliest on.
-  std::unordered_set<Node*> seen;
-  std::vector<Node*> stack, order;
-  const auto visit_node = [&](Node* node) {
-    if (node && seen.insert(node).second) stack.push_back(node);
-  };
-  for (const Variable& output : outputs) {
-    if (output.requires_grad()) visit_node(output.state()->producer.get());
-  }
-  while (!stack.empty()) {
-    Node* node = stack.back();
-    stack.pop_back();
-    order.push_back(node);
-    for (const Edge& edge : node->edges()) visit_node(edge.producer.get());
-  }
-  std::sort(order.begin(), order.end(),
-            [](const Node* a, const Node* b) { return a->sequence() < b->sequence(); });
-  for (Node* node : order) {
+  // Decide from the earliest node on.
+  for (Node* node : detail::nodes_behind(outputs)) {
     const bool leads = std::any_of(node->edges().begin(), node->edges().end(), [&](const Edge& e) {
       if (e.leaf) return targets_.count(e.leaf.get()) > 0;
       return e.producer && (targets_.count(e.producer.get()) > 0 ||
@@ -130,12 +124,25 @@ void Engine::capture(const std::vector<Variable>& outputs, const std::vector<Var
   }
 }
 
+void Engine::capture_at(std::span<const Edge> edges, std::uint64_t boundary) {
+  capturing_ = true;
+  boundary_ = boundary;
+  for (const Edge& edge : edges) captured_.emplace(key_of(edge), Variable());
+}
+
+void Engine::add_captured(const Key& key, const Variable& gradient) {
+  const auto it = captured_.find(key);
+  if (it == captured_.end()) {
+    fail("backward", "a function that was run again used a variable that its first run did not");
+  }
+  Variable& slot = it->second;
+  slot = slot.defined() ? add(slot, gradient) : gradient;
+}
+
 bool Engine::wants(const Edge& edge) const {
   if (!edge.needed()) return false;
-  if (!capturing_) return true;
-  if (edge.leaf) return targets_.count(edge.leaf.get()) > 0;
-  return targets_.count(edge.producer.get()) > 0 ||
-         captured_.count({edge.producer.get(), edge.output_index}) > 0;
+  if (!capturing_ || boundary_ > 0) return true;
+  return captured_.count(key_of(edge)) > 0 || (edge.producer && enters(edge.producer.get()));
 }
 
 void Engine::seed(const Variable& output, const Variable& gradient) {
@@ -150,17 +157,19 @@ void Engine::seed(const Variable& output, const Variable& gradient) {
 
 void Engine::deliver(const Edge& edge, const Variable& gradient) {
   if (edge.producer) return arrive(edge.producer, edge.output_index, gradient);
-  detail::VariableState& leaf = *edge.leaf;
-  const Variable final_gradient = apply_hooks(leaf.hooks, gradient);
-  if (capturing_) {
-    Variable& slot = captured_.at({edge.leaf.get(), 0});
-    slot = slot.defined() ? add(slot, final_gradient) : final_gradient;
-    return;
-  }
-  leaf.grad = leaf.grad.defined() ? add(leaf.grad, final_gradient) : final_gradient;
+  if (boundary_ > 0) return add_captured(key_of(edge), gradient);
+  if (edge.leaf->hooks.empty()) return finish(edge.leaf, gradient);
+  Variable& slot = hooked_leaves_[edge.leaf.get()];
+  slot = slot.defined() ? add(slot, gradient) : gradient;
+}
+
+void Engine::finish(const Ref<detail::VariableState>& leaf, const Variable& gradient) {
+  if (capturing_) return add_captured({leaf.get(), 0}, gradient);
+  leaf->grad = leaf->grad.defined() ? add(leaf->grad, gradient) : gradient;
 }
 
 void Engine::arrive(const Ref<Node>& node, int output, const Variable& gradient) {
+  if (node->sequence() < boundary_) return add_captured({node.get(), output}, gradient);
   std::vector<Variable>& slots = node->arrived_;
   if (slots.empty()) {
     slots.resize(static_cast<std::size_t>(node->outputs_));
@@ -180,7 +189,7 @@ void Engine::run_node(const Ref<Node>& node) {
     const auto it = captured_.find({node.get(), static_cast<int>(i)});
     if (it != captured_.end()) it->second = arrived[i];
   }
-  if (capturing_ && targets_.count(node.get()) == 0) return;
+  if (!enters(node.get())) return;
   const std::vector<Edge>& edges = node->edges();
   std::vector<char> wanted;
   wanted.reserve(edges.size());
@@ -194,11 +203,8 @@ void Engine::run_node(const Ref<Node>& node) {
     if (!gradient.defined()) {
       fail("backward", node->op(), " gave no gradient for its input ", i, " ", edges[i].shape);
     }
-    if (anomaly_enabled && !all_finite(gradient.tensor())) {
-      fail("backward", "anomaly: the gradient of ", node->op(), " for its input ", i, " (",
-           describe(gradient.tensor()), ") has NaN or Inf");
-    }
-    deliver(edges[i], sum_to(gradient, edges[i].shape));
+    if (detail::anomaly_enabled()) detail::check_gradient(*node, static_cast<int>(i), gradient);
+    deliver(edges[i], fit_to(edges[i], gradient));
   }
 }
 
@@ -212,11 +218,15 @@ void Engine::run() {
     waiting_.erase(it);
     run_node(owner);
   }
+  for (const auto& [leaf, gradient] : hooked_leaves_) {
+    finish(leaf, apply_hooks(leaf->hooks, gradient));
+  }
 }
 
 namespace {
 
 Variable seed_gradient(const char* op, const Variable& output, const Variable& gradient) {
+  if (in_inference_mode()) fail(op, "expected to run outside of InferenceMode");
   if (!output.requires_grad()) {
     fail(op, "expected an output that requires a gradient, got ", describe(output.tensor()));
   }
@@ -268,4 +278,19 @@ std::vector<Variable> grad(const std::vector<Variable>& outputs,
   return results;
 }
 
+namespace detail {
+
+std::vector<Variable> gradients_at(const Variable& output, const Variable& gradient,
+                                   std::span<const Edge> edges, std::uint64_t boundary,
+                                   bool create_graph) {
+  Engine engine(create_graph, create_graph);
+  engine.capture_at(edges, boundary);
+  engine.seed(output, gradient);
+  engine.run();
+  std::vector<Variable> gradients;
+  for (const Edge& edge : edges) gradients.push_back(engine.captured(edge));
+  return gradients;
+}
+
+}  // namespace detail
 }  // namespace athanor

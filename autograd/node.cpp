@@ -1,18 +1,22 @@
 #include "autograd/node.h"
 
+#include <algorithm>
 #include <atomic>
+#include <unordered_set>
 
 namespace athanor {
 namespace {
 
-std::uint64_t next_sequence() {
-  static std::atomic<std::uint64_t> counter{0};
-  return counter.fetch_add(1, std::memory_order_relaxed);
-}
+std::atomic<std::uint64_t> sequence_counter{1};
 
 }  // namespace
 
-Node::Node(const char* op, int outputs) : op_(op), sequence_(next_sequence()), outputs_(outputs) {}
+std::uint64_t Node::next_sequence() { return sequence_counter.load(std::memory_order_relaxed); }
+
+Node::Node(const char* op, int outputs)
+    : op_(op),
+      sequence_(sequence_counter.fetch_add(1, std::memory_order_relaxed)),
+      outputs_(outputs) {}
 
 void Node::add_input(const Variable& input) {
   Edge edge;
@@ -80,7 +84,7 @@ void check_version(const char* op, const Tensor& value, std::uint32_t version) {
 }  // namespace
 
 const Variable& Saved::get(const Gradients& gradients) const {
-  check_version(gradients.op(), value_.tensor(), version_);
+  if (value_.defined()) check_version(gradients.op(), value_.tensor(), version_);
   return value_;
 }
 
@@ -111,6 +115,26 @@ Variable attach(Tensor value, const Ref<Node>& node, int output_index) {
   }
   state->value = std::move(value);
   return Variable(std::move(state));
+}
+
+std::vector<Node*> nodes_behind(std::span<const Variable> outputs, std::uint64_t boundary) {
+  std::unordered_set<Node*> seen;
+  std::vector<Node*> stack, order;
+  const auto visit_node = [&](Node* node) {
+    if (node && node->sequence() >= boundary && seen.insert(node).second) stack.push_back(node);
+  };
+  for (const Variable& output : outputs) {
+    if (output.requires_grad()) visit_node(output.state()->producer.get());
+  }
+  while (!stack.empty()) {
+    Node* node = stack.back();
+    stack.pop_back();
+    order.push_back(node);
+    for (const Edge& edge : node->edges()) visit_node(edge.producer.get());
+  }
+  std::sort(order.begin(), order.end(),
+            [](const Node* a, const Node* b) { return a->sequence() < b->sequence(); });
+  return order;
 }
 
 }  // namespace detail

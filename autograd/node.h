@@ -23,6 +23,7 @@
 #include <span>
 #include <vector>
 
+#include "autograd/anomaly.h"
 #include "autograd/variable.h"
 
 namespace athanor {
@@ -46,8 +47,12 @@ class Node : public RefCounted {
   const char* op() const { return op_; }
   // Creation order: larger than that of every node this one depends on.
   std::uint64_t sequence() const { return sequence_; }
+  // What the next node that is made will have at least.
+  static std::uint64_t next_sequence();
+  int outputs() const { return outputs_; }
   const std::vector<Edge>& edges() const { return edges_; }
   void add_input(const Variable& input);
+  void add_edge(Edge edge) { edges_.push_back(std::move(edge)); }
 
   // Runs the rule: `gradients_out` has one entry an output, undefined where nothing arrived.
   void run(std::span<const Variable> gradients_out, Gradients& gradients);
@@ -142,6 +147,14 @@ class RuleNode final : public Node {
 bool any_requires_grad(std::span<const std::reference_wrapper<const Variable>> inputs);
 Variable attach(Tensor value, const Ref<Node>& node, int output_index);
 
+// Every node that `outputs` depend on and that is not older than `boundary`, the earliest first.
+std::vector<Node*> nodes_behind(std::span<const Variable> outputs, std::uint64_t boundary = 0);
+// For checkpoint(): the gradients at `edges`, which leave the nodes made since `boundary`, of
+// `output` weighted by `gradient`. Older nodes are not run, and hooks of the edges' ends neither.
+std::vector<Variable> gradients_at(const Variable& output, const Variable& gradient,
+                                   std::span<const Edge> edges, std::uint64_t boundary,
+                                   bool create_graph);
+
 }  // namespace detail
 
 using Inputs = std::initializer_list<std::reference_wrapper<const Variable>>;
@@ -152,6 +165,7 @@ using Inputs = std::initializer_list<std::reference_wrapper<const Variable>>;
 template <class Rule>
 Variable record(const char* op, Tensor value,
                 std::span<const std::reference_wrapper<const Variable>> inputs, Rule rule) {
+  if (detail::anomaly_enabled()) detail::check_forward(op, value, inputs);
   if (!grad_enabled() || !detail::any_requires_grad(inputs)) return Variable(value);
   Ref<Node> node(new detail::RuleNode<Rule>(op, 1, std::move(rule)));
   for (const Variable& input : inputs) node->add_input(input);
@@ -172,6 +186,9 @@ std::vector<Variable> record_many(const char* op, std::vector<Tensor> values,
                                   std::span<const std::reference_wrapper<const Variable>> inputs,
                                   Rule rule) {
   std::vector<Variable> results;
+  if (detail::anomaly_enabled()) {
+    for (const Tensor& value : values) detail::check_forward(op, value, inputs);
+  }
   if (!grad_enabled() || !detail::any_requires_grad(inputs)) {
     for (Tensor& value : values) results.emplace_back(value);
     return results;

@@ -6,10 +6,15 @@ namespace athanor {
 namespace {
 
 thread_local bool grad_enabled_here = true;
+thread_local bool inference_here = false;
 
 }  // namespace
 
-bool grad_enabled() { return grad_enabled_here; }
+bool grad_enabled() { return grad_enabled_here && !inference_here; }
+bool in_inference_mode() { return inference_here; }
+
+InferenceMode::InferenceMode() : previous_(inference_here) { inference_here = true; }
+InferenceMode::~InferenceMode() { inference_here = previous_; }
 
 NoGrad::NoGrad() : previous_(grad_enabled_here) { grad_enabled_here = false; }
 NoGrad::~NoGrad() { grad_enabled_here = previous_; }

@@ -56,9 +56,14 @@ class Variable {
 
   // Computes gradients of this Variable with respect to every leaf that asks for one, and adds them
   // to their grad(). `gradient` defaults to 1 and must be given unless there is one element.
+  //
+  // What the operations saved is freed on the way, and a second backward through any of them is an
+  // error that names it, unless `retain_graph` is set. `create_graph` retains too, and records how
+  // the gradients were made, so that they can be differentiated; a leaf's grad() then refers to a
+  // graph that refers to the leaf, and only zero_grad() frees both. Prefer athanor::grad().
   void backward(const Variable& gradient = {}, bool retain_graph = false,
                 bool create_graph = false) const;
-  // Calls `hook` with the gradient of this Variable during backward.
+  // Calls `hook` once a backward, with the whole gradient of this Variable.
   void register_hook(GradientHook hook) const;
 
   // For the engine.
@@ -97,6 +102,21 @@ class NoGrad {
   bool previous_;
 };
 
+// While one lives, nothing on this thread records history, whatever code inside asks for with
+// GradMode, and backward() and grad() are errors: for evaluation and serving, where a gradient can
+// only be a mistake. Results are ordinary constants and may be used in training later.
+class InferenceMode {
+ public:
+  InferenceMode();
+  ~InferenceMode();
+  InferenceMode(const InferenceMode&) = delete;
+  InferenceMode& operator=(const InferenceMode&) = delete;
+
+ private:
+  bool previous_;
+};
+bool in_inference_mode();
+
 // While one lives, recording is on or off on this thread.
 class GradMode {
  public:
@@ -117,18 +137,5 @@ std::vector<Variable> grad(const std::vector<Variable>& outputs,
                            const std::vector<Variable>& inputs, bool create_graph = false,
                            bool retain_graph = false, bool allow_unused = false,
                            const std::vector<Variable>& output_gradients = {});
-
-// While one lives, backward on this thread checks each gradient and throws, naming the op, at the
-// first NaN or Inf.
-class DetectAnomaly {
- public:
-  DetectAnomaly();
-  ~DetectAnomaly();
-  DetectAnomaly(const DetectAnomaly&) = delete;
-  DetectAnomaly& operator=(const DetectAnomaly&) = delete;
-
- private:
-  bool previous_;
-};
 
 }  // namespace athanor

@@ -18,7 +18,7 @@ class Linear final : public Module {
   Variable forward(const Variable& x) override;
 
  private:
-  Variable weight_, bias_;
+  Parameter weight_, bias_;
 };
 
 // [N, in, H, W] -> [N, out, H', W'], see tensor/ops/conv2d.h
@@ -30,7 +30,7 @@ class Conv2d final : public Module {
 
  private:
   Conv2dOptions options_;
-  Variable weight_, bias_;
+  Parameter weight_, bias_;
 };
 
 // Normalises each channel of [N, C, H, W]; in training by the batch, else by the running
@@ -42,7 +42,7 @@ class BatchNorm2d final : public Module {
   Variable forward(const Variable& x) override;
 
  private:
-  Variable weight_, bias_;
+  Parameter weight_, bias_;
   Tensor running_mean_, running_var_;
   bool relu_;
 };

@@ -95,9 +95,9 @@ StateDictReport Module::load_state_dict(const StateDict& state, bool strict) {
   return report;
 }
 
-Variable Module::register_parameter(std::string name, const Tensor& value) {
+Parameter Module::register_parameter(std::string name, const Tensor& value) {
   parameters_.emplace_back(std::move(name), Variable(value, true));
-  return parameters_.back().second;
+  return Parameter(parameters_.back().second);
 }
 
 Tensor Module::register_buffer(std::string name, const Tensor& value) {

@@ -20,6 +20,20 @@ struct StateDictReport {
   bool complete() const { return missing.empty() && unexpected.empty(); }
 };
 
+// What a module holds of its parameter: reads as a Variable; inside functional_call() as the one
+// that replaces it. A Variable copied from it is the replacement of that moment.
+class Parameter {
+ public:
+  Parameter() = default;  // undefined, as a bias that is left out
+  const Variable& get() const;
+  operator const Variable&() const { return get(); }
+
+ private:
+  friend class Module;
+  explicit Parameter(Variable own) : own_(std::move(own)) {}
+  Variable own_;
+};
+
 // Base of layers and models. Names follow PyTorch ("0.weight", "fc1.bias", "bn.running_mean"), so
 // that weights cross over. In evaluation mode forward() writes nothing and may run on several
 // threads at once.
@@ -51,7 +65,8 @@ class Module {
   StateDictReport load_state_dict(const StateDict& state, bool strict = true);
 
  protected:
-  Variable register_parameter(std::string name, const Tensor& value);
+  // Keep the result as a Parameter: a Variable would not follow functional_call().
+  Parameter register_parameter(std::string name, const Tensor& value);
   // A tensor that belongs to the state but is not trained. Written in place.
   Tensor register_buffer(std::string name, const Tensor& value);
   template <class M>

@@ -1,0 +1,242 @@
+// The tape as a whole: depth, memory, and what backward refuses.
+#include <pthread.h>
+
+#include <catch2/catch.hpp>
+#include <fstream>
+
+#include "autograd/node.h"
+#include "autograd/ops.h"
+
+using namespace athanor;
+using Catch::Contains;
+
+namespace {
+
+// Runs f on a thread whose stack has 256 KB, and rethrows what it throws.
+void on_small_stack(std::function<void()> f) {
+  struct Call {
+    std::function<void()> f;
+    std::exception_ptr error;
+  } call{std::move(f), nullptr};
+  pthread_attr_t attributes;
+  REQUIRE(pthread_attr_init(&attributes) == 0);
+  REQUIRE(pthread_attr_setstacksize(&attributes, 256 * 1024) == 0);
+  pthread_t thread;
+  const auto body = [](void* argument) -> void* {
+    Call& call = *static_cast<Call*>(argument);
+    try {
+      call.f();
+    } catch (...) {
+      call.error = std::current_exception();
+    }
+    return nullptr;
+  };
+  REQUIRE(pthread_create(&thread, &attributes, body, &call) == 0);
+  pthread_join(thread, nullptr);
+  pthread_attr_destroy(&attributes);
+  if (call.error) std::rethrow_exception(call.error);
+}
+
+constexpr int kMillion = 1'000'000;
+
+Variable chain(const Variable& x, int length) {
+  Variable y = x;
+  for (int i = 0; i < length; ++i) y = add(y, 1.0);
+  return y;
+}
+
+// Pages of this process in memory, in bytes.
+std::int64_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::int64_t total = 0, resident = 0;
+  file >> total >> resident;
+  return resident * 4096;
+}
+
+}  // namespace
+
+TEST_CASE("a million operations are built, run and dropped under a 256 KB stack") {
+  double value = 0, gradient = 0;
+  on_small_stack([&] {
+    const Variable x(scalar(2), true);
+    const Variable y = chain(x, kMillion);
+    value = y.item();
+    y.backward();
+    gradient = x.grad().item();
+  });
+  CHECK(value == kMillion + 2);
+  CHECK(gradient == 1);
+}
+
+TEST_CASE("a million operations without backward are dropped under a 256 KB stack") {
+  const std::int64_t before = memory_stats().live;
+  on_small_stack([] { chain(Variable(scalar(2), true), kMillion); });
+  CHECK(memory_stats().live == before);
+}
+
+TEST_CASE("a million operations that save their inputs and outputs are released iteratively") {
+  const std::int64_t before = memory_stats().live;
+  on_small_stack([] {
+    const Variable x(scalar(1), true);
+    Variable y = x;
+    for (int i = 0; i < kMillion / 2; ++i) y = sigmoid(y * x);
+    const auto g = grad({y}, {x}, true);
+    REQUIRE(g[0].defined());
+  });
+  CHECK(memory_stats().live == before);
+}
+
+TEST_CASE("thirty doublings of one node have one gradient of 2^30") {
+  const Variable x(scalar(1, DType::f64), true);
+  Variable y = x;
+  for (int i = 0; i < 30; ++i) y = y + y;
+  y.backward();
+  CHECK(x.grad().item() == 1073741824.0);
+}
+
+TEST_CASE("ten thousand steps that keep loss.item() hold memory flat") {
+  Generator generator(1);
+  Variable w(random_normal({8, 4}, generator), true);
+  const Variable x(random_normal({16, 8}, generator));
+  std::vector<double> losses;
+  losses.reserve(10'000);
+  std::int64_t live = 0, resident = 0;
+  for (int step = 0; step < 10'000; ++step) {
+    const Variable loss = mean(square(tanh(matmul(x, w))));
+    losses.push_back(loss.item());
+    w.zero_grad();
+    loss.backward();
+    Tensor value = w.tensor();
+    add_(value, mul(w.grad().tensor(), -0.1));
+    if (step == 500) {
+      live = memory_stats().live;
+      resident = resident_bytes();
+    }
+    if (step == 9'999) CHECK(memory_stats().live == live);
+  }
+  CHECK(losses.back() < losses.front());
+  CHECK(resident_bytes() - resident < 1 << 20);
+}
+
+TEST_CASE("backward frees what was saved, unless retained") {
+  const Variable x(scalar(3), true);
+  const Variable y = square(x);
+  y.backward({}, true);
+  y.backward();
+  CHECK(x.grad().item() == 12);  // gradients add up
+  CHECK_THROWS_WITH(y.backward(),
+                    Contains("square whose saved tensors are freed") && Contains("retain_graph"));
+  // A graph for gradients of gradients is kept as well.
+  const Variable z = square(x);
+  grad({z}, {x}, true);
+  CHECK_NOTHROW(z.backward());
+}
+
+TEST_CASE("a part of the graph that two results share is freed by the first backward") {
+  const Variable x(scalar(3), true);
+  const Variable shared = exp(x);
+  const Variable a = shared * 2.0, b = shared * 3.0;
+  a.backward();
+  CHECK_THROWS_WITH(b.backward(), Contains("exp whose saved tensors are freed"));
+}
+
+TEST_CASE("saved tensors are freed while backward goes on") {
+  Generator generator(1);
+  const Variable x(random_normal({1 << 16}, generator), true);
+  const std::int64_t one = 4 << 16;
+  Variable y = x;
+  for (int i = 0; i < 20; ++i) y = exp(mul(y, 0.1));
+  const Variable loss = sum(y);
+  y = {};
+  reset_peak_memory();
+  const std::int64_t before = memory_stats().live;
+  loss.backward();
+  // The chain held 20 results; what backward adds is a few gradients.
+  CHECK(memory_stats().peak - before <= 5 * one);
+  CHECK(memory_stats().live <= before - 18 * one);
+}
+
+TEST_CASE("backward through an operation without a gradient names it") {
+  const Variable x(ones({2, 3}), true);
+  const Variable y = record_without_gradient("bit_trick", neg(x.tensor()), {x});
+  CHECK(y.requires_grad());
+  CHECK_THROWS_WITH(sum(y * y).backward(),
+                    Contains("bit_trick has no gradient") && Contains("[2, 3] f32"));
+  CHECK_FALSE(x.grad().defined());
+}
+
+TEST_CASE("a tensor written in place after it was saved is an error that names both operations") {
+  const Variable a(ones({2}), true), b(ones({2}), true);
+  const Variable y = a * b;
+  Tensor value = b.tensor();
+  fill_(value, 5);
+  CHECK_THROWS_WITH(y.backward(Variable(ones({2}))), Contains("saved by mul") &&
+                                                         Contains("changed in place by fill_") &&
+                                                         Contains("version 1, expected 0"));
+  // A view shares the version of what it views.
+  const Variable c(ones({2, 2}), true);
+  const Variable z = exp(c);
+  Tensor row = select(z.tensor(), 0, 0);
+  mul_(row, 2.0);
+  CHECK_THROWS_WITH(z.backward(Variable(ones({2, 2}))),
+                    Contains("saved by exp") && Contains("changed in place by mul_"));
+}
+
+TEST_CASE("what backward and grad refuse") {
+  const Variable x(ones({3}), true), constant(ones({3}));
+  CHECK_THROWS_WITH(constant.backward(), Contains("expected an output that requires a gradient"));
+  CHECK_THROWS_WITH((x * 2.0).backward(), Contains("expected a gradient for an output with 3"));
+  CHECK_THROWS_WITH((x * 2.0).backward(Variable(ones({4}))), Contains("got [4] f32"));
+  CHECK_THROWS_WITH(grad({sum(x)}, {constant}), Contains("inputs that require a gradient"));
+  const Variable other(ones({3}), true);
+  CHECK_THROWS_WITH(grad({sum(x)}, {other}), Contains("no output depends on input 0"));
+  CHECK_FALSE(grad({sum(x)}, {other}, false, false, true)[0].defined());
+  CHECK_THROWS_WITH(Variable(arange(3), true),
+                    Contains("expected a floating dtype for requires_grad, got [3] i64"));
+}
+
+TEST_CASE("a gradient has the dtype of its input") {
+  const Variable a(ones({2}, DType::f32), true);
+  const Variable b(full({2, 2}, 3, DType::f64), true);
+  const auto g = grad({sum(a * b)}, {a, b});
+  CHECK(g[0].dtype() == DType::f32);
+  CHECK(g[0].tensor().to_vector<float>() == std::vector<float>{6, 6});
+  CHECK(g[1].dtype() == DType::f64);
+}
+
+TEST_CASE("nothing is recorded in NoGrad, and inference mode cannot be left from inside") {
+  const Variable x(scalar(2), true);
+  {
+    const NoGrad no_grad;
+    CHECK_FALSE((x * x).requires_grad());
+    const GradMode again(true);
+    CHECK((x * x).requires_grad());
+  }
+  const Variable loss = x * x;
+  Variable made_inside;
+  {
+    const InferenceMode inference;
+    const GradMode ignored(true);
+    CHECK_FALSE(grad_enabled());
+    made_inside = x * x;
+    CHECK_FALSE(made_inside.requires_grad());
+    CHECK_THROWS_WITH(loss.backward(), Contains("outside of InferenceMode"));
+    CHECK_THROWS_WITH(grad({loss}, {x}), Contains("outside of InferenceMode"));
+  }
+  CHECK(grad_enabled());
+  CHECK(grad({x * made_inside}, {x})[0].item() == 4);
+}
+
+TEST_CASE("hooks see and replace gradients, of leaves and of results") {
+  const Variable x(scalar(2), true);
+  const Variable y = x * x;
+  double seen = 0;
+  y.register_hook([&](const Variable& g) {
+    seen = g.item();
+    return g * 10.0;
+  });
+  x.register_hook([](const Variable& g) { return g + 1.0; });
+  (y * 3.0).backward();
+  CHECK(seen == 3);
+  CHECK(x.grad().item() == 3 * 10 * 4 + 1);
+}
