@@ -74,7 +74,8 @@ TEST_CASE("a million operations without backward are dropped under a 256 KB stac
   CHECK(memory_stats().live == before);
 }
 
-TEST_CASE("operations that save inputs and outputs, and their gradients, are released iteratively") {
+TEST_CASE(
+    "operations that save inputs and outputs, and their gradients, are released iteratively") {
   const std::int64_t before = memory_stats().live;
   on_small_stack([] {
     const Variable x(scalar(1), true);
