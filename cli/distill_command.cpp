@@ -36,6 +36,7 @@ void print_table(const nlohmann::json& s, const std::string& out) {
   print_row("teacher", s.at("teacher"), alone);
   for (const auto& [name, row] : s.at("baselines").items()) print_row(name.c_str(), row, alone);
   print_row("three-stage", s.at("student"), alone);
+  for (const auto& [name, row] : s.at("variants").items()) print_row(name.c_str(), row, alone);
   const auto& r = s.at("refine");
   std::printf("\n  effective data %.3f -> %.3f at retention %.3f (%lld of %lld records kept)\n",
               r.at("effective_before").get<double>(), r.at("effective_after").get<double>(),

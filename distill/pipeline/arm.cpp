@@ -11,6 +11,7 @@
 #include "data/batch_order.h"
 #include "data/batches.h"
 #include "distill/losses/relation.h"
+#include "distill/pipeline/pool_data.h"
 #include "nn/clip.h"
 #include "nn/optim.h"
 
@@ -50,6 +51,7 @@ class ArmTrainer {
         s_(s),
         log_(log),
         generator_(Generator(s.seed).fork(1)),
+        shifts_(Generator(s.seed).fork(2)),
         model_(std::make_shared<nn::Classifier>(spec, generator_)),
         optimizer_(model_->parameters()),
         schedule_{s.schedule, s.lr, s.steps},
@@ -97,6 +99,11 @@ class ArmTrainer {
     return static_cast<double>(step_) / static_cast<double>(std::max<std::int64_t>(s_.steps, 1));
   }
 
+  bool guided() const {
+    return step_ % s_.kd_every == 0 ||
+           (compensation_ && compensation_->actions().teacher_every_step);
+  }
+
   std::vector<std::int64_t> next_rows() {
     if (sampler_) return sampler_->next(share_done());
     std::vector<std::int64_t> rows = order_.next();
@@ -133,7 +140,7 @@ class ArmTrainer {
   const TrainingSet& set_;
   const ArmSettings& s_;
   RunLog& log_;
-  Generator generator_;
+  Generator generator_, shifts_;
   std::shared_ptr<nn::Classifier> model_;
   nn::AdamW optimizer_;
   nn::Schedule schedule_;
@@ -154,24 +161,27 @@ Variable ArmTrainer::loss_of(const nn::Output& out, const std::vector<std::int64
                              double temperature,
                              std::vector<std::pair<std::string, double>>& terms) {
   const Tensor labels = data::gather_rows(set_.labels, rows);
-  const bool teacher = set_.teacher_logits.defined() && s_.kd_weight > 0;
+  const bool teacher = set_.teacher_logits.defined() && s_.kd_weight > 0 && guided();
   Variable total;
   const auto add_term = [&](const char* name, const Variable& term) {
     terms.emplace_back(name, term.item());
     total = total.defined() ? add(total, term) : term;
   };
-  if (!teacher) {
-    add_term(s_.gce_q > 0 ? "gce" : "ce",
-             s_.gce_q > 0 ? gce(out.logits, labels, s_.gce_q) : cross_entropy(out.logits, labels));
+  std::vector<float> trust(rows.size(), 1.0f);
+  for (std::size_t i = 0; i < rows.size() && !s_.trust.empty(); ++i) {
+    trust[i] = s_.trust[static_cast<std::size_t>(rows[i])];
+  }
+  const Shape shape{static_cast<std::int64_t>(rows.size())};
+  if (!teacher && s_.gce_q > 0) {
+    add_term("gce", gce(out.logits, labels, s_.gce_q));
+  } else if (!teacher) {
+    add_term("ce", s_.trust.empty()
+                       ? cross_entropy(out.logits, labels)
+                       : cross_entropy(out.logits, labels, Variable(from_values(trust, shape))));
   } else {
-    std::vector<float> trust(rows.size(), 1.0f);
-    for (std::size_t i = 0; i < rows.size() && !s_.trust.empty(); ++i) {
-      trust[i] = s_.trust[static_cast<std::size_t>(rows[i])];
-    }
     const std::vector<float> hard = mix_.weights(share_done(), trust);
     std::vector<float> soft(hard.size());
     for (std::size_t i = 0; i < hard.size(); ++i) soft[i] = 1 - hard[i];
-    const Shape shape{static_cast<std::int64_t>(rows.size())};
     const Variable targets(data::gather_rows(set_.teacher_logits, rows));
     if (!mix_.is_zero()) {
       add_term("ce", cross_entropy(out.logits, labels, Variable(from_values(hard, shape))));
@@ -212,7 +222,8 @@ void ArmTrainer::advance() {
   const double before =
       static_cast<double>(step_ - 1) / static_cast<double>(std::max<std::int64_t>(s_.steps, 1));
   if (dual_ && step_ > 0 && s_.temperature.jumps(before, share_done())) dual_->freeze();
-  const Tensor x = data::gather_rows(set_.inputs, rows);
+  Tensor x = data::gather_rows(set_.inputs, rows);
+  if (s_.shift > 0) x = shifted(x, s_.shift, shifts_);
   model_->zero_grad();
   const nn::Output out = model_->run(Variable(x));
   StepEvent event;
@@ -276,7 +287,7 @@ void ArmTrainer::control_step(const CompensationReading& reading, const ClipDeci
       bound_->observe(errors.teacher, errors.student);
     }
     epsilon_ = bound_->at(epochs).value;
-    dual_->update(d_value_, epsilon_);
+    if (guided()) dual_->update(d_value_, epsilon_);
   }
   if (clip.change != RateChange::none) {
     log_.action(
@@ -292,7 +303,8 @@ void ArmTrainer::control_step(const CompensationReading& reading, const ClipDeci
     case Symptom::gradient_norm:
       return log_.action({s_.name, step_, "lr_decay", actions.lr_factor});
     case Symptom::loss_variance:
-      return log_.action({s_.name, step_, "teacher_every_step", 1});
+      // With a teacher in every step there is nothing to add: the value is then 0.
+      return log_.action({s_.name, step_, "teacher_every_step", s_.kd_every > 1 ? 1.0 : 0.0});
     case Symptom::activation_sparsity:
       return log_.action({s_.name, step_, "adversarial", actions.adversarial_share});
   }

@@ -1,5 +1,8 @@
 #include "distill/pipeline/pool_data.h"
 
+#include <algorithm>
+#include <cstdlib>
+
 #include "tensor/ops/copy.h"
 
 namespace athanor::distill {
@@ -18,6 +21,24 @@ Tensor inputs_of(const Tensor& images, const std::vector<std::int64_t>& rows) {
     }
   }
   return x;
+}
+
+Tensor shifted(const Tensor& inputs, std::int64_t most, Generator& generator) {
+  const std::int64_t H = inputs.size(-2), W = inputs.size(-1), images = inputs.numel() / (H * W);
+  Tensor out = full(inputs.shape(), -kMean / kStddev);
+  const float* from = inputs.data<float>();
+  float* to = out.data<float>();
+  for (std::int64_t i = 0; i < images; ++i, from += H * W, to += H * W) {
+    const std::int64_t dy = generator.next_below(2 * most + 1) - most;
+    const std::int64_t dx = generator.next_below(2 * most + 1) - most;
+    const std::int64_t width = W - std::abs(dx);
+    if (width <= 0) continue;
+    for (std::int64_t y = std::max<std::int64_t>(0, dy); y < std::min(H, H + dy); ++y) {
+      std::copy_n(from + (y - dy) * W + std::max<std::int64_t>(0, -dx), width,
+                  to + y * W + std::max<std::int64_t>(0, dx));
+    }
+  }
+  return out;
 }
 
 }  // namespace athanor::distill

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "tensor/random.h"
 #include "tensor/tensor.h"
 
 namespace athanor::distill {
@@ -16,5 +17,9 @@ std::vector<std::int64_t> iota(std::int64_t n);
 
 // Rows of u8 images [N, H, W] as normalised inputs f32 [n, 1, H, W].
 Tensor inputs_of(const Tensor& images, const std::vector<std::int64_t>& rows);
+
+// Normalised images [N, 1, H, W], each moved by up to `most` pixels along both axes, with the
+// background (pixel value 0) where nothing moves in.
+Tensor shifted(const Tensor& inputs, std::int64_t most, Generator& generator);
 
 }  // namespace athanor::distill

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <sstream>
@@ -12,6 +13,7 @@
 #include "distill/refine/neighbors.h"
 #include "distill/refine/surface.h"
 #include "distill/refine/uniqueness.h"
+#include "tensor/base/error.h"
 #include "tensor/io/atomic_file.h"
 
 namespace athanor::distill {
@@ -91,7 +93,27 @@ void keep_every_class(const Pool& pool, RefineStageResult& r) {
   }
 }
 
-void select(const Pool& pool, double threshold, RefineStageResult& r) {
+// The score from which on the usable records are kept.
+double threshold_of(const RefineStageResult& r, const Selection& selection) {
+  if (selection.kind == Selection::Kind::threshold) return selection.value;
+  std::vector<double> scores;
+  double total = 0;
+  for (std::int64_t row : r.usable) {
+    scores.push_back(r.score[static_cast<std::size_t>(row)]);
+    total += scores.back();
+  }
+  std::sort(scores.begin(), scores.end(), std::greater<>());
+  double covered = 0, count = 0;
+  for (double score : scores) {
+    covered += score;
+    ++count;
+    const double reached = selection.kind == Selection::Kind::budget ? count : covered / total;
+    if (reached >= selection.value) return score;
+  }
+  return 0;
+}
+
+void select(const Pool& pool, const Selection& selection, RefineStageResult& r) {
   const std::size_t N = pool.labels.size();
   r.keep.assign(N, 0);
   r.reason.assign(N, "");
@@ -102,11 +124,15 @@ void select(const Pool& pool, double threshold, RefineStageResult& r) {
   for (std::size_t i = 0; i < N; ++i) {
     const bool sound = pool.surface.valid(static_cast<std::int64_t>(i));
     if (stands[i] && sound) r.usable.push_back(static_cast<std::int64_t>(i));
+  }
+  r.threshold = threshold_of(r, selection);
+  for (std::size_t i = 0; i < N; ++i) {
+    const bool sound = pool.surface.valid(static_cast<std::int64_t>(i));
     if (!stands[i]) {
       r.reason[i] = "duplicate";
     } else if (!sound) {
       r.reason[i] = reason_of(pool.surface.fault[i]);
-    } else if (r.score[i] < threshold) {
+    } else if (r.score[i] < r.threshold) {
       r.reason[i] = "label";
     } else {
       r.keep[i] = 1;
@@ -186,7 +212,14 @@ const std::vector<double>& RefineStageResult::column(const std::string& name) co
   return columns[static_cast<std::size_t>(it - names.begin())];
 }
 
-RefineStageResult refine_stage(const RefineStageInput& in, double threshold) {
+Selection::Kind selection_kind(std::string_view name) {
+  if (name == "threshold") return Selection::Kind::threshold;
+  if (name == "retention") return Selection::Kind::retention;
+  if (name == "budget") return Selection::Kind::budget;
+  raise(ErrorKind::usage, "refine.select: expected threshold, retention or budget, got ", name);
+}
+
+RefineStageResult refine_stage(const RefineStageInput& in, const Selection& selection) {
   const auto begun = std::chrono::steady_clock::now();
   const Pool pool = analyse(in);
   RefineStageResult r;
@@ -194,7 +227,7 @@ RefineStageResult refine_stage(const RefineStageInput& in, double threshold) {
   for (std::size_t i = 0; i < r.score.size(); ++i) {
     if (!pool.surface.valid(static_cast<std::int64_t>(i))) r.score[i] *= kUnsound;
   }
-  select(pool, threshold, r);
+  select(pool, selection, r);
   add_features(in, pool, r);
   r.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   return r;

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tensor/tensor.h"
@@ -19,6 +20,19 @@ struct RefineStageInput {
   std::uint64_t seed = 0;
 };
 
+// Which of the sound records that stand for their group are kept.
+struct Selection {
+  enum class Kind {
+    threshold,  // score >= value
+    retention,  // best first, until their scores add up to `value` of the sum: estimated retention
+    budget,     // the best `value` records
+  };
+  Kind kind = Kind::threshold;
+  double value = 0.6;
+};
+// From "threshold", "retention" or "budget"; another name throws usage.
+Selection::Kind selection_kind(std::string_view name);
+
 struct RefineStageResult {
   std::vector<std::string> names;            // of the twelve features, then weight3, weight4
   std::vector<std::vector<double>> columns;  // [names][N]; NaN = not applicable
@@ -28,6 +42,7 @@ struct RefineStageResult {
   std::vector<std::int64_t> kept;   // golden records
   // Records that are no copies and whose image is sound: what a trusted teacher can label anew.
   std::vector<std::int64_t> usable;
+  double threshold = 0;  // lowest score that the selection kept
   double set_entropy = 0;
   double seconds = 0;
 
@@ -35,10 +50,9 @@ struct RefineStageResult {
 };
 
 // score = P(label right | teacher, label) under an estimated noise matrix, times 0.02 where the
-// image is not sound; of a group of copies the best record stands for all. A record is kept when it
-// stands for its group and its score is at least `threshold`; a class that would lose all its
-// records keeps its best one.
-RefineStageResult refine_stage(const RefineStageInput& input, double threshold);
+// image is not sound; of a group of copies the best record stands for all. A class that would lose
+// all its records keeps its best one.
+RefineStageResult refine_stage(const RefineStageInput& input, const Selection& selection);
 
 // scores.csv (docs/run_directory.md), summary.json.
 void write_refine_stage(const std::filesystem::path& dir, const RefineStageResult& result);

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace athanor::distill {
@@ -26,9 +27,17 @@ struct Recipe {
   } pool;
   struct {
     std::string model = "cnn";
+    // clean: learns from the training images outside the pool. pool: nobody has clean data; vanilla
+    // distillation gets a teacher of the raw pool, the three-stage student one of the refined pool.
+    std::string source = "clean";
     std::int64_t epochs = 4;
     std::string file;  // a trained teacher instead of training one
   } teacher;
+  struct {
+    // Out-of-fold proxies, for teacher.source = "pool" (pipeline/out_of_fold.h).
+    std::int64_t folds = 5, rounds = 2, epochs = 6;
+    double q = 0.6;
+  } trust;
   struct {
     std::string model = "mlp";
     std::vector<std::int64_t> hidden = {64};
@@ -42,7 +51,11 @@ struct Recipe {
   } train;
   struct {
     bool enabled = true;
-    double threshold = 0.6;  // of the calibrated score: the probability that a record is effective
+    std::string select = "threshold";  // threshold, retention or budget
+    double threshold = 0.6;        // of the score: the probability that a record's label is right
+    double retention = 0.95;       // share of the score's sum to keep: the estimated retention
+    std::int64_t budget = 2000;    // records to keep
+    std::string learn = "usable";  // usable (labels are the teacher's business) or golden
   } refine;
   struct {
     bool enabled = true;
@@ -51,13 +64,17 @@ struct Recipe {
     std::string relation = "decoded";  // decoded, attention or blend
   } restructure;
   struct {
-    std::string hard = "trust";  // trust, constant or scheduled
-    double max = 0.1;
+    std::string hard = "trust";     // trust, constant or scheduled
+    double max = 0.1;               // of trust
+    double start = 0.5, end = 0.5;  // of scheduled; constant stays at start
   } mix;
   struct {
     bool enabled = true;
+    bool bound = true;                             // false: clipping alone
     double alpha = 0.06, beta = 0.5, gamma = 0.1;  // alpha in units of D_0
-    std::string clip = "adaptive";                 // adaptive or none
+    double lambda_max = 100;
+    bool seed_exact = false;        // the article's form: absolute alpha, no floor
+    std::string clip = "adaptive";  // adaptive or none
   } control;
   struct {
     std::string schedule = "constant";  // stages, linear, cosine or constant
@@ -70,6 +87,8 @@ struct Recipe {
   } curriculum;
   struct {
     bool enabled = true;
+    bool act = true;          // false: alarms are raised and logged, nothing is done
+    bool seed_exact = false;  // the article's raw sum of the terms
     std::vector<double> weights = {1, 1, 1};
   } compensate;
   struct {
@@ -78,8 +97,18 @@ struct Recipe {
   struct {
     double kd = 1;
     double relation = 10;
+    // The teacher guides every so many steps (each step, while the compensation asks for it).
+    std::int64_t kd_every = 1;
   } loss;
-  std::string baselines = "standard";  // standard, or all
+  struct {
+    // test: opened once, at the end. validation: clean training images that neither pool nor
+    // teacher sees; use it to choose settings.
+    std::string split = "test";
+    std::int64_t size = 10000;  // of the validation split
+  } evaluate;
+  std::string baselines = "standard";  // standard, all, or ablation (all, and each stage off)
+  // Further students in the same run, by name: the recipe with these settings ("key=value") on top.
+  std::vector<std::pair<std::string, std::vector<std::string>>> variants;
 };
 
 // The built-in recipe with the settings of a TOML document on top. Every problem is Error(usage)
@@ -93,6 +122,14 @@ void set_key(Recipe& recipe, std::string_view assignment);
 
 // Checks values and combinations; throws Error(usage).
 void check_recipe(const Recipe& recipe);
+
+// The recipe with the settings of a variant on top. Error(usage) names the variant when a setting
+// is wrong, or belongs to what all students of a run share (data, pool, teacher, evaluation).
+Recipe with_variant(const Recipe& recipe, const std::string& name,
+                    const std::vector<std::string>& settings);
+
+// The variants of baselines = "ablation": each stage off, the filter alone, the relations alone.
+const std::vector<std::pair<std::string, std::vector<std::string>>>& ablation_variants();
 
 // All settings, resolved, as TOML that parse_recipe() reads back.
 std::string to_toml(const Recipe& recipe);

@@ -126,6 +126,27 @@ std::vector<double> label_posteriors(const ProbabilityTable& p,
   });
 }
 
+std::vector<double> class_posteriors(const ProbabilityTable& p,
+                                     std::span<const std::int64_t> labels,
+                                     std::span<const double> noise_matrix) {
+  const std::int64_t C = p.classes;
+  if (std::ssize(noise_matrix) != C * C) {
+    fail("class_posteriors", "expected a noise matrix of ", C * C, " cells, got ",
+         noise_matrix.size());
+  }
+  std::vector<double> out(static_cast<std::size_t>(p.rows * C), kNotApplicable);
+  for (std::int64_t i = 0; i < p.rows; ++i) {
+    if (!usable(p, labels, i)) continue;
+    double sum = 0;
+    for (std::int64_t k = 0; k < C; ++k) sum += p.row(i)[k] * noise_matrix[k * C + labels[i]];
+    for (std::int64_t k = 0; k < C; ++k) {
+      out[i * C + k] = sum > 0 ? p.row(i)[k] * noise_matrix[k * C + labels[i]] / sum
+                               : 1 / static_cast<double>(C);
+    }
+  }
+  return out;
+}
+
 std::vector<char> confident_joint_flags(const ProbabilityTable& p,
                                         std::span<const std::int64_t> labels) {
   std::vector<double> threshold(p.classes), count(p.classes);

@@ -45,6 +45,12 @@ std::vector<double> label_posteriors(const ProbabilityTable& p,
                                      std::span<const std::int64_t> labels,
                                      std::span<const double> noise_matrix);
 
+// Probabilities of the true class given model and label, row-major [rows, C]:
+// p_k T[k, y] / sum over j of p_j T[j, y]; 1 / C where that sum is 0, NaN for an unknown row.
+std::vector<double> class_posteriors(const ProbabilityTable& p,
+                                     std::span<const std::int64_t> labels,
+                                     std::span<const double> noise_matrix);
+
 // Confident joint (Northcutt et al. 2021): 1 when the most probable class among those k with p_k >=
 // mean of p_k over the records labelled k is not the label given.
 std::vector<char> confident_joint_flags(const ProbabilityTable& p,

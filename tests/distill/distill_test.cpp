@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "data/idx.h"
@@ -52,18 +53,30 @@ Recipe small_recipe(const fs::path& data) {
   return recipe;
 }
 
+// A directory with a small data set, removed at the end.
+struct SmallData {
+  fs::path root = fs::temp_directory_path() / ("athanor_distill_test_" + std::to_string(getpid()));
+  SmallData() {
+    fs::create_directories(root / "data");
+    Generator generator(11);
+    write_part(root / "data", "train", 1200, generator);
+    write_part(root / "data", "t10k", 200, generator);
+  }
+  ~SmallData() { fs::remove_all(root); }
+};
+
+nlohmann::json run(const Recipe& recipe, const fs::path& out) {
+  return nlohmann::json::parse(run_distill(recipe, {out, nullptr, {}}));
+}
+
 }  // namespace
 
 TEST_CASE("the main job: all files, all keys, equal numbers for equal seeds") {
-  const fs::path root =
-      fs::temp_directory_path() / ("athanor_distill_test_" + std::to_string(getpid()));
-  fs::create_directories(root / "data");
-  Generator generator(11);
-  write_part(root / "data", "train", 1200, generator);
-  write_part(root / "data", "t10k", 200, generator);
+  const SmallData small;
+  const fs::path& root = small.root;
   const Recipe recipe = small_recipe(root / "data");
 
-  nlohmann::json first = nlohmann::json::parse(run_distill(recipe, {root / "a", nullptr, {}}));
+  nlohmann::json first = run(recipe, root / "a");
   for (const char* file :
        {"recipe.toml", "log.jsonl", "summary.json", "report.html", "teacher.safetensors",
         "student.safetensors", "refine/scores.csv", "refine/manifest.csv", "refine/summary.json",
@@ -76,7 +89,7 @@ TEST_CASE("the main job: all files, all keys, equal numbers for equal seeds") {
   for (const char* key : {"violations", "clip_rate", "triggers", "epsilon_final"}) {
     CHECK(first["control"].contains(key));
   }
-  nlohmann::json second = nlohmann::json::parse(run_distill(recipe, {root / "b", nullptr, {}}));
+  nlohmann::json second = run(recipe, root / "b");
   for (nlohmann::json* s : {&first, &second}) {
     s->erase("seconds");
     for (auto& row : (*s)["table"]) row.erase("seconds");
@@ -88,7 +101,71 @@ TEST_CASE("the main job: all files, all keys, equal numbers for equal seeds") {
   Recipe missing = recipe;
   missing.data.dir = root / "nowhere";
   CHECK_THROWS_WITH(run_distill(missing, {root / "d", nullptr, {}}), Catch::Contains("nowhere"));
-  fs::remove_all(root);
+  // A run that cannot begin leaves an earlier one as it was.
+  const auto log_bytes = fs::file_size(root / "a" / "log.jsonl");
+  CHECK_THROWS(run_distill(missing, {root / "a", nullptr, {}}));
+  CHECK(fs::file_size(root / "a" / "log.jsonl") == log_bytes);
+}
+
+TEST_CASE("ablation rows: a part that is off is really off") {
+  const SmallData small;
+  Recipe recipe = small_recipe(small.root / "data");
+  recipe.baselines = "ablation";
+  recipe.loss.relation = 20;
+  recipe.variants = {{"same", {}}, {"sparse_teacher", {"loss.kd_every=4"}}};
+  recipe.evaluate.split = "validation";
+  recipe.evaluate.size = 300;
+  const nlohmann::json all = run(recipe, small.root / "a");
+  CHECK(all["evaluated_on"]["records"] == 300);
+  std::map<std::string, nlohmann::json> rows;
+  for (const auto& row : all["table"]) rows[row["name"]] = row;
+  CHECK(rows.contains("baseline:oracle_clean"));
+  CHECK(rows.contains("without:control"));
+  CHECK(rows.contains("variant:sparse_teacher"));
+  CHECK(all["variants"]["variant:same"]["f1"] == all["student"]["f1"]);
+  CHECK_FALSE(all["variants"]["without:bound"]["control"].contains("mean_lambda"));
+  CHECK(all["variants"]["without:compensation"]["control"]["triggers"] == 0);
+
+  // Without stage 1 every record is learnt from, so the number of units changes.
+  Recipe raw = recipe;
+  raw.baselines = "standard";
+  raw.variants.clear();
+  raw.refine.enabled = false;
+  const nlohmann::json unrefined = run(raw, small.root / "b");
+  CHECK(unrefined["student"]["f1"] == all["variants"]["without:refine"]["f1"]);
+  raw.refine.enabled = true;
+  raw.restructure.enabled = false;
+  const nlohmann::json unstructured = run(raw, small.root / "c");
+  CHECK(unstructured["student"]["f1"] == all["variants"]["without:restructure"]["f1"]);
+  CHECK_FALSE(unstructured.contains("restructure"));
+  CHECK_FALSE(fs::exists(small.root / "c" / "restructure"));
+}
+
+TEST_CASE("nothing is trusted: teachers learn from the pool itself") {
+  const SmallData small;
+  Recipe recipe = small_recipe(small.root / "data");
+  recipe.teacher.source = "pool";
+  recipe.pool.mixture = "standard";
+  recipe.trust.folds = 3;
+  const nlohmann::json s = run(recipe, small.root / "a");
+  // Four well separated classes: the proxies see through most wrong labels.
+  CHECK(s["refine"]["effective_after"].get<double>() > 0.6);
+  CHECK(s["teacher"]["accuracy"].get<double>() >= s["raw_teacher"]["accuracy"].get<double>() - .02);
+  recipe.teacher.file = "some.safetensors";
+  CHECK_THROWS_WITH(run(recipe, small.root / "b"), Catch::Contains("trains its own"));
+}
+
+TEST_CASE("selection by threshold, estimated retention and budget") {
+  const SmallData small;
+  Recipe recipe = small_recipe(small.root / "data");
+  recipe.refine.select = "budget";
+  recipe.refine.budget = 100;
+  CHECK(run(recipe, small.root / "a")["refine"]["kept"].get<int>() == Approx(100).margin(5));
+  recipe.refine.select = "retention";
+  recipe.refine.retention = 0.5;
+  const double retention = run(recipe, small.root / "b")["refine"]["retention"].get<double>();
+  CHECK(retention > 0.3);
+  CHECK(retention < 0.7);
 }
 
 TEST_CASE("area under the ROC curve by hand") {

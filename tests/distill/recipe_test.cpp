@@ -59,3 +59,28 @@ TEST_CASE("wrong recipes are usage errors that say what was expected") {
   refuses("pool.mixture=wild", "expected one of easy, standard, hard; got wild");
   refuses("quantize.enabled=true", "no INT8 yet");
 }
+
+TEST_CASE("variants are checked students of the same run") {
+  Recipe recipe = parse_recipe(
+      "loss.relation = 4\n[variants]\nsoft = [\"mix.max=0\", \"loss.relation=2\"]\n", "r.toml");
+  REQUIRE(recipe.variants.size() == 1);
+  CHECK(recipe.variants[0].first == "soft");
+  const Recipe soft = with_variant(recipe, "soft", recipe.variants[0].second);
+  CHECK(soft.mix.max == 0);
+  CHECK(soft.loss.relation == 2);
+  CHECK(recipe.loss.relation == 4);
+  CHECK(parse_recipe(to_toml(recipe), "again").variants == recipe.variants);
+
+  const auto refuses = [&](const char* setting, const char* message) {
+    CHECK_THROWS_WITH(with_variant(recipe, "x", {setting}), Catch::Contains(message));
+  };
+  refuses("pool.size=500", "variants.x: expected settings of the student, got pool.size=500");
+  refuses("seed=3", "which all students of a run share");
+  refuses("loss.relatoin=3", "did you mean loss.relation?");
+  refuses("temperature.values=[0.0]", "values above 0");
+  CHECK_THROWS_WITH(set_key(recipe, "variants.y=3"), Catch::Contains("expected a list"));
+  for (const auto& [name, settings] : ablation_variants()) {
+    INFO(name);
+    CHECK_NOTHROW(with_variant(recipe, name, settings));
+  }
+}

@@ -1,0 +1,80 @@
+// Evaluation of all arms, once everything is trained.
+#include "data/batches.h"
+#include "distill/pipeline/pool_data.h"
+#include "distill/pipeline/run.h"
+#include "distill/pipeline/summary.h"
+#include "nn/metrics.h"
+
+namespace athanor::distill {
+namespace {
+
+using Json = nlohmann::json;
+
+// "baseline:vanilla_kd" -> "vanilla_kd".
+std::string plain_name(const std::string& arm) {
+  return arm.starts_with("baseline:") ? arm.substr(arm.find(':') + 1) : arm;
+}
+
+}  // namespace
+
+Json DistillRun::score(nn::Classifier& model, const Tensor& inputs, const Tensor& labels) const {
+  const Tensor scores = predict(model, inputs).logits;
+  const auto counts =
+      nn::confusion_matrix(nn::predicted_classes(scores), labels, data_.test.classes());
+  return {{"params", model.parameter_count()},
+          {"accuracy", nn::accuracy(counts)},
+          {"f1", nn::macro_f1(counts)},
+          {"confusion", counts}};
+}
+
+void DistillRun::judge() {
+  const bool test = r_.evaluate.split == "test";
+  const Tensor inputs = test ? inputs_of(data_.test.images, iota(data_.test.size()))
+                             : inputs_of(data_.train.images, validation_rows_);
+  const Tensor labels =
+      test ? data_.test.labels : data::gather_rows(data_.train.labels, validation_rows_);
+  Json confusion = Json::object(), table = Json::array();
+  const auto row = [&](const std::string& name, nn::Classifier& model, double seconds,
+                       std::int64_t steps) {
+    Json result = score(model, inputs, labels);
+    confusion[plain_name(name)] = result["confusion"];
+    result.erase("confusion");
+    Json entry = result;
+    entry["name"] = name;
+    entry["seconds"] = seconds;
+    entry["steps"] = steps;
+    table.push_back(entry);
+    return result;
+  };
+  summary_["evaluated_on"] = {{"split", r_.evaluate.split}, {"records", labels.numel()}};
+  summary_["teacher"] = row("teacher", *teacher_, seconds_["teacher"], 0);
+  if (raw_teacher_) {
+    summary_["raw_teacher"] = row("teacher:raw", *raw_teacher_, seconds_["teacher:raw"], 0);
+  }
+  summary_["baselines"] = Json::object();
+  summary_["variants"] = Json::object();
+  const std::int64_t steps = base_arm("").steps;
+  Json ignored = Json::array();
+  for (const std::string& name : arm_order_) {
+    ArmResult& arm = arms_.at(name);
+    Json result = row(name, *arm.model, arm.seconds, steps);
+    if (name == "student") {
+      summary_["student"] = result;
+    } else if (name.starts_with("baseline:")) {
+      summary_["baselines"][plain_name(name)] = result;
+    } else {
+      result["control"] = control_summary(arm, ignored);
+      summary_["variants"][name] = result;
+    }
+  }
+  summary_["confusion"] = confusion;
+  summary_["table"] = table;
+  summary_["control"] = control_summary(arms_.at("student"), notes_);
+  const double gain = summary_["student"]["f1"].get<double>() -
+                      summary_["baselines"]["vanilla_kd"]["f1"].get<double>();
+  if (gain <= 0) {
+    notes_.push_back("No gain here: the three-stage student is not above vanilla KD in this run.");
+  }
+}
+
+}  // namespace athanor::distill

@@ -1,0 +1,98 @@
+#include "distill/pipeline/out_of_fold.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "data/batches.h"
+#include "distill/pipeline/pool_data.h"
+#include "distill/refine/label_trust.h"
+#include "tensor/base/error.h"
+#include "tensor/ops.h"
+#include "tensor/ops/softmax.h"
+#include "tensor/random.h"
+
+namespace athanor::distill {
+namespace {
+
+// The fold of each record: groups in random order, always into the smallest fold.
+std::vector<std::int64_t> assign_folds(const std::vector<std::int64_t>& group, std::int64_t folds,
+                                       Generator generator) {
+  const auto N = static_cast<std::int64_t>(group.size());
+  std::vector<std::vector<std::int64_t>> members(group.size());
+  for (std::int64_t i = 0; i < N; ++i) {
+    members[static_cast<std::size_t>(group[static_cast<std::size_t>(i)])].push_back(i);
+  }
+  std::vector<std::int64_t> fold(group.size(), 0);
+  std::vector<std::size_t> size(static_cast<std::size_t>(folds), 0);
+  for (std::int64_t g : random_permutation(N, generator).to_vector<std::int64_t>()) {
+    const auto& rows = members[static_cast<std::size_t>(g)];
+    if (rows.empty()) continue;
+    const auto smallest = std::min_element(size.begin(), size.end());
+    for (std::int64_t row : rows) fold[static_cast<std::size_t>(row)] = smallest - size.begin();
+    *smallest += rows.size();
+  }
+  return fold;
+}
+
+}  // namespace
+
+Tensor out_of_fold_probabilities(const nn::ModelSpec& spec, const Tensor& inputs,
+                                 const Tensor& labels, const std::vector<std::int64_t>& group,
+                                 const std::vector<std::int64_t>& learn, const OutOfFoldOptions& o,
+                                 RunLog& log, ProgressSink& progress, const StopRequest& stop) {
+  const std::int64_t N = inputs.size(0);
+  if (o.folds < 2 || o.folds > N) {
+    raise(ErrorKind::usage, "trust.folds: expected 2 to ", N, ", got ", o.folds);
+  }
+  if (o.rounds < 1) raise(ErrorKind::usage, "trust.rounds: expected 1 or more, got ", o.rounds);
+  const Generator root = Generator(o.seed).fork(31);
+  const auto given = labels.to_vector<std::int64_t>();
+  TrainingSet set{inputs, labels, {}};
+  Tensor probabilities = empty({N, spec.classes}, DType::f64);
+  for (std::int64_t round = 0; round < o.rounds; ++round) {
+    const auto fold = assign_folds(group, o.folds, root.fork(static_cast<std::uint64_t>(round)));
+    for (std::int64_t k = 0; k < o.folds; ++k) {
+      ArmSettings s;
+      s.name = str("proxy:", round + 1, ":", k + 1);
+      for (std::int64_t row : learn) {
+        if (fold[static_cast<std::size_t>(row)] != k) s.rows.push_back(row);
+      }
+      s.batch = o.batch;
+      s.steps_per_epoch =
+          std::max<std::int64_t>(1, static_cast<std::int64_t>(s.rows.size()) / o.batch);
+      s.steps = s.steps_per_epoch * o.epochs;
+      s.lr = o.lr;
+      s.shift = o.shift;
+      s.seed = o.seed + 2000 + static_cast<std::uint64_t>(round * o.folds + k);
+      s.gce_q = round == 0 ? o.gce_q : 0;
+      s.mix = {LabelMixKind::constant, 0, 0, 0};
+      s.temperature = TemperatureSchedule(TemperatureKind::constant, {1});
+      const ArmResult proxy = train_arm(spec, set, s, log, progress, stop);
+      std::vector<std::int64_t> held;
+      for (std::int64_t i = 0; i < N; ++i) {
+        if (fold[static_cast<std::size_t>(i)] == k) held.push_back(i);
+      }
+      const Tensor p =
+          softmax(cast(predict(*proxy.model, data::gather_rows(inputs, held)).logits, DType::f64));
+      for (std::size_t i = 0; i < held.size(); ++i) {
+        std::copy_n(p.data<double>() + static_cast<std::int64_t>(i) * spec.classes, spec.classes,
+                    probabilities.data<double>() + held[i] * spec.classes);
+      }
+    }
+    if (round + 1 == o.rounds) break;
+    const ProbabilityTable table = to_probability_table(probabilities, N);
+    const auto noise = estimate_noise_matrix(table, given, learn);
+    const std::vector<double> posterior = class_posteriors(table, given, noise);
+    // The next round learns softmax(log posterior) at temperature 1.
+    Tensor targets = empty({N, spec.classes});
+    for (std::int64_t i = 0; i < targets.numel(); ++i) {
+      targets.data<float>()[i] =
+          static_cast<float>(std::log(std::max(posterior[static_cast<std::size_t>(i)], 1e-6)));
+    }
+    set.teacher_logits = targets;
+  }
+  return probabilities;
+}
+
+}  // namespace athanor::distill
