@@ -49,44 +49,6 @@ Tensor allocate(const Shape& shape, const Strides& strides, DType dtype, Device 
   return Tensor(make_ref<Storage>(n * size_of(dtype), device), shape, strides, 0, dtype);
 }
 
-void print_element(std::ostream& out, const Tensor& t, std::int64_t at) {
-  visit(t.dtype(), [&]<class T>(Tag<T>) {
-    const T value = static_cast<const T*>(t.raw())[at];
-    if constexpr (std::is_same_v<T, bool>) {
-      out << (value ? "true" : "false");
-    } else if constexpr (sizeof(T) == 1) {
-      out << static_cast<int>(value);
-    } else {
-      out << static_cast<compute_t<T>>(value);
-    }
-  });
-}
-
-void print_axis(std::ostream& out, const Tensor& t, int axis, std::int64_t at, int indent) {
-  if (axis == t.rank()) return print_element(out, t, at);
-  constexpr std::int64_t kEdge = 3;
-  const std::int64_t n = t.shape()[axis];
-  const bool abbreviate = t.numel() > 1000 && n > 2 * kEdge;
-  out << '[';
-  for (std::int64_t i = 0; i < n; ++i) {
-    if (i > 0) {
-      out << ',';
-      if (axis + 1 < t.rank()) {
-        out << '\n' << std::string(static_cast<std::size_t>(indent + 1), ' ');
-      } else {
-        out << ' ';
-      }
-    }
-    if (abbreviate && i == kEdge) {
-      out << "...";
-      i = n - kEdge - 1;
-      continue;
-    }
-    print_axis(out, t, axis + 1, at + i * t.strides()[axis], indent + 1);
-  }
-  out << ']';
-}
-
 }  // namespace
 
 bool Tensor::follows(std::initializer_list<int> order) const {
@@ -158,12 +120,6 @@ template std::vector<bool> Tensor::to_vector<bool>() const;
 std::string describe(const Tensor& t) {
   if (!t.defined()) return "undefined tensor";
   return str(t.shape(), " ", t.dtype(), " ", t.device());
-}
-
-std::ostream& operator<<(std::ostream& out, const Tensor& t) {
-  if (!t.defined()) return out << "undefined tensor";
-  print_axis(out, t, 0, 0, 0);
-  return out;
 }
 
 Tensor empty(const Shape& shape, DType dtype, Device device) {

@@ -92,7 +92,7 @@ class Tensor {
 
 // "[4, 8] f32 cpu", for messages.
 std::string describe(const Tensor& t);
-// Values in NumPy's style, abbreviated beyond 1000 elements.
+// Values and dtype in NumPy's style; see tensor/print.h.
 std::ostream& operator<<(std::ostream& out, const Tensor& t);
 
 // New tensor with uninitialised elements, row-major.

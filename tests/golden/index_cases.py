@@ -1,0 +1,35 @@
+"""Shapes, products, joining, and elements by index."""
+
+import torch
+import torch.nn.functional as F
+
+from cases import case
+
+case("reshape", lambda r: [r.uniform((3, 4, 5))], lambda x: x.transpose(0, 2).reshape(10, 6))
+case("flatten", lambda r: [r.uniform((2, 3, 4))], lambda x: x.flatten(1))
+case("permute", lambda r: [r.uniform((2, 3, 4))], lambda x: x.permute(2, 0, 1))
+case("transpose", lambda r: [r.uniform((2, 3, 4))], lambda x: x.transpose(0, -1))
+case("slice", lambda r: [r.uniform((3, 9))], lambda x: x[:, 1:8:3])
+case("select", lambda r: [r.uniform((3, 4, 5))], lambda x: x[:, -2])
+case("expand", lambda r: [r.uniform((3, 1))], lambda x: x.expand(2, 3, 4))
+case("unsqueeze", lambda r: [r.uniform((3, 4))], lambda x: x.unsqueeze(1))
+case("squeeze", lambda r: [r.uniform((3, 1, 4))], lambda x: x.squeeze(1))
+case("cat", lambda r: [r.uniform((2, 3)), r.uniform((2, 1)), r.uniform((2, 4))],
+     lambda *x: torch.cat(x, 1))
+case("stack", lambda r: [r.uniform((2, 3)), r.uniform((2, 3))], lambda *x: torch.stack(x, -1))
+
+case("matmul", lambda r: [r.uniform((5, 7)), r.uniform((7, 3))], torch.matmul)
+case("matmul/batched", lambda r: [r.uniform((2, 1, 3, 4)), r.uniform((5, 4, 2))], torch.matmul)
+case("matmul/vector", lambda r: [r.uniform((2, 3, 4)), r.uniform((4,))], torch.matmul)
+case("linear", lambda r: [r.uniform((2, 5, 4)), r.uniform((3, 4)), r.uniform((3,))], F.linear)
+
+case("index_select", lambda r: [r.uniform((3, 5)), r.index((7,), 5)],
+     lambda x, i: x.index_select(1, i))
+case("index_add", lambda r: [r.uniform((6, 3)), r.index((6,), 4)],
+     lambda x, i: torch.zeros(4, 3).index_add(0, i, x))
+case("take_along_axis", lambda r: [r.uniform((3, 5)), r.index((3, 7), 5)],
+     lambda x, i: torch.take_along_dim(x, i, 1))
+case("scatter_add", lambda r: [r.uniform((3, 5)), r.index((3, 5), 4)],
+     lambda x, i: torch.zeros(3, 4).scatter_add(1, i, x))
+case("embedding", lambda r: [r.uniform((6, 3)), r.index((2, 5), 6)], lambda w, i: F.embedding(i, w))
+case("one_hot", lambda r: [r.index((2, 5), 4)], lambda i: F.one_hot(i, 4), gradient=False)

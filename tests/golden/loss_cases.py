@@ -1,0 +1,42 @@
+"""Losses."""
+
+import torch
+import torch.nn.functional as F
+
+from cases import Constant, case
+
+
+def logits(r):
+    return r.uniform((6, 5), -4, 4)
+
+
+def probabilities(r):
+    array = r.uniform((6, 5), 0.1, 1)
+    return array / array.sum(1, keepdims=True)
+
+
+def kl(student, teacher, temperature):
+    p = F.log_softmax(student / temperature, 1)
+    q = F.log_softmax(teacher / temperature, 1)
+    return F.kl_div(p, q, reduction="none", log_target=True).sum(1) * temperature**2
+
+
+def gce(x, y, q):
+    p = F.softmax(x, 1).gather(1, y[:, None])[:, 0]
+    return ((1 - p**q) / q).mean()
+
+
+case("cross_entropy", lambda r: [logits(r), r.index((6,), 5)], F.cross_entropy)
+case("cross_entropy/smoothing", lambda r: [logits(r), r.index((6,), 5)],
+     lambda x, y: F.cross_entropy(x, y, label_smoothing=0.1))
+case("cross_entropy/weights",
+     lambda r: [logits(r), r.index((6,), 5), r.uniform((6,), 0.1, 2)],
+     lambda x, y, w: (w * F.cross_entropy(x, y, reduction="none")).mean())
+case("cross_entropy_by_row", lambda r: [logits(r), r.index((6,), 5)],
+     lambda x, y: F.cross_entropy(x, y, reduction="none"))
+case("soft_cross_entropy", lambda r: [logits(r), Constant(probabilities(r))], F.cross_entropy)
+case("nll", lambda r: [logits(r), r.index((6,), 5)], F.nll_loss)
+case("gce", lambda r: [logits(r), r.index((6,), 5)], lambda x, y: gce(x, y, 0.7))
+case("kl_div_by_row", lambda r: [logits(r), Constant(logits(r))], lambda s, t: kl(s, t, 4.0))
+case("kl_div_with_temperature", lambda r: [logits(r), Constant(logits(r))],
+     lambda s, t: kl(s, t, 2.0).mean())

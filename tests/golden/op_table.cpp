@@ -1,0 +1,193 @@
+// Athanor's side of the golden cases; PyTorch's side is in the *_cases.py beside this file.
+#include "autograd/ops.h"
+#include "tests/golden/golden.h"
+
+namespace athanor::test {
+namespace {
+
+using Vars = std::vector<Variable>;
+using Table = std::map<std::string, GoldenOp>;
+using Unary = Variable (*)(const Variable&);
+using Binary = Variable (*)(const Variable&, const Variable&);
+using TensorUnary = Tensor (*)(const Tensor&);
+using TensorBinary = Tensor (*)(const Tensor&, const Tensor&);
+
+void add_elementwise(Table& t) {
+  const std::pair<const char*, Unary> unary[] = {
+      {"neg", neg},
+      {"abs", abs},
+      {"exp", exp},
+      {"log", log},
+      {"log1p", log1p},
+      {"expm1", expm1},
+      {"sqrt", sqrt},
+      {"rsqrt", rsqrt},
+      {"reciprocal", reciprocal},
+      {"sin", sin},
+      {"cos", cos},
+      {"tanh", tanh},
+      {"sigmoid", sigmoid},
+      {"erf", erf},
+      {"relu", relu},
+      {"gelu", gelu},
+      {"gelu_tanh", gelu_tanh},
+      {"silu", silu},
+      {"softplus", softplus},
+      {"floor", floor},
+      {"sign", sign},
+      {"square", square},
+  };
+  for (const auto& [name, f] : unary) t[name] = [f = f](const Vars& x) { return f(x[0]); };
+  const std::pair<const char*, Binary> binary[] = {
+      {"add", add}, {"sub", sub},         {"mul", mul},         {"div", div},
+      {"pow", pow}, {"maximum", maximum}, {"minimum", minimum}, {"maximum/ties", maximum},
+  };
+  for (const auto& [name, f] : binary) t[name] = [f = f](const Vars& x) { return f(x[0], x[1]); };
+  const std::pair<const char*, TensorBinary> compare[] = {
+      {"equal", equal},
+      {"not_equal", not_equal},
+      {"less", less},
+      {"less_equal", less_equal},
+      {"greater", greater},
+      {"greater_equal", greater_equal},
+      {"logical_and", logical_and},
+      {"logical_or", logical_or},
+      {"logical_xor", logical_xor},
+  };
+  for (const auto& [name, f] : compare) {
+    t[name] = [f = f](const Vars& x) { return f(x[0].tensor(), x[1].tensor()); };
+  }
+  t["leaky_relu"] = [](const Vars& x) { return leaky_relu(x[0], 0.2); };
+  t["elu"] = [](const Vars& x) { return elu(x[0], 1.5); };
+  t["round"] = [](const Vars& x) { return round(x[0] * 2.0); };
+  t["clamp"] = [](const Vars& x) { return clamp(x[0], -0.5, 1); };
+  t["add/scalar"] = [](const Vars& x) { return x[0] + 1.25; };
+  t["mul/scalar"] = [](const Vars& x) { return x[0] * -0.75; };
+  t["pow/scalar"] = [](const Vars& x) { return pow(x[0], 2.5); };
+  t["isfinite"] = [](const Vars& x) { return isfinite(reciprocal(floor(x[0].tensor()))); };
+  t["isnan"] = [](const Vars& x) { return isnan(log(x[0].tensor())); };
+  t["logical_not"] = [](const Vars& x) { return logical_not(floor(x[0].tensor())); };
+  t["where"] = [](const Vars& x) { return where(x[0].tensor(), x[1], x[2]); };
+  t["masked_fill"] = [](const Vars& x) { return masked_fill(x[0], x[1].tensor(), -3); };
+  t["cast"] = [](const Vars& x) { return cast(cast(x[0], DType::f32), DType::f64); };
+  // The mask is given: the product is what dropout records.
+  t["dropout"] = [](const Vars& x) { return x[0] * x[1] * 2.0; };
+}
+
+void add_reductions(Table& t) {
+  t["sum"] = [](const Vars& x) { return sum(x[0]); };
+  t["sum/axes"] = [](const Vars& x) { return sum(x[0], {0, 2}, true); };
+  t["mean"] = [](const Vars& x) { return mean(x[0]); };
+  t["mean/axes"] = [](const Vars& x) { return mean(x[0], {1, 2}); };
+  t["amax"] = [](const Vars& x) { return amax(x[0], {1}); };
+  t["amax/ties"] = t["amax"];
+  t["amin"] = [](const Vars& x) { return amin(x[0], {0, 2}, true); };
+  t["any"] = [](const Vars& x) {
+    return any(greater(x[0].tensor(), scalar(1.5, x[0].dtype())), {1});
+  };
+  t["all"] = [](const Vars& x) {
+    return all(greater(x[0].tensor(), scalar(-1.5, x[0].dtype())), {1});
+  };
+  t["sum_to"] = [](const Vars& x) { return sum_to(x[0], {4, 1}); };
+  t["var"] = [](const Vars& x) { return var(x[0], {1, 2}, false, 1); };
+  t["norm"] = [](const Vars& x) { return norm(x[0], {0, 2}); };
+  t["l2_normalize"] = [](const Vars& x) { return l2_normalize(x[0]); };
+  t["softmax"] = [](const Vars& x) { return softmax(x[0]); };
+  t["softmax/axis0"] = [](const Vars& x) { return softmax(x[0], 0); };
+  t["log_softmax"] = [](const Vars& x) { return log_softmax(x[0], 1); };
+  t["logsumexp"] = [](const Vars& x) { return logsumexp(x[0], 1); };
+  t["cumsum"] = [](const Vars& x) { return cumsum(x[0], 1); };
+  t["cumsum/reverse"] = [](const Vars& x) { return cumsum(x[0], 2, true); };
+  t["sort"] = [](const Vars& x) { return sort(x[0], 1, true).values; };
+  t["topk"] = [](const Vars& x) { return topk(x[0], 3).values; };
+  t["argsort"] = [](const Vars& x) { return argsort(x[0].tensor(), 2); };
+  t["argmax"] = [](const Vars& x) { return argmax(x[0].tensor(), 1); };
+  t["argmin"] = [](const Vars& x) { return argmin(x[0].tensor(), 2); };
+}
+
+void add_shapes(Table& t) {
+  t["reshape"] = [](const Vars& x) { return reshape(transpose(x[0], 0, 2), {10, 6}); };
+  t["flatten"] = [](const Vars& x) { return flatten(x[0]); };
+  t["permute"] = [](const Vars& x) { return permute(x[0], {2, 0, 1}); };
+  t["transpose"] = [](const Vars& x) { return transpose(x[0], 0, -1); };
+  t["slice"] = [](const Vars& x) { return slice(x[0], 1, 1, 8, 3); };
+  t["select"] = [](const Vars& x) { return select(x[0], 1, -2); };
+  t["expand"] = [](const Vars& x) { return expand(x[0], {2, 3, 4}); };
+  t["unsqueeze"] = [](const Vars& x) { return unsqueeze(x[0], 1); };
+  t["squeeze"] = [](const Vars& x) { return squeeze(x[0], 1); };
+  t["cat"] = [](const Vars& x) { return cat(x, 1); };
+  t["stack"] = [](const Vars& x) { return stack(x, -1); };
+  t["matmul"] = [](const Vars& x) { return matmul(x[0], x[1]); };
+  t["matmul/batched"] = t["matmul/vector"] = t["matmul"];
+  t["linear"] = [](const Vars& x) { return linear(x[0], x[1], x[2]); };
+  t["index_select"] = [](const Vars& x) { return index_select(x[0], 1, x[1].tensor()); };
+  t["index_add"] = [](const Vars& x) { return index_add(x[0], 0, x[1].tensor(), 4); };
+  t["take_along_axis"] = [](const Vars& x) { return take_along_axis(x[0], x[1].tensor(), 1); };
+  t["scatter_add"] = [](const Vars& x) { return scatter_add(x[0], x[1].tensor(), 1, 4); };
+  t["embedding"] = [](const Vars& x) { return embedding(x[0], x[1].tensor()); };
+  t["one_hot"] = [](const Vars& x) { return one_hot(x[0].tensor(), 4); };
+}
+
+Variable normalised(const Vars& x, bool training, bool relu) {
+  Tensor running_mean = clone(x[3].tensor()), running_var = clone(x[4].tensor());
+  BatchNormOptions options;
+  options.training = training;
+  options.relu = relu;
+  return batch_norm(x[0], x[1], x[2], running_mean, running_var, options);
+}
+
+void add_images(Table& t) {
+  t["conv2d"] = [](const Vars& x) { return conv2d(x[0], x[1], x[2], {.padding = 1}); };
+  t["conv2d/strided"] = [](const Vars& x) {
+    return conv2d(x[0], x[1], x[2],
+                  {.stride = {2, 1}, .padding = {2, 1}, .dilation = {1, 2}, .groups = 2});
+  };
+  t["conv2d/depthwise"] = [](const Vars& x) { return conv2d(x[0], x[1], {}, {.groups = 4}); };
+  t["max_pool2d"] = [](const Vars& x) {
+    return max_pool2d(x[0], {.kernel = 3, .stride = 2, .padding = 1});
+  };
+  t["avg_pool2d"] = [](const Vars& x) {
+    return avg_pool2d(x[0], {.kernel = 3, .stride = 2, .padding = 1});
+  };
+  t["global_avg_pool2d"] = [](const Vars& x) { return global_avg_pool2d(x[0]); };
+  t["batch_norm"] = [](const Vars& x) { return normalised(x, true, false); };
+  t["batch_norm/inference"] = [](const Vars& x) { return normalised(x, false, false); };
+  t["batch_norm/relu"] = [](const Vars& x) { return normalised(x, true, true); };
+}
+
+void add_losses(Table& t) {
+  t["cross_entropy"] = [](const Vars& x) { return cross_entropy(x[0], x[1].tensor()); };
+  t["cross_entropy/smoothing"] = [](const Vars& x) {
+    return cross_entropy(x[0], x[1].tensor(), {}, 0.1);
+  };
+  t["cross_entropy/weights"] = [](const Vars& x) {
+    return cross_entropy(x[0], x[1].tensor(), x[2]);
+  };
+  t["cross_entropy_by_row"] = [](const Vars& x) {
+    return cross_entropy_by_row(x[0], x[1].tensor());
+  };
+  t["soft_cross_entropy"] = [](const Vars& x) { return soft_cross_entropy(x[0], x[1]); };
+  t["nll"] = [](const Vars& x) { return nll(x[0], x[1].tensor()); };
+  t["gce"] = [](const Vars& x) { return gce(x[0], x[1].tensor(), 0.7); };
+  t["kl_div_by_row"] = [](const Vars& x) { return kl_div_by_row(x[0], x[1], 4); };
+  t["kl_div_with_temperature"] = [](const Vars& x) {
+    return kl_div_with_temperature(x[0], x[1], 2);
+  };
+}
+
+}  // namespace
+
+const std::map<std::string, GoldenOp>& golden_ops() {
+  static const Table table = [] {
+    Table t;
+    add_elementwise(t);
+    add_reductions(t);
+    add_shapes(t);
+    add_images(t);
+    add_losses(t);
+    return t;
+  }();
+  return table;
+}
+
+}  // namespace athanor::test
