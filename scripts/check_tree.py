@@ -42,15 +42,26 @@ def read_lines(root, name):
     return (root / name).read_text(encoding="utf-8", errors="replace").splitlines()
 
 
-def main(title, check):
-    """Runs check(root), prints its complaints on stderr and exits 1 if there are any."""
+def main(title, check, fix=None, options=()):
+    """Runs check(root), prints its complaints on stderr and exits 1 if there are any.
+
+    With `fix`, --fix runs fix(root) first. `options` are (flag, help) of further arguments, which
+    check and fix receive by keyword.
+    """
     parser = argparse.ArgumentParser(description=title)
     parser.add_argument("root", nargs="?", type=pathlib.Path,
                         default=pathlib.Path(__file__).resolve().parent.parent)
-    root = parser.parse_args().root.resolve()
+    if fix:
+        parser.add_argument("--fix", action="store_true", help="repair what can be")
+    for flag, text in options:
+        parser.add_argument(flag, help=text)
+    arguments = vars(parser.parse_args())
+    root = arguments.pop("root").resolve()
     if not root.is_dir():
         sys.exit(f"{title}: no such directory: {root}")
-    complaints = check(root)
+    if arguments.pop("fix", False):
+        fix(root, **arguments)
+    complaints = check(root, **arguments)
     for complaint in complaints:
         print(complaint, file=sys.stderr)
     print(f"{title}: " + (f"{len(complaints)} complaints" if complaints else "ok"))

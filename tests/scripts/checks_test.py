@@ -53,7 +53,7 @@ class ChecksCanFail(unittest.TestCase):
         self.assertEqual(len(text.splitlines()), 1, "one violation, one complaint: " + text)
 
     def test_clean_tree_passes_every_check(self):
-        for name in ("layers", "stems", "files", "format"):
+        for name in ("layers", "stems", "files", "format", "docs"):
             with self.subTest(name):
                 self.assertEqual(self.run_check(name, {}), (0, ""))
 
@@ -127,6 +127,41 @@ class ChecksCanFail(unittest.TestCase):
         self.assert_complains("format", {"nn/a.h": bad}, "nn/a.h:1: code should be clang-formatted")
         status, text = self.run_check("format", {"nn/a.h": bad, "data/a.cpp": bad})
         self.assertEqual((status, len(text.splitlines())), (1, 2), text)
+
+    def test_docs(self):
+        source = {"nn/a.h": "int one();\nint f() {\n  return 2;\n}\n"}
+        page = '<!-- code nn/a.h{} -->\n```cpp\n{}```\n'
+        whole, part = source["nn/a.h"], "int f() {\n  return 2;\n}\n"
+        snippet = ' from "int f(" to "}"'
+        for where, block in [("", whole), (snippet, part), (' from "one"', "int one();\n")]:
+            self.assertEqual(self.run_check("docs", source | {"docs/a.md": page.format(where, block)}),
+                             (0, ""))
+        for text, expected in [
+                (page.format("", part), "not what nn/a.h has"),
+                (page.format(snippet, whole), "not what nn/a.h has"),
+                (page.format(' from "int g("', ""), "has no line with 'int g('"),
+                (page.format(' from "int f(" to "end"', ""), "has no line 'end'"),
+                (page.format("", whole).replace("a.h", "b.h"), "no such file: nn/b.h"),
+                ("<!-- code nn/a.h -->\ntext\n", "expected a fenced block"),
+                ("<!-- code nn/a.h -->\n```cpp\n", "does not end"),
+        ]:
+            with self.subTest(expected):
+                self.assert_complains("docs", source | {"docs/a.md": text}, expected)
+
+    def test_ops(self):
+        self.assert_complains("ops", {}, "docs/ops.md:1: not what the sources have")
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            (root / "docs").mkdir()
+            (root / "tensor/ops").mkdir(parents=True)
+            (root / "tensor/ops/softmax.cpp").write_text("")
+            header = root / "tensor/ops/softmax.h"
+            header.write_text("// exp\nTensor softmax(const Tensor& x);\n")
+            command = [sys.executable, ROOT / "scripts/check_ops.py", root]
+            self.assertEqual(subprocess.run([*command, "--fix"]).returncode, 0)
+            self.assertIn("| `softmax` | softmax | yes |", (root / "docs/ops.md").read_text())
+            header.write_text("Tensor softmin(const Tensor& x);\n")
+            self.assertEqual(subprocess.run(command, capture_output=True).returncode, 1)
 
 
 if __name__ == "__main__":
