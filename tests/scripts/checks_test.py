@@ -120,6 +120,10 @@ class ChecksCanFail(unittest.TestCase):
                               "path of one machine")
         self.assert_complains("files", {"docs/a.md": "[all](../nn/module.h) [none](b.md#part)\n"},
                               "dead link: b.md")
+        lambda_in_code = "```cpp\n[](int i) {}\n```\n"
+        self.assertEqual(self.run_check("files", {"docs/a.md": lambda_in_code}), (0, ""))
+        self.assert_complains("files", {"docs/a.md": lambda_in_code + "[none](b.md)\n"},
+                              "docs/a.md:4: dead link: b.md")
         self.assert_complains("files", {"nn/a.h": "// TO" "DO: later\n"}, "left for later")
 
     def test_format(self):
