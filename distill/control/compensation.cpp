@@ -27,9 +27,11 @@ const char* name_of(Symptom symptom) {
   return kNames[static_cast<int>(symptom)];
 }
 
-Compensation::Compensation(const CompensationOptions& options) : options_(options) {
+Compensation::Compensation(const CompensationOptions& options)
+    : options_(options), settling_(options.settle) {
   for (double weight : options.weights) require(weight >= 0, "weights >= 0", weight);
   require(total(options.weights) > 0, "a weight above 0", total(options.weights));
+  require(options.settle >= 0, "settle >= 0", options.settle);
   require(options.warm_up >= 2, "warm_up >= 2", options.warm_up);
   require(options.percentile > 0 && options.percentile < 1, "percentile in (0, 1)",
           options.percentile);
@@ -39,8 +41,6 @@ Compensation::Compensation(const CompensationOptions& options) : options_(option
           options.clear_share);
   require(options.cool_down >= 0, "cool_down >= 0", options.cool_down);
   require(options.lr_decay > 0 && options.lr_decay <= 1, "lr_decay in (0, 1]", options.lr_decay);
-  require(options.min_lr_factor > 0 && options.min_lr_factor <= 1, "min_lr_factor in (0, 1]",
-          options.min_lr_factor);
   require(options.adversarial_share >= 0 && options.adversarial_share <= 1,
           "adversarial_share in [0, 1]", options.adversarial_share);
 }
@@ -51,6 +51,10 @@ CompensationReading Compensation::check(double grad_norm, double loss_variance,
   const Terms terms = {grad_norm, loss_variance, activation_sparsity};
   if (!std::isfinite(total(terms))) return last_;
   ++report_.checks;
+  if (settling_ > 0) {
+    --settling_;
+    return last_;
+  }
   if (threshold_ == 0) {
     warm_up_.push_back(terms);
     if (static_cast<int>(warm_up_.size()) == options_.warm_up) finish_warm_up();
@@ -111,9 +115,6 @@ AlarmChange Compensation::advance(double delta_l, Symptom dominant) {
     symptom_ = dominant;
     ++report_.alarms;
     ++report_.alarms_by_symptom[static_cast<std::size_t>(dominant)];
-    if (dominant == Symptom::gradient_norm && options_.act) {
-      lr_factor_ = std::max(lr_factor_ * options_.lr_decay, options_.min_lr_factor);
-    }
     return AlarmChange::raised;
   }
   if (alarm_ && below_ >= options_.clear_checks) {
@@ -128,7 +129,7 @@ AlarmChange Compensation::advance(double delta_l, Symptom dominant) {
 CompensationActions Compensation::actions() const {
   CompensationActions actions;
   if (!options_.act) return actions;
-  actions.lr_factor = lr_factor_;
+  if (alarm_ && symptom_ == Symptom::gradient_norm) actions.lr_factor = options_.lr_decay;
   actions.teacher_every_step = alarm_ && symptom_ == Symptom::loss_variance;
   if (alarm_ && symptom_ == Symptom::activation_sparsity) {
     actions.adversarial_share = options_.adversarial_share;

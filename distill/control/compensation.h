@@ -22,14 +22,14 @@ struct CompensationOptions {
   std::array<double, 3> weights = {1, 1, 1};
   bool seed_exact = false;
   bool act = true;   // false: alarms are raised and reported, nothing is done
-  int warm_up = 40;  // checks
+  int settle = 0;    // checks that are left out first, while the schedule still raises the rate
+  int warm_up = 40;  // checks that the threshold is taken from
   double percentile = 0.95;
   int raise_checks = 3;
   double clear_share = 0.7;  // of the threshold
   int clear_checks = 5;
-  int cool_down = 20;     // checks after a cleared alarm before the next can be raised
-  double lr_decay = 0.7;  // a gradient-norm alarm multiplies the rate by this, for good
-  double min_lr_factor = 0.2;
+  int cool_down = 20;              // checks after a cleared alarm before the next can be raised
+  double lr_decay = 0.7;           // of the rate, while a gradient-norm alarm stands
   double adversarial_share = 0.1;  // of the batch, while a sparsity alarm stands
 };
 
@@ -77,8 +77,7 @@ class Compensation {
   double threshold_ = 0;
   bool alarm_ = false;
   Symptom symptom_ = Symptom::gradient_norm;
-  int above_ = 0, below_ = 0, cooling_ = 0;
-  double lr_factor_ = 1;
+  int settling_, above_ = 0, below_ = 0, cooling_ = 0;
   CompensationReading last_;
   CompensationReport report_;
 };

@@ -1,5 +1,7 @@
 #include "distill/pipeline/distill.h"
 
+#include <sys/resource.h>
+
 #include <chrono>
 
 #include "distill/pipeline/run.h"
@@ -40,6 +42,9 @@ std::string DistillRun::all() {
   summary_["notes"] = notes_;
   summary_["seed"] = r_.seed;
   summary_["version"] = kVersion;
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  summary_["peak_memory_mb"] = static_cast<double>(usage.ru_maxrss) / 1024;
   summary_["device"] = "cpu";
   summary_["threads"] = num_threads();
   seconds_["total"] =

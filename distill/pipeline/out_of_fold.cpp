@@ -37,6 +37,20 @@ std::vector<std::int64_t> assign_folds(const std::vector<std::int64_t>& group, s
 
 }  // namespace
 
+Tensor posterior_logits(const Tensor& probabilities, const Tensor& labels,
+                        const std::vector<std::int64_t>& rows) {
+  const ProbabilityTable table = to_probability_table(probabilities, labels.numel());
+  const auto given = labels.to_vector<std::int64_t>();
+  const std::vector<double> posterior =
+      class_posteriors(table, given, estimate_noise_matrix(table, given, rows));
+  Tensor logits = empty(probabilities.shape());
+  for (std::int64_t i = 0; i < logits.numel(); ++i) {
+    logits.data<float>()[i] =
+        static_cast<float>(std::log(std::max(posterior[static_cast<std::size_t>(i)], 1e-6)));
+  }
+  return logits;
+}
+
 Tensor out_of_fold_probabilities(const nn::ModelSpec& spec, const Tensor& inputs,
                                  const Tensor& labels, const std::vector<std::int64_t>& group,
                                  const std::vector<std::int64_t>& learn, const OutOfFoldOptions& o,
@@ -47,7 +61,6 @@ Tensor out_of_fold_probabilities(const nn::ModelSpec& spec, const Tensor& inputs
   }
   if (o.rounds < 1) raise(ErrorKind::usage, "trust.rounds: expected 1 or more, got ", o.rounds);
   const Generator root = Generator(o.seed).fork(31);
-  const auto given = labels.to_vector<std::int64_t>();
   TrainingSet set{inputs, labels, {}};
   Tensor probabilities = empty({N, spec.classes}, DType::f64);
   for (std::int64_t round = 0; round < o.rounds; ++round) {
@@ -81,16 +94,7 @@ Tensor out_of_fold_probabilities(const nn::ModelSpec& spec, const Tensor& inputs
       }
     }
     if (round + 1 == o.rounds) break;
-    const ProbabilityTable table = to_probability_table(probabilities, N);
-    const auto noise = estimate_noise_matrix(table, given, learn);
-    const std::vector<double> posterior = class_posteriors(table, given, noise);
-    // The next round learns softmax(log posterior) at temperature 1.
-    Tensor targets = empty({N, spec.classes});
-    for (std::int64_t i = 0; i < targets.numel(); ++i) {
-      targets.data<float>()[i] =
-          static_cast<float>(std::log(std::max(posterior[static_cast<std::size_t>(i)], 1e-6)));
-    }
-    set.teacher_logits = targets;
+    set.teacher_logits = posterior_logits(probabilities, labels, learn);
   }
   return probabilities;
 }

@@ -22,6 +22,12 @@ struct OutOfFoldOptions {
   std::uint64_t seed = 0;
 };
 
+// Log class posteriors f32 [N, K] (label_trust.h) of records with `probabilities` [N, K] and given
+// labels, under a noise matrix estimated from `rows`: softmax of them at temperature 1 is a soft
+// target that knows of model and label.
+Tensor posterior_logits(const Tensor& probabilities, const Tensor& labels,
+                        const std::vector<std::int64_t>& rows);
+
 // f64 [N, K]. `group`: records with equal entries are copies and share a fold. Only `learn` rows
 // are learnt from; all rows get probabilities. Throws usage for folds outside [2, N] or rounds < 1.
 Tensor out_of_fold_probabilities(const nn::ModelSpec& spec, const Tensor& inputs,

@@ -150,10 +150,16 @@ void DistillRun::teach_from_pool() {
   stage("refine", [&] { refine(); });
   stage("teacher", [&] {
     ArmSettings s = settings("teacher");
-    s.rows = refined_.kept;
-    s.trust.assign(refined_.score.begin(), refined_.score.end());
     TrainingSet set = pool_set_;
-    set.teacher_logits = Tensor();
+    if (r_.trust.teacher == "golden") {
+      set.teacher_logits = Tensor();
+      s.rows = refined_.kept;
+    } else {
+      set.teacher_logits = posterior_logits(score_probabilities_, pool_.labels, refined_.usable);
+      s.rows = refined_.usable;
+      s.mix = {LabelMixKind::constant, 0, 0, 0};
+      s.temperature = TemperatureSchedule(TemperatureKind::constant, {1});
+    }
     teacher_ = train_arm(teacher_spec(), set, s, *log_, progress_, stop_).model;
     const Predictions p = predict(*teacher_, pool_set_.inputs);
     student_set_ = pool_set_;

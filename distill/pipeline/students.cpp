@@ -34,6 +34,10 @@ ControlSettings DistillRun::control_for(const Recipe& r) {
   if (r.compensate.enabled) {
     c.compensation.emplace();
     c.compensation->act = r.compensate.act;
+    // What is normal is learnt once the rate has peaked: before, norms change with the schedule.
+    const std::int64_t steps = base_arm("").steps;
+    c.compensation->settle = static_cast<int>(0.3 * static_cast<double>(steps));
+    c.compensation->warm_up = static_cast<int>(std::max<std::int64_t>(40, steps / 14));
     c.compensation->seed_exact = r.compensate.seed_exact;
     std::copy(r.compensate.weights.begin(), r.compensate.weights.end(),
               c.compensation->weights.begin());

@@ -1,8 +1,35 @@
 #include "distill/pipeline/summary.h"
 
+#include <algorithm>
+#include <span>
+
 #include "distill/pipeline/pool_data.h"
+#include "distill/refine/feature_values.h"
 
 namespace athanor::distill {
+namespace {
+
+// Effective share of the smallest set of best-scored usable records whose true retention reaches
+// `retention`: what the score is worth, apart from the choice of a threshold. NaN where all usable
+// records together do not reach it.
+double effective_share_at(const Manifest& manifest, const RefineStageResult& refined,
+                          double retention) {
+  std::vector<std::int64_t> best = refined.usable;
+  std::stable_sort(best.begin(), best.end(), [&](std::int64_t a, std::int64_t b) {
+    return refined.score[static_cast<std::size_t>(a)] > refined.score[static_cast<std::size_t>(b)];
+  });
+  if (evaluate_selection(manifest, best).retention < retention) return kNotApplicable;
+  std::size_t low = 0, high = best.size();
+  while (low < high) {
+    const std::size_t middle = (low + high) / 2;
+    const bool enough =
+        evaluate_selection(manifest, std::span(best).first(middle)).retention >= retention;
+    (enough ? high : low) = enough ? middle : middle + 1;
+  }
+  return evaluate_selection(manifest, std::span(best).first(low)).effective_share;
+}
+
+}  // namespace
 
 using Json = nlohmann::json;
 
@@ -23,10 +50,13 @@ Json refine_summary(const Manifest& manifest, const RefineStageResult& refined) 
     by_score[name] = auroc(refined.column(name), effective);
   }
   by_score["score"] = auroc(refined.score, effective);
+  const double at_095 = effective_share_at(manifest, refined, 0.95);
   return {{"effective_before", before.effective_share},
           {"effective_after", after.effective_share},
           {"effective_free_checks", free_checks.effective_share},
           {"retention", after.retention},
+          {"effective_at_095", is_applicable(at_095) ? Json(at_095) : Json()},
+          {"threshold", refined.threshold},
           {"auroc", by_score["score"]},
           {"auroc_by_score", by_score},
           {"recall_by_kind", recalls},

@@ -33,6 +33,7 @@ void for_each_key(R& r, F&& f) {
   f("trust.rounds", r.trust.rounds);
   f("trust.epochs", r.trust.epochs);
   f("trust.q", r.trust.q);
+  f("trust.teacher", r.trust.teacher);
   f("student.model", r.student.model);
   f("student.hidden", r.student.hidden);
   f("train.batch", r.train.batch);

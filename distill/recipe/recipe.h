@@ -37,6 +37,9 @@ struct Recipe {
     // Out-of-fold proxies, for teacher.source = "pool" (pipeline/out_of_fold.h).
     std::int64_t folds = 5, rounds = 2, epochs = 6;
     double q = 0.6;
+    // What the three-stage student's teacher learns: the class posteriors of all usable records, or
+    // the labels of the golden ones.
+    std::string teacher = "posterior";
   } trust;
   struct {
     std::string model = "mlp";

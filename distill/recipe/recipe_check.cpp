@@ -22,6 +22,7 @@ void check_recipe(const Recipe& r) {
   expect_one_of("data.format", r.data.format, "idx");
   expect_one_of("pool.mixture", r.pool.mixture, "easy", "standard", "hard");
   expect_one_of("teacher.source", r.teacher.source, "clean", "pool");
+  expect_one_of("trust.teacher", r.trust.teacher, "posterior", "golden");
   expect_one_of("refine.select", r.refine.select, "threshold", "retention", "budget");
   expect_one_of("refine.learn", r.refine.learn, "usable", "golden");
   expect_one_of("evaluate.split", r.evaluate.split, "test", "validation");

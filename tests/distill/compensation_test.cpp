@@ -69,13 +69,14 @@ TEST_CASE("an alarm is cleared after quiet checks, and a cool-down follows", "[c
   CHECK(quiet == options.clear_checks);
   CHECK_FALSE(reading.alarm);
   CHECK(reading.dominant == Symptom::gradient_norm);  // of the alarm that ended
+  CHECK(feed.compensation.actions().lr_factor == 1);
   int loud = 0;
   do {
     reading = feed.check(20);
     ++loud;
   } while (reading.change != AlarmChange::raised);
   CHECK(loud == options.cool_down + options.raise_checks);
-  CHECK(feed.compensation.actions().lr_factor == Approx(0.49));
+  CHECK(feed.compensation.actions().lr_factor == Approx(0.7));
 }
 
 TEST_CASE("two loud checks, quiet data and broken values raise nothing", "[compensation]") {
@@ -123,4 +124,20 @@ TEST_CASE("senseless compensation options are usage errors", "[compensation]") {
   CompensationOptions options;
   options.weights = {0, 0, 0};
   CHECK_THROWS_AS(Compensation(options), Error);
+}
+
+TEST_CASE("checks before the schedule settles are no part of the threshold", "[compensation]") {
+  CompensationOptions options;
+  options.settle = 30;
+  Compensation compensation(options);
+  Generator generator(5);
+  for (int i = 0; i < 30; ++i) {
+    CHECK(compensation.check(1000 + i, 0, 0).threshold == 0);
+  }
+  CompensationReading reading;
+  for (int i = 0; i < options.warm_up + 1; ++i) {
+    reading = compensation.check(1 + 0.1 * generator.next_uniform(), 0, 0);
+  }
+  CHECK(reading.threshold > 0);
+  CHECK(reading.threshold < 10);
 }
