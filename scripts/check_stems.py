@@ -28,23 +28,6 @@ ORPHANS = [
 EXCEPTIONS = "scripts/stem_exceptions.txt"
 
 
-def read_exceptions(root):
-    """{path: line number} and complaints about the file itself."""
-    entries, complaints = {}, []
-    if not (root / EXCEPTIONS).exists():
-        return entries, complaints
-    for number, line in enumerate(check_tree.read_lines(root, EXCEPTIONS), 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        path, _, reason = (part.strip() for part in line.partition(":"))
-        if not reason:
-            complaints.append(f"{EXCEPTIONS}:{number}: expected 'path: reason', got '{line}'")
-        if path in entries:
-            complaints.append(f"{EXCEPTIONS}:{number}: {path} is listed twice")
-        entries[path] = number
-    return entries, complaints
-
-
 def stems(files, folder, suffix):
     """Names of the files directly in `folder` with `suffix`."""
     return [pathlib.PurePath(name).stem for name in files
@@ -65,7 +48,7 @@ def missing_files(files):
 
 
 def check(root):
-    exceptions, complaints = read_exceptions(root)
+    exceptions, complaints = check_tree.read_exceptions(root, EXCEPTIONS)
     used = set()
     for path, because in missing_files(check_tree.code_files(root)):
         excuses = {path, because} & set(exceptions)

@@ -42,6 +42,23 @@ def read_lines(root, name):
     return (root / name).read_text(encoding="utf-8", errors="replace").splitlines()
 
 
+def read_exceptions(root, path):
+    """{name: line number} of a file of lines "name: reason", and complaints about the file."""
+    entries, complaints = {}, []
+    if not (root / path).exists():
+        return entries, complaints
+    for number, line in enumerate(read_lines(root, path), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        name, _, reason = (part.strip() for part in line.partition(":"))
+        if not reason:
+            complaints.append(f"{path}:{number}: expected 'path: reason', got '{line}'")
+        if name in entries:
+            complaints.append(f"{path}:{number}: {name} is listed twice")
+        entries[name] = number
+    return entries, complaints
+
+
 def main(title, check, fix=None, options=()):
     """Runs check(root), prints its complaints on stderr and exits 1 if there are any.
 

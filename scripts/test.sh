@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 scripts/setup.sh
 failed=()
-for check in layers stems files format docs ops; do
+for check in layers stems files format docs ops op_cases; do
   python3 "scripts/check_$check.py" || failed+=("$check")
 done
 if [ ${#failed[@]} -gt 0 ]; then

@@ -72,4 +72,14 @@ Variable minimum(const Variable& a, const Variable& b) {
   return pick("minimum", a, b, minimum(a.tensor(), b.tensor()), false);
 }
 
+Variable lerp(const Variable& a, const Variable& b, const Variable& weight) {
+  const Tensor y = lerp(a.tensor(), b.tensor(), weight.tensor());
+  return record("lerp", y, {a, b, weight},
+                [a = Saved(a), b = Saved(b), w = Saved(weight)](const Variable& dy, Gradients& d) {
+                  if (d.needs(0)) d.set(0, dy * (1.0 - w.get(d)));
+                  if (d.needs(1)) d.set(1, dy * w.get(d));
+                  if (d.needs(2)) d.set(2, dy * (b.get(d) - a.get(d)));
+                });
+}
+
 }  // namespace athanor

@@ -15,6 +15,8 @@ Variable div(const Variable& a, const Variable& b);      // da = dy / b, db = -d
 Variable pow(const Variable& a, const Variable& b);      // da = dy b a^(b-1), db = dy y ln a
 Variable maximum(const Variable& a, const Variable& b);  // dy to the larger; half each at a tie
 Variable minimum(const Variable& a, const Variable& b);
+// y = a + w (b - a);  da = (1 - w) dy, db = w dy, dw = dy (b - a)
+Variable lerp(const Variable& a, const Variable& b, const Variable& weight);
 
 inline Variable operator+(const Variable& a, const Variable& b) { return add(a, b); }
 inline Variable operator-(const Variable& a, const Variable& b) { return sub(a, b); }

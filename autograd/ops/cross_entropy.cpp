@@ -7,6 +7,7 @@
 #include "autograd/ops/shape.h"
 #include "autograd/ops/softmax.h"
 #include "tensor/ops/copy.h"
+#include "tensor/ops/where.h"
 
 namespace athanor {
 namespace {
@@ -50,6 +51,34 @@ Variable cross_entropy(const Variable& logits, const Tensor& targets, const Vari
                        double label_smoothing) {
   return mean_over_rows("cross_entropy", cross_entropy_by_row(logits, targets, label_smoothing),
                         weights);
+}
+
+Variable cross_entropy(const Variable& logits, const Tensor& targets,
+                       const CrossEntropyOptions& options) {
+  const char* op = "cross_entropy";
+  if (targets.dtype() != DType::i64)
+    fail(op, "expected targets of dtype i64, got ", describe(targets));
+  Tensor counts = ones(targets.shape(), DType::boolean), classes = targets;
+  if (options.ignore_class) {
+    counts = not_equal(targets, scalar(static_cast<double>(*options.ignore_class), DType::i64));
+    classes = where(counts, targets, scalar(0, DType::i64));
+  }
+  if (!any(counts).item()) fail(op, "expected at least one row that counts, got none");
+  Tensor row_weights = cast(counts, logits.dtype());
+  Variable rows = cross_entropy_by_row(logits, classes, options.label_smoothing);
+  if (options.class_weights.defined()) {
+    const Tensor& w = options.class_weights;
+    if (!(w.shape() == Shape{logits.size(1)}) || w.dtype() != logits.dtype()) {
+      fail(op, "expected class weights [", logits.size(1), "] of the logits' dtype, got ",
+           describe(w));
+    }
+    const Tensor t =
+        smoothed_targets(classes, logits.size(1), options.label_smoothing, logits.dtype());
+    rows = neg(sum(Variable(mul(t, w)) * log_softmax(logits), {1}));
+    const Tensor of_target = index_select(w, 0, classes);
+    return div(sum(rows * Variable(row_weights)), Variable(sum(mul(of_target, row_weights))));
+  }
+  return div(sum(rows * Variable(row_weights)), Variable(sum(row_weights)));
 }
 
 Variable soft_cross_entropy(const Variable& logits, const Variable& targets,

@@ -4,6 +4,8 @@
 // so that a loss split into parts by weights adds up.
 #pragma once
 
+#include <optional>
+
 #include "autograd/variable.h"
 #include "tensor/ops/cross_entropy.h"
 
@@ -16,6 +18,17 @@ Variable cross_entropy_by_row(const Variable& logits, const Tensor& targets,
 // Their mean over rows. Throws for no rows.
 Variable cross_entropy(const Variable& logits, const Tensor& targets, const Variable& weights = {},
                        double label_smoothing = 0);
+// The same with class weights and rows left out, as padding of sequences needs:
+struct CrossEntropyOptions {
+  double label_smoothing = 0;  // s in [0, 1)
+  std::optional<std::int64_t> ignore_class =
+      {};                     // rows with this target count neither above nor below
+  Tensor class_weights = {};  // w [K] of the logits' dtype; ones if undefined
+};
+// sum_b loss_b / sum_b w_target(b) over the rows that count, with loss_b = -(1 - s) w_target log
+// p_target - s / K sum_k w_k log p_k. Throws when no row counts.
+Variable cross_entropy(const Variable& logits, const Tensor& targets,
+                       const CrossEntropyOptions& options);
 // Mean over rows of -sum_k t_bk log softmax(logits)_bk; `targets` are probabilities [B, K].
 Variable soft_cross_entropy(const Variable& logits, const Variable& targets,
                             const Variable& weights = {});

@@ -1,6 +1,10 @@
 #include "autograd/ops/norm.h"
 
+#include "autograd/node.h"
 #include "autograd/ops/binary.h"
+#include "autograd/ops/shape.h"
+#include "autograd/ops/where.h"
+#include "tensor/ops/copy.h"
 
 namespace athanor {
 
@@ -16,8 +20,24 @@ Variable var(const Variable& x, const Axes& axes, bool keepdim, int correction) 
   return mul(total, 1.0 / static_cast<double>(n - correction));
 }
 
+Variable stddev(const Variable& x, const Axes& axes, bool keepdim, int correction) {
+  return sqrt(var(x, axes, keepdim, correction));
+}
+
 Variable norm(const Variable& x, const Axes& axes, bool keepdim) {
-  return sqrt(sum(square(x), axes, keepdim));
+  const Tensor y = sqrt(sum(square(x.tensor()), axes, keepdim));
+  Shape kept = x.shape();
+  const unsigned reduced = reduced_axes("norm", x.shape(), axes);
+  for (int i = 0; i < x.rank(); ++i) {
+    if (reduced >> i & 1u) kept[i] = 1;
+  }
+  return record("norm", y, {x},
+                [x = Saved(x), y = SavedOutput(y), kept](const Variable& dy, Gradients& d) {
+                  const Variable length = reshape(y.get(d), kept);
+                  const Tensor zero = equal(length.tensor(), zeros_like(length.tensor()));
+                  const Variable share = reshape(dy, kept) / masked_fill(length, zero, 1);
+                  d.set(0, x.get(d) * masked_fill(share, zero, 0));
+                });
 }
 
 Variable l2_normalize(const Variable& x, int axis, double epsilon) {

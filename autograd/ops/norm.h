@@ -9,7 +9,9 @@ namespace athanor {
 // mean((x - mean(x))^2) over `axes`, all if empty; divided by n - correction instead of n. Throws
 // unless n > correction.
 Variable var(const Variable& x, const Axes& axes = {}, bool keepdim = false, int correction = 0);
-// sqrt(sum x^2) over `axes`, all if empty. The gradient at 0 is not defined (NaN).
+// sqrt(var). The gradient where all values are equal is not defined (NaN).
+Variable stddev(const Variable& x, const Axes& axes = {}, bool keepdim = false, int correction = 0);
+// y = sqrt(sum x^2) over `axes`, all if empty;  dx = dy x / y, and 0 (a subgradient) where y = 0
 Variable norm(const Variable& x, const Axes& axes = {}, bool keepdim = false);
 // x / sqrt(sum x^2 + epsilon) along `axis`; a row of zeros stays zero.
 Variable l2_normalize(const Variable& x, int axis = -1, double epsilon = 1e-12);

@@ -1,6 +1,7 @@
 #include "autograd/ops/shape.h"
 
 #include "autograd/node.h"
+#include "autograd/ops/cat.h"
 #include "autograd/ops/reduce.h"
 #include "tensor/ops/copy.h"
 
@@ -86,6 +87,27 @@ Variable unslice(const Variable& x, int axis, std::int64_t n, std::int64_t start
   return record("unslice", y, {x}, [axis, start, stop, step](const Variable& dy, Gradients& d) {
     d.set(0, slice(dy, axis, start, stop, step));
   });
+}
+
+std::vector<Variable> split(const Variable& x, const std::vector<std::int64_t>& sizes, int axis) {
+  std::vector<Tensor> parts = split(x.tensor(), sizes, axis);
+  std::vector<Shape> shapes;
+  for (const Tensor& part : parts) shapes.push_back(part.shape());
+  const std::reference_wrapper<const Variable> input(x);
+  return record_many(
+      "split", std::move(parts), {&input, 1},
+      [shapes, axis, dtype = x.dtype()](std::span<const Variable> dys, Gradients& d) {
+        std::vector<Variable> all(dys.begin(), dys.end());
+        for (std::size_t i = 0; i < all.size(); ++i) {
+          if (!all[i].defined()) all[i] = Variable(zeros(shapes[i], dtype));
+        }
+        d.set(0, cat(all, axis));
+      });
+}
+
+std::vector<Variable> chunk(const Variable& x, std::int64_t count, int axis) {
+  axis = normalize_axis("chunk", axis, x.shape());
+  return split(x, chunk_sizes(x.shape()[axis], count), axis);
 }
 
 Variable expand(const Variable& x, const Shape& shape) {

@@ -3,6 +3,7 @@
 
 #include <initializer_list>
 #include <span>
+#include <vector>
 
 #include "autograd/variable.h"
 #include "tensor/ops/shape.h"
@@ -26,6 +27,10 @@ Variable select(const Variable& x, int axis, std::int64_t index);
 // dx = the slice of dy
 Variable unslice(const Variable& x, int axis, std::int64_t n, std::int64_t start,
                  std::int64_t step = 1);
+// dx = the gradients of the parts, joined
+std::vector<Variable> split(const Variable& x, const std::vector<std::int64_t>& sizes,
+                            int axis = 0);
+std::vector<Variable> chunk(const Variable& x, std::int64_t count, int axis = 0);
 // dx = dy summed over the added and the repeated axes
 Variable expand(const Variable& x, const Shape& shape);
 

@@ -33,12 +33,16 @@ Variable log_softmax(const Variable& x, int axis) {
                 });
 }
 
-Variable logsumexp(const Variable& x, int axis, bool keepdim) {
-  Tensor y = logsumexp(x.tensor(), axis, keepdim);
-  axis = normalize_axis("logsumexp", axis, x.shape());
-  return record("logsumexp", std::move(y), {x},
-                [x = Saved(x), axis, keepdim](const Variable& dy, Gradients& d) {
-                  d.set(0, softmax(x.get(d), axis) * (keepdim ? dy : unsqueeze(dy, axis)));
+Variable logsumexp(const Variable& x, const Axes& axes, bool keepdim) {
+  Tensor y = logsumexp(x.tensor(), axes, keepdim);
+  Shape kept = x.shape();
+  const unsigned reduced = reduced_axes("logsumexp", x.shape(), axes);
+  for (int i = 0; i < x.rank(); ++i) {
+    if (reduced >> i & 1u) kept[i] = 1;
+  }
+  return record("logsumexp", y, {x},
+                [x = Saved(x), y = SavedOutput(y), kept](const Variable& dy, Gradients& d) {
+                  d.set(0, exp(x.get(d) - reshape(y.get(d), kept)) * reshape(dy, kept));
                 });
 }
 

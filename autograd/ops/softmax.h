@@ -10,7 +10,7 @@ namespace athanor {
 Variable softmax(const Variable& x, int axis = -1);
 // y = x - log sum exp(x);  dx = dy - exp(y) sum(dy)
 Variable log_softmax(const Variable& x, int axis = -1);
-// y = log sum exp(x);  dx = dy softmax(x)
-Variable logsumexp(const Variable& x, int axis = -1, bool keepdim = false);
+// y = log sum exp(x);  dx = dy exp(x - y)
+Variable logsumexp(const Variable& x, const Axes& axes = {}, bool keepdim = false);
 
 }  // namespace athanor

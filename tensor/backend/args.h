@@ -159,14 +159,15 @@ struct LogSumExpArgs {
 };
 
 // loss[row] = lse - (1 - smoothing) x[target] - smoothing mean(x), with lse[row] = log sum exp(x).
-// targets: i64 by row, in range. Decided by x's dtype, which loss and lse have.
+// targets: i64 by row, in range. Decided by x's dtype, which loss has; lse is f32 for f16 and bf16.
 struct CrossEntropyArgs {
   Operand x, targets;
   double smoothing;
   Operand loss, lse;
 };
 
-// dx = dloss[row] (exp(x - lse) - t), t = smoothing / K + (1 - smoothing) at the target. One dtype.
+// dx = dloss[row] (exp(x - lse) - t), t = smoothing / K + (1 - smoothing) at the target. One dtype
+// but for lse, as above.
 struct CrossEntropyGradArgs {
   Operand x, targets, lse, dloss;
   double smoothing;
@@ -174,14 +175,15 @@ struct CrossEntropyGradArgs {
 };
 
 // With p = softmax(x / T) and q = softmax(t / T): loss[row] = T^2 sum q (log q - log p); x_lse and
-// t_lse by row are the log-sum-exps of x / T and t / T. Decided by x's dtype, which all have.
+// t_lse by row are the log-sum-exps of x / T and t / T, f32 for f16 and bf16. Decided by x's dtype,
+// which the others have.
 struct KlDivArgs {
   Operand x, t;
   double temperature;
   Operand loss, x_lse, t_lse;
 };
 
-// dx = dloss[row] T (p - q). One dtype.
+// dx = dloss[row] T (p - q). One dtype but for the log-sum-exps.
 struct KlDivGradArgs {
   Operand x, t, x_lse, t_lse, dloss;
   double temperature;
@@ -214,6 +216,32 @@ struct GatherArgs {
 struct ScatterAddArgs {
   Operand x, index, y;
   std::int64_t outer, n, m, inner;
+};
+
+// Sparse rows: row i of a matrix has the entries e in [offsets[i], offsets[i + 1]), entry e the
+// column columns[e]. offsets, columns and order are i64, contiguous, in range; so are the other
+// operands.
+
+// y[i, :] = sum over row i's entries e of v_e x[columns[e], :] in the order of e, with v_e =
+// values[order[e]]; without `order` (no data) values[e], without `values` 1. offsets [rows + 1], x
+// [n, inner], y [rows, inner]. Decided by x's dtype, which values and y have.
+struct CsrMatmulArgs {
+  Operand offsets, columns, order, values, x, y;
+  std::int64_t rows, inner;
+};
+
+// y[e] = sum_k a[rows[e], k] b[columns[e], k]; a and b [..., inner], y [n]. Decided by a's dtype,
+// which b and y have.
+struct CsrDotArgs {
+  Operand rows, columns, a, b, y;
+  std::int64_t n, inner;
+};
+
+// y[i, k] (i64) = the columns[e] of row i with the largest x[columns[e], k], the first of equals;
+// NaN wins; 0 for a row without entries. Decided by x's dtype.
+struct SegmentArgmaxArgs {
+  Operand offsets, columns, x, y;
+  std::int64_t rows, inner;
 };
 
 // z = condition ? x : y, elementwise, all expanded to z's sizes; condition is bool. Decided by z's

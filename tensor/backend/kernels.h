@@ -51,6 +51,9 @@ struct Kernels {
   Kernel<IndexAddArgs> index_add;
   Kernel<GatherArgs> gather;
   Kernel<ScatterAddArgs> scatter_add;
+  Kernel<CsrMatmulArgs> csr_matmul;  // by row of a sparse matrix, as the next two
+  Kernel<CsrDotArgs> csr_dot;
+  Kernel<SegmentArgmaxArgs> segment_argmax;
   Kernel<WhereArgs> where;
   Kernel<ArgReduceArgs> arg_reduce;
   Kernel<SortArgs> sort;

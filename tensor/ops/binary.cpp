@@ -96,6 +96,12 @@ Tensor div(const Tensor& a, const Tensor& b) { return run("div", BinaryOp::div, 
 Tensor pow(const Tensor& a, const Tensor& b) { return run("pow", BinaryOp::pow, a, b); }
 Tensor maximum(const Tensor& a, const Tensor& b) { return run("maximum", BinaryOp::maximum, a, b); }
 Tensor minimum(const Tensor& a, const Tensor& b) { return run("minimum", BinaryOp::minimum, a, b); }
+Tensor lerp(const Tensor& a, const Tensor& b, const Tensor& weight) {
+  check_dtype("lerp", "a", a, kFloats, "a floating dtype");
+  check_dtype("lerp", "b", b, kFloats, "a floating dtype");
+  check_dtype("lerp", "weight", weight, kFloats, "a floating dtype");
+  return add(a, mul(weight, sub(b, a)));
+}
 Tensor equal(const Tensor& a, const Tensor& b) { return run("equal", BinaryOp::equal, a, b); }
 Tensor not_equal(const Tensor& a, const Tensor& b) {
   return run("not_equal", BinaryOp::not_equal, a, b);

@@ -19,6 +19,9 @@ Tensor pow(const Tensor& a, const Tensor& b);      // floating dtypes only
 Tensor maximum(const Tensor& a, const Tensor& b);  // NaN wins
 Tensor minimum(const Tensor& a, const Tensor& b);  // NaN wins
 
+// a + weight (b - a): a at weight 0, b at weight 1. Floating dtypes.
+Tensor lerp(const Tensor& a, const Tensor& b, const Tensor& weight);
+
 // To bool.
 Tensor equal(const Tensor& a, const Tensor& b);
 Tensor not_equal(const Tensor& a, const Tensor& b);

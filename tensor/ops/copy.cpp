@@ -1,5 +1,7 @@
 #include "tensor/ops/copy.h"
 
+#include <algorithm>
+
 #include "tensor/ops/operand.h"
 #include "tensor/ops/shape.h"
 
@@ -47,6 +49,32 @@ Tensor arange(std::int64_t count, DType dtype, double first, double step) {
       values[i] = static_cast<T>(static_cast<compute_t<T>>(first + step * static_cast<double>(i)));
     }
   });
+  return y;
+}
+
+Tensor linspace(double first, double last, std::int64_t count, DType dtype) {
+  if (count < 0) fail("linspace", "expected count >= 0, got ", count);
+  if (!is_floating(dtype)) fail("linspace", "expected a floating dtype, got ", dtype);
+  Tensor y = empty({count}, dtype);
+  visit(dtype, [&]<class T>(Tag<T>) {
+    T* values = y.data<T>();
+    for (std::int64_t i = 0; i < count; ++i) {
+      // Both ends are met exactly.
+      const double share = count > 1 ? static_cast<double>(i) / static_cast<double>(count - 1) : 0;
+      values[i] = static_cast<T>(static_cast<compute_t<T>>(first * (1 - share) + last * share));
+    }
+  });
+  return y;
+}
+
+Tensor eye(std::int64_t n, std::int64_t m, DType dtype) {
+  if (m == -1) m = n;
+  if (n < 0 || m < 0) fail("eye", "expected sizes >= 0, got ", n, " and ", m);
+  Tensor y = zeros({n, m}, dtype);
+  const std::int64_t count = std::min(n, m);
+  if (count == 0) return y;
+  Tensor diagonal = slice(reshape(y, {n * m}), 0, 0, (count - 1) * (m + 1) + 1, m + 1);
+  run_fill("eye", diagonal, 1);
   return y;
 }
 

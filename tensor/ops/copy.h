@@ -18,6 +18,12 @@ Tensor ones_like(const Tensor& like);
 // first, first + step, ... of `count` values.
 Tensor arange(std::int64_t count, DType dtype = DType::i64, double first = 0, double step = 1);
 
+// `count` values from first to last, both included, equally spaced; one value is `first`. Floating
+// dtypes.
+Tensor linspace(double first, double last, std::int64_t count, DType dtype = DType::f32);
+// [n, m] with ones on the main diagonal; m = n unless given. Any dtype.
+Tensor eye(std::int64_t n, std::int64_t m = -1, DType dtype = DType::f32);
+
 // Own memory, same values; keeps the order of the axes in memory when x is dense.
 Tensor clone(const Tensor& x);
 // x itself if it is row-major without gaps, else a row-major copy.

@@ -41,7 +41,7 @@ CrossEntropyRows cross_entropy_rows(const Tensor& logits, const Tensor& targets,
   check_targets("cross_entropy", logits, targets);
   CrossEntropyRows rows;
   rows.loss = empty({logits.size(0)}, logits.dtype(), logits.device());
-  rows.lse = empty({logits.size(0)}, logits.dtype(), logits.device());
+  rows.lse = empty({logits.size(0)}, compute_dtype(logits.dtype()), logits.device());
   if (logits.numel() > 0) {
     launch("cross_entropy", &Kernels::cross_entropy, logits.dtype(), logits.device(),
            CrossEntropyArgs{operand(logits), operand(targets), label_smoothing, operand(rows.loss),
@@ -53,9 +53,10 @@ CrossEntropyRows cross_entropy_rows(const Tensor& logits, const Tensor& targets,
 Tensor cross_entropy_grad(const Tensor& logits, const Tensor& targets, const Tensor& lse,
                           const Tensor& dloss, double label_smoothing) {
   check("cross_entropy_grad", logits, targets, label_smoothing);
+  check_dtype("cross_entropy_grad", "lse", lse, {compute_dtype(logits.dtype())},
+              "the dtype of cross_entropy_rows");
+  check_dtype("cross_entropy_grad", "dloss", dloss, {logits.dtype()}, "the logits' dtype");
   for (const Tensor* t : {&lse, &dloss}) {
-    check_dtype("cross_entropy_grad", t == &lse ? "lse" : "dloss", *t, {logits.dtype()},
-                "the logits' dtype");
     if (!(t->shape() == targets.shape())) {
       fail("cross_entropy_grad", "expected ", targets.shape(), ", got ", describe(*t));
     }

@@ -5,7 +5,8 @@
 
 namespace athanor {
 
-// Loss of each row, and the row's log sum exp, which the gradient needs. Both [B].
+// Loss of each row, and the row's log sum exp, which the gradient needs: f32 for f16 and
+// bf16 logits. Both [B].
 struct CrossEntropyRows {
   Tensor loss, lse;
 };

@@ -10,20 +10,6 @@ namespace {
 constexpr DTypeSet kNumbers{DType::f32, DType::f64, DType::f16, DType::bf16,
                             DType::i8,  DType::u8,  DType::i32, DType::i64};
 
-// Throws unless `index` is i64 with values in [0, n). Returns it contiguous.
-Tensor checked_index(const char* op, const Tensor& x, const Tensor& index, std::int64_t n) {
-  check_dtype(op, "index", index, {DType::i64}, "dtype i64");
-  if (x.defined()) check_same_device(op, x, index);
-  const Tensor plain = contiguous(index);
-  const std::int64_t* values = plain.data<std::int64_t>();
-  for (std::int64_t i = 0; i < plain.numel(); ++i) {
-    if (values[i] < 0 || values[i] >= n) {
-      fail(op, "expected indices in [0, ", n, "), got ", values[i], " at position ", i);
-    }
-  }
-  return plain;
-}
-
 std::int64_t product(const Shape& shape, int first, int last) {
   std::int64_t n = 1;
   for (int i = first; i < last; ++i) n *= shape[i];

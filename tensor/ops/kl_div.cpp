@@ -29,8 +29,9 @@ KlDivRows kl_div_rows(const Tensor& student_logits, const Tensor& teacher_logits
   const Tensor &x = student_logits, &t = teacher_logits;
   check("kl_div", x, t, temperature);
   const Shape by_row{x.size(0)};
-  KlDivRows rows{empty(by_row, x.dtype(), x.device()), empty(by_row, x.dtype(), x.device()),
-                 empty(by_row, x.dtype(), x.device())};
+  const DType wide = compute_dtype(x.dtype());
+  KlDivRows rows{empty(by_row, x.dtype(), x.device()), empty(by_row, wide, x.device()),
+                 empty(by_row, wide, x.device())};
   if (x.numel() > 0) {
     launch("kl_div", &Kernels::kl_div, x.dtype(), x.device(),
            KlDivArgs{operand(x), operand(t), temperature, operand(rows.loss),
@@ -44,7 +45,8 @@ Tensor kl_div_grad(const Tensor& student_logits, const Tensor& teacher_logits,
   const Tensor &x = student_logits, &t = teacher_logits;
   check("kl_div_grad", x, t, temperature);
   for (const Tensor* r : {&rows.student_lse, &rows.teacher_lse, &dloss}) {
-    check_dtype("kl_div_grad", "a value by row", *r, {x.dtype()}, "the student's dtype");
+    const DType expected = r == &dloss ? x.dtype() : compute_dtype(x.dtype());
+    check_dtype("kl_div_grad", "a value by row", *r, {expected}, "the dtype of kl_div_rows");
     if (!(r->shape() == Shape{x.size(0)})) {
       fail("kl_div_grad", "expected [", x.size(0), "], got ", describe(*r));
     }

@@ -5,7 +5,8 @@
 
 namespace athanor {
 
-// Loss of each row, and the log-sum-exps that the gradient needs. All [B].
+// Loss of each row, and the log-sum-exps that the gradient needs, f32 for f16 and bf16 logits. All
+// [B].
 struct KlDivRows {
   Tensor loss, student_lse, teacher_lse;
 };

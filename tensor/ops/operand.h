@@ -4,6 +4,7 @@
 #include <initializer_list>
 
 #include "tensor/backend/kernels.h"
+#include "tensor/ops/copy.h"
 #include "tensor/tensor.h"
 
 namespace athanor {
@@ -12,6 +13,9 @@ namespace athanor {
 inline Operand operand(const Tensor& t) {
   return {t.raw(), t.shape().begin(), t.strides().begin(), t.rank(), t.dtype()};
 }
+
+// The dtype in which values of `t` are computed and kept between passes: f32 for f16 and bf16.
+inline DType compute_dtype(DType t) { return t == DType::f16 || t == DType::bf16 ? DType::f32 : t; }
 
 // Throws unless `t` is defined.
 inline void check_defined(const char* op, const char* argument, const Tensor& t) {
@@ -32,6 +36,20 @@ inline void check_same_device(const char* op, const Tensor& a, const Tensor& b) 
   if (!(a.device() == b.device())) {
     fail(op, "expected both inputs on one device, got ", describe(a), " and ", describe(b));
   }
+}
+
+// Throws unless `index` is i64 with values in [0, n). Returns it contiguous.
+inline Tensor checked_index(const char* op, const Tensor& x, const Tensor& index, std::int64_t n) {
+  check_dtype(op, "index", index, {DType::i64}, "dtype i64");
+  if (x.defined()) check_same_device(op, x, index);
+  const Tensor plain = contiguous(index);
+  const std::int64_t* values = plain.data<std::int64_t>();
+  for (std::int64_t i = 0; i < plain.numel(); ++i) {
+    if (values[i] < 0 || values[i] >= n) {
+      fail(op, "expected indices in [0, ", n, "), got ", values[i], " at position ", i);
+    }
+  }
+  return plain;
 }
 
 }  // namespace athanor

@@ -12,18 +12,6 @@ constexpr DTypeSet kFloats{DType::f32, DType::f64, DType::f16, DType::bf16};
 constexpr DTypeSet kNumbers{DType::f32, DType::f64, DType::f16, DType::bf16,
                             DType::i8,  DType::u8,  DType::i32, DType::i64};
 
-// Bit i is set when axis i is reduced.
-unsigned reduced_axes(const char* op, const Shape& shape, const Axes& axes) {
-  if (axes.empty()) return (1u << shape.size()) - 1u;
-  unsigned mask = 0;
-  for (int axis : axes) {
-    const unsigned bit = 1u << normalize_axis(op, axis, shape);
-    if (mask & bit) fail(op, "expected each axis once, got axis ", axis, " twice");
-    mask |= bit;
-  }
-  return mask;
-}
-
 Tensor run(const char* name, ReduceOp op, const Tensor& x, unsigned mask, bool keepdim) {
   Shape kept = x.shape(), dropped;
   for (int i = 0; i < x.rank(); ++i) {
@@ -53,6 +41,17 @@ Tensor run(const char* name, ReduceOp op, const Tensor& x, unsigned mask, bool k
 }
 
 }  // namespace
+
+unsigned reduced_axes(const char* op, const Shape& shape, const Axes& axes) {
+  if (axes.empty()) return (1u << shape.size()) - 1u;
+  unsigned mask = 0;
+  for (int axis : axes) {
+    const unsigned bit = 1u << normalize_axis(op, axis, shape);
+    if (mask & bit) fail(op, "expected each axis once, got axis ", axis, " twice");
+    mask |= bit;
+  }
+  return mask;
+}
 
 Tensor sum(const Tensor& x, const Axes& axes, bool keepdim) {
   check_dtype("sum", "x", x, kNumbers, "a number dtype");

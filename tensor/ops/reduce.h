@@ -21,6 +21,10 @@ Tensor amin(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 Tensor any(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 Tensor all(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 
+// Bit i is set when axis i of `shape` is among `axes`; throws for an axis out of range or named
+// twice. `op` names the caller.
+unsigned reduced_axes(const char* op, const Shape& shape, const Axes& axes);
+
 // x summed to `shape`, the reverse of broadcasting: shape must broadcast to x's shape.
 Tensor sum_to(const Tensor& x, const Shape& shape);
 

@@ -173,6 +173,43 @@ Tensor select(const Tensor& x, int axis, std::int64_t index) {
   return view(x, shape, strides, offset);
 }
 
+std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, int axis) {
+  check_defined("split", "x", x);
+  axis = normalize_axis("split", axis, x.shape());
+  std::int64_t left = x.shape()[axis];
+  bool fits = true;
+  for (std::int64_t size : sizes) {
+    fits = fits && size >= 0 && size <= left;
+    if (fits) left -= size;
+  }
+  if (!fits || left != 0) {
+    fail("split", "expected sizes >= 0 that add up to ", x.shape()[axis], ", got ", sizes.size(),
+         " sizes that do not (axis ", axis, " of ", describe(x), ")");
+  }
+  std::vector<Tensor> parts;
+  std::int64_t at = 0;
+  for (std::int64_t size : sizes) {
+    parts.push_back(slice(x, axis, at, at + size));
+    at += size;
+  }
+  return parts;
+}
+
+std::vector<std::int64_t> chunk_sizes(std::int64_t n, std::int64_t count) {
+  if (count < 1) fail("chunk", "expected count >= 1, got ", count);
+  const std::int64_t size = n / count + (n % count != 0);
+  if (size == 0) return {0};
+  std::vector<std::int64_t> sizes;
+  for (std::int64_t at = 0; at < n; at += size) sizes.push_back(std::min(size, n - at));
+  return sizes;
+}
+
+std::vector<Tensor> chunk(const Tensor& x, std::int64_t count, int axis) {
+  check_defined("chunk", "x", x);
+  axis = normalize_axis("chunk", axis, x.shape());
+  return split(x, chunk_sizes(x.shape()[axis], count), axis);
+}
+
 Tensor expand(const Tensor& x, const Shape& shape) {
   check_defined("expand", "x", x);
   if (x.shape() == shape) return x;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "tensor/tensor.h"
 
@@ -26,6 +27,13 @@ Tensor slice(const Tensor& x, int axis, std::int64_t start, std::int64_t stop,
              std::int64_t step = 1);
 // One index of `axis`, which disappears.
 Tensor select(const Tensor& x, int axis, std::int64_t index);
+// Consecutive slices of the given sizes along `axis`; the sizes add up to the axis' size.
+std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, int axis = 0);
+// At most `count` slices of equal size, rounded up, along `axis`; the last may be smaller. An empty
+// axis gives one empty slice.
+std::vector<Tensor> chunk(const Tensor& x, std::int64_t count, int axis = 0);
+// The sizes of those slices, for an axis of size n.
+std::vector<std::int64_t> chunk_sizes(std::int64_t n, std::int64_t count);
 // Repeats axes of size 1 (stride 0) and adds axes at the left.
 Tensor expand(const Tensor& x, const Shape& shape);
 // Adds an axis of size 1 before `axis` in [-rank - 1, rank].

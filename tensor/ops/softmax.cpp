@@ -52,21 +52,38 @@ Tensor log_softmax_grad(const Tensor& y, const Tensor& dy, int axis) {
   return run_grad("log_softmax_grad", SoftmaxOp::log_softmax, y, dy, axis);
 }
 
-Tensor logsumexp(const Tensor& x, int axis, bool keepdim) {
+Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdim) {
   check_dtype("logsumexp", "x", x, kFloats, "a floating dtype");
-  axis = normalize_axis("logsumexp", axis, x.shape());
-  if (x.shape()[axis] == 0) {
-    fail("logsumexp", "expected at least one element along axis ", axis, ", got ", describe(x));
+  const unsigned reduced = reduced_axes("logsumexp", x.shape(), axes);
+  // The kernel works by row: the reduced axes go last and become one.
+  Shape kept = x.shape(), dropped, flat;
+  std::vector<int> order;
+  std::int64_t n = 1;
+  for (int i = 0; i < x.rank(); ++i) {
+    if (reduced >> i & 1u) {
+      n *= x.shape()[i];
+      kept[i] = 1;
+    } else {
+      dropped.push_back(x.shape()[i]);
+      order.push_back(i);
+    }
   }
-  Shape kept = x.shape();
-  kept[axis] = 1;
-  const Tensor y = empty(kept, x.dtype(), x.device());
+  flat = dropped;
+  flat.push_back(n);
+  const Tensor y = empty(dropped, x.dtype(), x.device());
+  if (n == 0 && y.numel() > 0) {
+    fail("logsumexp", "expected at least one element to reduce, got ", describe(x));
+  }
   if (y.numel() > 0) {
-    const Tensor from = transpose(x, axis, -1), to = transpose(y, axis, -1);
+    for (int i = 0; i < x.rank(); ++i) {
+      if (reduced >> i & 1u) order.push_back(i);
+    }
+    const Tensor from = reshape(permute(x, order), flat);
+    const Tensor to = unsqueeze(y, -1);
     launch("logsumexp", &Kernels::logsumexp, x.dtype(), x.device(),
            LogSumExpArgs{operand(from), operand(to)});
   }
-  return keepdim ? y : squeeze(y, axis);
+  return keepdim ? reshape(y, kept) : y;
 }
 
 }  // namespace athanor

@@ -1,5 +1,9 @@
 #include "tensor/ops/sort.h"
 
+#include <vector>
+
+#include "tensor/ops/binary.h"
+#include "tensor/ops/gather.h"
 #include "tensor/ops/operand.h"
 #include "tensor/ops/shape.h"
 
@@ -52,6 +56,34 @@ Sorted topk(const Tensor& x, std::int64_t k, int axis, bool largest) {
     fail("topk", "expected k in [0, ", x.size(axis), "], got ", k);
   }
   return {slice(all.values, axis, 0, k), slice(all.index, axis, 0, k)};
+}
+
+Unique unique(const Tensor& x) {
+  check_defined("unique", "x", x);
+  const Sorted sorted = run("unique", reshape(x, {x.numel()}), 0, false);
+  const std::int64_t n = x.numel();
+  Unique result;
+  result.index = empty(x.shape(), DType::i64, x.device());
+  const std::int64_t* from = sorted.index.data<std::int64_t>();
+  std::int64_t* index = result.index.data<std::int64_t>();
+  std::vector<std::int64_t> first;  // where each value begins in the sorted order
+  visit(x.dtype(), [&]<class T>(Tag<T>) {
+    const T* values = sorted.values.data<T>();
+    for (std::int64_t i = 0; i < n; ++i) {
+      const auto value = static_cast<compute_t<T>>(values[i]);
+      const auto before = static_cast<compute_t<T>>(values[i > 0 ? i - 1 : 0]);
+      const bool both_nan = value != value && before != before;
+      if (i == 0 || (value != before && !both_nan)) first.push_back(i);
+      index[from[i]] = static_cast<std::int64_t>(first.size()) - 1;
+    }
+  });
+  const std::int64_t m = static_cast<std::int64_t>(first.size());
+  const Tensor starts = from_values(first, {m});
+  result.values = index_select(sorted.values, 0, starts);
+  first.push_back(n);
+  const Tensor bounds = from_values(first, {m + 1});
+  result.counts = sub(slice(bounds, 0, 1, m + 1), starts);
+  return result;
 }
 
 Tensor argmax(const Tensor& x, int axis, bool keepdim) {

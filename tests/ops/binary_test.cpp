@@ -6,8 +6,10 @@
 #include "tests/ops/op_case.h"
 
 using namespace athanor;
+using athanor::test::CaseInput;
 using athanor::test::check_op_case;
 using athanor::test::OpCase;
+using athanor::test::values_case;
 using Vars = std::vector<Variable>;
 
 namespace {
@@ -42,6 +44,52 @@ TEST_CASE("binary functions of empty inputs, of one variable twice and for sever
   OpCase large = case_of("mul/large", mul, {257, 301}, {301});
   large.numeric = false;
   check_op_case(large);
+}
+
+TEST_CASE("lerp: values and gradients") {
+  const auto between = [](const Vars& x) { return lerp(x[0], x[1], x[2]); };
+  OpCase c{"lerp", {{{3, 4}}, {{3, 4}}, {{4}, 0, 1}}, between};
+  c.edges = {{{0, 4}, {0, 4}, {4}}, {{}, {}, {}}};
+  check_op_case(c);
+  CHECK(lerp(scalar(2), scalar(4), scalar(0.25)).item() == 2.5);
+  CHECK_THROWS_WITH(lerp(arange(2), arange(2), scalar(1)), Catch::Contains("[lerp] expected a fl"));
+}
+
+TEST_CASE("comparisons and logic: fast = reference, with broadcasting") {
+  const std::vector<CaseInput> inputs{{{3, 40}}, {{40}}};
+  const auto check = [](OpCase c) {
+    c.edges = {{{0, 40}, {40}}, {{}, {}}};
+    check_op_case(c);
+  };
+  using Tensors = std::vector<Tensor>;
+  // Rounded, so that equal values occur.
+  const auto pair = [](Tensor (*f)(const Tensor&, const Tensor&)) {
+    return [f](const Tensors& x) { return f(round(x[0]), round(x[1])); };
+  };
+  check(values_case("equal", inputs, pair(equal)));
+  check(values_case("not_equal", inputs, pair(not_equal)));
+  check(values_case("less", inputs, pair(less)));
+  check(values_case("less_equal", inputs, pair(less_equal)));
+  check(values_case("greater", inputs, pair(greater)));
+  check(values_case("greater_equal", inputs, pair(greater_equal)));
+  check(values_case("logical_and", inputs, pair(logical_and)));
+  check(values_case("logical_or", inputs, pair(logical_or)));
+  check(values_case("logical_xor", inputs, pair(logical_xor)));
+}
+
+TEST_CASE("in-place functions: fast = reference") {
+  using Tensors = std::vector<Tensor>;
+  check_op_case(values_case("add_", {{{3, 4}}, {{4}}}, [](const Tensors& x) {
+    Tensor y = clone(x[0]);
+    add_(y, x[1]);
+    return y;
+  }));
+  check_op_case(values_case("mul_", {{{3, 4}}, {{3, 1}}}, [](const Tensors& x) {
+    Tensor y = clone(x[0]);
+    mul_(y, x[1]);
+    mul_(y, 1.5);
+    return y;
+  }));
 }
 
 TEST_CASE("comparisons and logic at known values") {

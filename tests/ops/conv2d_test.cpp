@@ -21,6 +21,7 @@ OpCase conv_case(const char* name, const Shape& x, const Shape& w, const Conv2dO
   c.numeric = numeric;
   // oneDNN splits the sum of a weight gradient by the number of threads.
   c.thread_invariant = false;
+  c.low_precision = false;
   // Sums of up to 10^4 products in f32, whose error grows with their square root: 100 * 6e-8.
   c.tolerance_f32 = 2e-5;
   return c;
@@ -38,6 +39,20 @@ TEST_CASE("conv2d and its gradients") {
       conv_case("conv2d/groups", {2, 4, 3, 3}, {6, 2, 2, 2}, {.padding = 1, .groups = 2}));
   check_op_case(
       conv_case("conv2d/depthwise", {1, 3, 4, 4}, {3, 1, 3, 3}, {.padding = 1, .groups = 3}));
+}
+
+TEST_CASE("the gradients of conv2d as operations") {
+  OpCase input{"conv2d_backward_input", {{{2, 3, 3, 2}}, {{3, 2, 2, 2}}}, [](const Vars& v) {
+                 return conv2d_backward_input(v[0], v[1], {2, 2, 4, 3});
+               }};
+  OpCase weight{"conv2d_backward_weight", {{{2, 3, 3, 2}}, {{2, 2, 4, 3}}}, [](const Vars& v) {
+                  return conv2d_backward_weight(v[0], v[1], {3, 2, 2, 2});
+                }};
+  for (OpCase* c : {&input, &weight}) {
+    c->thread_invariant = false;  // oneDNN, as above
+    c->low_precision = false;
+    check_op_case(*c);
+  }
 }
 
 TEST_CASE("conv2d at sizes that reach each of oneDNN's implementations") {

@@ -8,6 +8,7 @@
 using namespace athanor;
 using athanor::test::check_op_case;
 using athanor::test::OpCase;
+using athanor::test::values_case;
 using Vars = std::vector<Variable>;
 
 TEST_CASE("copies: values and gradients") {
@@ -23,6 +24,63 @@ TEST_CASE("copies: values and gradients") {
   check_op_case(large);
   check_op_case({"clone/0-dim", {{{}}}, [](const Vars& x) { return clone(x[0]); }});
   check_op_case({"clone/empty", {{{0, 2}}}, [](const Vars& x) { return clone(x[0]); }});
+}
+
+TEST_CASE("filled tensors and in-place copies: fast = reference, in the input's dtype") {
+  using Tensors = std::vector<Tensor>;
+  for (const Shape& shape : {Shape{3, 4}, Shape{0, 4}, Shape{}}) {
+    check_op_case(
+        values_case("full_like", {{shape}}, [](const Tensors& x) { return full_like(x[0], 1.5); }));
+    check_op_case(
+        values_case("zeros_like", {{shape}}, [](const Tensors& x) { return zeros_like(x[0]); }));
+    check_op_case(
+        values_case("ones_like", {{shape}}, [](const Tensors& x) { return ones_like(x[0]); }));
+    check_op_case(values_case(
+        "full", {{shape}}, [](const Tensors& x) { return full(x[0].shape(), -2, x[0].dtype()); }));
+    check_op_case(values_case("zeros", {{shape}},
+                              [](const Tensors& x) { return zeros(x[0].shape(), x[0].dtype()); }));
+    check_op_case(values_case("ones", {{shape}},
+                              [](const Tensors& x) { return ones(x[0].shape(), x[0].dtype()); }));
+    check_op_case(values_case("fill_", {{shape}}, [](const Tensors& x) {
+      Tensor y = clone(x[0]);
+      fill_(y, 2.5);
+      return y;
+    }));
+    check_op_case(values_case("copy_", {{shape}}, [](const Tensors& x) {
+      Tensor y = zeros(x[0].shape(), x[0].dtype());
+      copy_(y, x[0]);
+      return y;
+    }));
+  }
+  check_op_case(
+      values_case("scalar", {{{}}}, [](const Tensors& x) { return scalar(1.25, x[0].dtype()); }));
+  check_op_case(values_case("arange", {{{}}},
+                            [](const Tensors& x) { return arange(7, x[0].dtype(), 1, 0.5); }));
+  check_op_case(values_case("linspace", {{{}}},
+                            [](const Tensors& x) { return linspace(-1, 1, 5, x[0].dtype()); }));
+  check_op_case(
+      values_case("eye", {{{}}}, [](const Tensors& x) { return eye(3, 5, x[0].dtype()); }));
+}
+
+TEST_CASE("linspace meets both ends; eye is square unless told otherwise") {
+  CHECK(linspace(0, 1, 5).to_vector<float>() == std::vector<float>{0, 0.25f, 0.5f, 0.75f, 1});
+  CHECK(linspace(0.1, 0.3, 7, DType::f64).to_vector<double>().back() == 0.3);
+  CHECK(linspace(3, 4, 1).to_vector<float>() == std::vector<float>{3});
+  CHECK(linspace(3, 4, 0).shape() == Shape{0});
+  CHECK(eye(2).to_vector<float>() == std::vector<float>{1, 0, 0, 1});
+  CHECK(eye(3, 2, DType::i32).to_vector<std::int32_t>() ==
+        std::vector<std::int32_t>{1, 0, 0, 1, 0, 0});
+  CHECK(eye(2, 0).shape() == Shape{2, 0});
+  CHECK_THROWS_WITH(linspace(0, 1, -1), Catch::Contains("[linspace] expected count >= 0"));
+  CHECK_THROWS_WITH(linspace(0, 1, 3, DType::i64), Catch::Contains("a floating dtype"));
+  CHECK_THROWS_WITH(eye(-2), Catch::Contains("[eye] expected sizes >= 0, got -2"));
+}
+
+TEST_CASE("cast: values and gradients") {
+  OpCase c{"cast", {{{3, 4}}}, [](const Vars& x) { return cast(x[0], DType::f32); }};
+  c.numeric = false;  // the result is f32, too coarse for numeric differences
+  c.tolerance_f32 = 1e-6;
+  check_op_case(c);
 }
 
 TEST_CASE("cast converts between all dtypes and casts the gradient back") {

@@ -39,6 +39,43 @@ TEST_CASE("classification losses: values and gradients") {
       {"gce", {{{4, 5}}, {{4}, 0, 2}}, [=](const Vars& x) { return gce(x[0], t, 0.7, x[1]); }});
 }
 
+TEST_CASE("cross_entropy with class weights and ignored rows: values and gradients") {
+  const Tensor t = from_values<std::int64_t>({2, -100, 0, 4}, {4});
+  const Tensor w = from_values<double>({0.5, 1, 2, 0, 1.5}, {5});
+  for (double smoothing : {0.0, 0.2}) {
+    check_op_case({"cross_entropy/ignore", {{{4, 5}}}, [=](const Vars& x) {
+                     return cross_entropy(x[0], t, {smoothing, -100, {}});
+                   }});
+    check_op_case({"cross_entropy/class weights", {{{4, 5}}}, [=](const Vars& x) {
+                     const Tensor weights = cast(w, x[0].dtype());
+                     return cross_entropy(x[0], t, {smoothing, -100, weights});
+                   }});
+  }
+  // By hand: rows 0 and 3 count with weights 2 and 1.5.
+  Generator generator(5);
+  const Tensor x = random_uniform({4, 5}, generator, -1, 1, DType::f64);
+  const auto p = log_softmax(x).to_vector<double>();
+  const double expected = -(2 * p[2] + 0.5 * p[10] + 1.5 * p[19]) / 4;
+  CHECK(cross_entropy(x, t, {0, -100, w}).item() == Approx(expected).epsilon(1e-14));
+  // An ignored row gets no gradient, and does not change the others'.
+  const Variable leaf(x, true);
+  cross_entropy(leaf, t, CrossEntropyOptions{.ignore_class = -100}).backward();
+  const Tensor gradient = leaf.grad().tensor();
+  CHECK(slice(gradient, 0, 1, 2).to_vector<double>() == std::vector<double>(5, 0));
+  const Tensor kept = from_values<std::int64_t>({0, 2, 3}, {3});
+  const Variable few(index_select(x, 0, kept), true);
+  cross_entropy(few, index_select(t, 0, kept)).backward();
+  const auto left = index_select(gradient, 0, kept).to_vector<double>(),
+             right = few.grad().tensor().to_vector<double>();
+  for (std::size_t i = 0; i < left.size(); ++i) CHECK(left[i] == Approx(right[i]).epsilon(1e-13));
+
+  CHECK_THROWS_WITH(cross_entropy(x, full({4}, -100, DType::i64), {0, -100, {}}),
+                    Catch::Contains("[cross_entropy] expected at least one row that counts"));
+  CHECK_THROWS_WITH(cross_entropy(x, t, {0, -1, {}}), Catch::Contains("got -100 at row 1"));
+  CHECK_THROWS_WITH(cross_entropy(x, t, {0, -100, ones({5})}),
+                    Catch::Contains("expected class weights [5] of the logits' dtype"));
+}
+
 TEST_CASE("nll is cross_entropy of log-probabilities") {
   const Tensor t = classes(4, 5);
   check_op_case({"nll", {{{4, 5}}, {{4}, 0, 2}}, [=](const Vars& x) {

@@ -8,6 +8,7 @@
 using namespace athanor;
 using athanor::test::check_op_case;
 using athanor::test::OpCase;
+using athanor::test::values_case;
 using Vars = std::vector<Variable>;
 
 namespace {
@@ -40,6 +41,14 @@ TEST_CASE("index operations: values and gradients") {
   check_op_case({"embedding", {{{6, 3}}}, [=](const Vars& x) {
                    return embedding(x[0], indices({5, 0, 5, 1, 2, 2}, {2, 3}));
                  }});
+}
+
+TEST_CASE("one_hot: fast = reference") {
+  const auto check = [](const Shape& shape) {
+    check_op_case(values_case("one_hot", {{shape, 0, 5, DType::i64}},
+                              [](const auto& x) { return one_hot(x[0], 5); }));
+  };
+  for (const Shape& shape : {Shape{3, 4}, Shape{}, Shape{0, 2}}) check(shape);
 }
 
 TEST_CASE("index operations on inputs for several threads") {

@@ -18,14 +18,17 @@ CaseInput constant(const Shape& shape) { return {shape, -2, 2, DType::f64, false
 
 TEST_CASE("kl_div: values and gradients") {
   for (double T : {0.5, 1.0, 4.0}) {
-    check_op_case({"kl_div", {{{4, 5}}, constant({4, 5})}, [=](const Vars& x) {
+    check_op_case({"kl_div_with_temperature", {{{4, 5}}, constant({4, 5})}, [=](const Vars& x) {
                      return kl_div_with_temperature(x[0], x[1], T);
                    }});
   }
-  check_op_case({"kl_div/weights", {{{4, 5}}, constant({4, 5}), {{4}, 0, 2}}, [](const Vars& x) {
-                   return kl_div_with_temperature(x[0], x[1], 2, x[2]);
+  check_op_case({"kl_div_with_temperature/weights",
+                 {{{4, 5}}, constant({4, 5}), {{4}, 0, 2}},
+                 [](const Vars& x) { return kl_div_with_temperature(x[0], x[1], 2, x[2]); }});
+  check_op_case({"kl_div_by_row", {{{4, 5}}, constant({4, 5})}, [](const Vars& x) {
+                   return kl_div_by_row(x[0], x[1], 2);
                  }});
-  OpCase wide{"kl_div/wide", {{{67, 701}}, constant({67, 701})}, [](const Vars& x) {
+  OpCase wide{"kl_div_by_row/wide", {{{67, 701}}, constant({67, 701})}, [](const Vars& x) {
                 return kl_div_by_row(x[0], x[1], 3);
               }};
   wide.numeric = false;

@@ -28,6 +28,31 @@ TEST_CASE("matmul: values and gradients") {
                  }});
 }
 
+TEST_CASE("matmul: batched operands, transposed and broadcast in every way") {
+  struct Shapes {
+    Shape a, b;
+    bool transpose_a, transpose_b;
+  };
+  for (const Shapes& s :
+       {Shapes{{2, 4, 3}, {2, 4, 5}, true, false}, Shapes{{2, 3, 4}, {2, 5, 4}, false, true},
+        Shapes{{2, 4, 3}, {2, 5, 4}, true, true}, Shapes{{2, 3, 4}, {5, 4}, false, true},
+        Shapes{{4, 3}, {2, 4, 5}, true, false}, Shapes{{2, 1, 3, 4}, {1, 3, 5, 4}, false, true},
+        Shapes{{3, 1, 2, 4}, {4}, false, false}, Shapes{{4}, {2, 4, 3}, false, false}}) {
+    OpCase c{"matmul/batched transposed", {{s.a}, {s.b}}, [=](const std::vector<Variable>& x) {
+               return matmul(s.transpose_a ? transpose(x[0]) : x[0],
+                             s.transpose_b ? transpose(x[1]) : x[1]);
+             }};
+    check_op_case(c);
+  }
+  OpCase edges{"matmul/edges", {{{3, 4}}, {{4, 5}}}, product};
+  edges.edges = {{{3, 0}, {0, 5}},
+                 {{0, 4}, {4, 5}},
+                 {{3, 4}, {4, 0}},
+                 {{0, 3, 4}, {4, 5}},
+                 {{2, 3, 0}, {2, 0, 5}}};
+  check_op_case(edges);
+}
+
 TEST_CASE("matmul: shapes that are cut into tiles") {
   for (const auto& [m, k, n] :
        {std::array<std::int64_t, 3>{257, 129, 65}, {64, 300, 513}, {1, 2000, 700}, {1000, 33, 1}}) {

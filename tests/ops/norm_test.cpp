@@ -13,6 +13,7 @@ using Vars = std::vector<Variable>;
 TEST_CASE("var, norm and l2_normalize: values and gradients") {
   for (const Axes& axes : {Axes{}, Axes{0}, Axes{0, 2}}) {
     check_op_case({"var", {{{3, 4, 2}}}, [=](const Vars& x) { return var(x[0], axes, true, 1); }});
+    check_op_case({"stddev", {{{3, 4, 2}}}, [=](const Vars& x) { return stddev(x[0], axes); }});
     check_op_case({"norm", {{{3, 4, 2}}}, [=](const Vars& x) { return norm(x[0], axes); }});
   }
   for (int axis : {0, 1, -1}) {
@@ -24,6 +25,12 @@ TEST_CASE("var, norm and l2_normalize: values and gradients") {
 TEST_CASE("var, norm and l2_normalize at known values and errors") {
   const Tensor x = from_values<double>({3, 4, 0, 0}, {2, 2});
   CHECK(norm(x, {1}).tensor().to_vector<double>() == std::vector<double>{5, 0});
+  const Variable leaf(x, true);
+  sum(norm(leaf, {1})).backward();
+  const auto gradient = leaf.grad().tensor().to_vector<double>();
+  CHECK(gradient[0] == Approx(0.6).epsilon(1e-15));
+  CHECK(gradient[1] == Approx(0.8).epsilon(1e-15));
+  CHECK((gradient[2] == 0 && gradient[3] == 0));
   CHECK(l2_normalize(x).tensor().to_vector<double>()[1] == Approx(0.8).epsilon(1e-12));
   CHECK(l2_normalize(x).tensor().to_vector<double>()[2] == 0);
   // An offset that would cancel in mean(x^2) - mean(x)^2 even in double.

@@ -1,6 +1,7 @@
 #include "tests/ops/op_case.h"
 
 #include <algorithm>
+#include <bit>
 #include <catch2/catch.hpp>
 #include <cmath>
 
@@ -8,10 +9,17 @@
 #include "tensor/backend/kernels.h"
 #include "tensor/base/parallel.h"
 #include "tensor/ops.h"
-#include "tensor/random.h"
 
 namespace athanor::test {
 namespace {
+
+std::vector<Tensor> cast_floating(const std::vector<Tensor>& inputs, DType dtype) {
+  std::vector<Tensor> converted;
+  for (const Tensor& t : inputs) {
+    converted.push_back(is_floating(t.dtype()) ? cast(t, dtype) : t);
+  }
+  return converted;
+}
 
 std::vector<Tensor> make_inputs(const OpCase& c, DType floating) {
   Generator generator(20240917);
@@ -23,7 +31,7 @@ std::vector<Tensor> make_inputs(const OpCase& c, DType floating) {
   return inputs;
 }
 
-// The same values in memory that is not contiguous: every second element of the last axis.
+// The same values in memory with gaps: every second element of the last axis.
 Tensor spread(const Tensor& t) {
   if (t.rank() == 0) return t;
   Shape wide = t.shape();
@@ -32,6 +40,13 @@ Tensor spread(const Tensor& t) {
   Tensor view = slice(memory, -1, 0, wide.back(), 2);
   copy_(view, t);
   return view;
+}
+
+// The same values with the first axis fastest in memory.
+Tensor reversed_order(const Tensor& t) {
+  std::vector<int> axes;
+  for (int i = t.rank() - 1; i >= 0; --i) axes.push_back(i);
+  return permute(contiguous(permute(t, axes)), axes);
 }
 
 std::vector<Variable> leaves_of(const OpCase& c, const std::vector<Tensor>& inputs) {
@@ -44,27 +59,47 @@ std::vector<Variable> leaves_of(const OpCase& c, const std::vector<Tensor>& inpu
 }
 
 struct Outcome {
+  DType dtype = DType::f64;       // of the result
   Tensor value;                   // f64
   std::vector<Tensor> gradients;  // f64, one a differentiable input
 };
 
+struct How {
+  int backward_calls = 1;
+  bool create_graph = false;
+  DType weights = DType::f64;  // the weights are exact in this dtype
+};
+
 // Weights that turn the result into a scalar; the same for each dtype.
-Tensor weights_for(const Tensor& value) {
+Tensor weights_for(const Tensor& value, DType exact) {
   Generator generator(7);
-  return cast(random_uniform(value.shape(), generator, 0.5, 1.5, DType::f64), value.dtype());
+  const Tensor weights = random_uniform(value.shape(), generator, 0.5, 1.5, DType::f64);
+  return cast(cast(weights, exact), value.dtype());
 }
 
-Outcome evaluate(const OpCase& c, const std::vector<Tensor>& inputs, int backward_calls = 1) {
+Outcome evaluate(const OpCase& c, const std::vector<Tensor>& inputs, const How& how = {}) {
   const std::vector<Variable> leaves = leaves_of(c, inputs);
   const Variable y = c.run(leaves);
-  Outcome outcome{cast(y.tensor(), DType::f64), {}};
-  if (!c.gradient || y.numel() == 0) return outcome;
-  const Variable weights(weights_for(y.tensor()));
-  for (int i = 0; i < backward_calls; ++i) y.backward(weights, i + 1 < backward_calls);
+  Outcome outcome{y.dtype(), cast(y.tensor(), DType::f64), {}};
+  if (!c.gradient) return outcome;
+  const Variable weights(weights_for(y.tensor(), how.weights));
+  if (how.create_graph) {
+    std::vector<Variable> wanted;
+    for (const Variable& leaf : leaves) {
+      if (leaf.requires_grad()) wanted.push_back(leaf);
+    }
+    for (const Variable& gradient : grad({y}, wanted, true, false, false, {weights})) {
+      outcome.gradients.push_back(cast(gradient.tensor(), DType::f64));
+    }
+    return outcome;
+  }
+  for (int i = 0; i < how.backward_calls; ++i) y.backward(weights, i + 1 < how.backward_calls);
   for (const Variable& leaf : leaves) {
     if (!leaf.requires_grad()) continue;
     INFO("a differentiable input got no gradient");
     REQUIRE(leaf.grad().defined());
+    REQUIRE(leaf.grad().shape() == leaf.shape());
+    REQUIRE(leaf.grad().dtype() == leaf.dtype());
     outcome.gradients.push_back(cast(leaf.grad().tensor(), DType::f64));
   }
   return outcome;
@@ -87,13 +122,22 @@ double distance(const Tensor& a, const Tensor& b) {
 }
 
 void compare(const char* what, const Outcome& got, const Outcome& expected, double tolerance) {
-  INFO(what << ", forward");
-  CHECK(distance(got.value, expected.value) <= tolerance);
+  {
+    INFO(what << ", forward");
+    CHECK(distance(got.value, expected.value) <= tolerance);
+  }
   REQUIRE(got.gradients.size() == expected.gradients.size());
   for (std::size_t i = 0; i < got.gradients.size(); ++i) {
     INFO(what << ", gradient " << i);
     CHECK(distance(got.gradients[i], expected.gradients[i]) <= tolerance);
   }
+}
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  const std::vector<double> x = a.to_vector<double>(), y = b.to_vector<double>();
+  return std::equal(x.begin(), x.end(), y.begin(), y.end(), [](double p, double q) {
+    return std::bit_cast<std::uint64_t>(p) == std::bit_cast<std::uint64_t>(q);
+  });
 }
 
 void check_threads(const OpCase& c) {
@@ -103,7 +147,13 @@ void check_threads(const OpCase& c) {
   const Outcome one = evaluate(c, inputs);
   for (int threads : {2, 4}) {
     set_num_threads(threads);
-    compare("thread count", evaluate(c, inputs), one, 0);
+    const Outcome many = evaluate(c, inputs);
+    INFO(threads << " threads against one");
+    CHECK(same_bits(many.value, one.value));
+    for (std::size_t i = 0; i < one.gradients.size(); ++i) {
+      INFO("gradient " << i);
+      CHECK(same_bits(many.gradients[i], one.gradients[i]));
+    }
   }
   set_num_threads(before);
 }
@@ -132,7 +182,74 @@ void check_gradients(const OpCase& c, const std::vector<Tensor>& inputs) {
   CHECK(second.ok);
 }
 
+// f16 and bf16 against f64, both for inputs and weights that the 16-bit dtype holds exactly: what
+// is left is the arithmetic.
+void check_low_precision(const OpCase& c, DType dtype, double tolerance) {
+  const std::vector<Tensor> inputs = make_inputs(c, dtype);
+  if (!c.low_precision) {
+    INFO("expected an error that names " << name_of(dtype));
+    CHECK_THROWS_WITH(c.run(leaves_of(c, inputs)), Catch::Contains(name_of(dtype)));
+    return;
+  }
+  const How how{1, false, dtype};
+  const Outcome expected = evaluate(c, cast_floating(inputs, DType::f64), how);
+  const Outcome got = evaluate(c, inputs, how);
+  CHECK(got.dtype == (expected.dtype == DType::f64 ? dtype : expected.dtype));
+  compare(dtype == DType::f16 ? "f16 = f64" : "bf16 = f64", got, expected, tolerance);
+}
+
+// Values and gradients agree between kernels and dtypes at the given shapes of the inputs.
+void check_edge(const OpCase& c, const std::vector<Shape>& shapes, bool must_work) {
+  OpCase edge = c;
+  std::string text = "inputs of shapes";
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    edge.inputs[i].shape = shapes[i];
+    text += str(" ", shapes[i]);
+  }
+  INFO(text);
+  try {
+    const std::vector<Tensor> exact = make_inputs(edge, DType::f64);
+    const Outcome fast = evaluate(edge, exact);
+    UseReferenceKernels reference;
+    const Outcome expected = evaluate(edge, exact);
+    compare("f64 fast = reference", fast, expected, 1e-12);
+    compare("f32 = f64", evaluate(edge, make_inputs(edge, DType::f32)), expected, c.tolerance_f32);
+  } catch (const Error& error) {
+    INFO("threw " << error.what());
+    CHECK((!must_work && error.what()[0] == '['));
+  }
+}
+
+// Every case is tried with no rows, with no columns and with 0-dim inputs.
+void check_edges(const OpCase& c) {
+  for (const std::vector<Shape>& shapes : c.edges) {
+    REQUIRE(shapes.size() == c.inputs.size());
+    check_edge(c, shapes, true);
+  }
+  std::vector<Shape> no_rows, no_columns, scalars;
+  for (const CaseInput& input : c.inputs) {
+    Shape rows = input.shape, columns = input.shape;
+    if (!rows.empty()) rows[0] = columns[columns.size() - 1] = 0;
+    no_rows.push_back(rows);
+    no_columns.push_back(columns);
+    scalars.push_back({});
+  }
+  for (const auto& shapes : {no_rows, no_columns, scalars}) check_edge(c, shapes, false);
+}
+
 }  // namespace
+
+OpCase values_case(std::string name, std::vector<CaseInput> inputs,
+                   std::function<Tensor(const std::vector<Tensor>&)> run) {
+  OpCase c{std::move(name), std::move(inputs), {}};
+  c.gradient = false;
+  c.run = [run = std::move(run)](const std::vector<Variable>& x) {
+    std::vector<Tensor> values;
+    for (const Variable& v : x) values.push_back(v.tensor());
+    return Variable(run(values));
+  };
+  return c;
+}
 
 void check_op_case(const OpCase& c) {
   INFO("op case " << c.name);
@@ -144,17 +261,30 @@ void check_op_case(const OpCase& c) {
   }
   // f64 leaves 1e-12 for a different order of summation.
   compare("f64 fast = reference", evaluate(c, exact), expected, 1e-12);
-  compare("f32 fast = f64", evaluate(c, make_inputs(c, DType::f32)), expected, c.tolerance_f32);
+  const std::vector<Tensor> inputs = make_inputs(c, DType::f32);
+  const Outcome single = evaluate(c, inputs);
+  CHECK(single.dtype == (expected.dtype == DType::f64 ? DType::f32 : expected.dtype));
+  compare("f32 fast = f64", single, expected, c.tolerance_f32);
 
-  std::vector<Tensor> strided;
-  for (const Tensor& t : make_inputs(c, DType::f32)) strided.push_back(spread(t));
-  compare("strided inputs", evaluate(c, strided), expected, c.tolerance_f32);
+  std::vector<Tensor> gaps, reversed;
+  for (const Tensor& t : inputs) {
+    gaps.push_back(spread(t));
+    reversed.push_back(reversed_order(t));
+  }
+  compare("inputs with gaps", evaluate(c, gaps), expected, c.tolerance_f32);
+  compare("inputs in another order", evaluate(c, reversed), expected, c.tolerance_f32);
+  check_low_precision(c, DType::bf16, c.tolerance_bf16);
+  check_low_precision(c, DType::f16, c.tolerance_f16);
+  if (c.numeric) check_edges(c);
 
   if (c.gradient && expected.value.numel() > 0) {
-    const Outcome twice = evaluate(c, exact, 2);
+    const Outcome twice = evaluate(c, exact, {2, false, DType::f64});
     for (std::size_t i = 0; i < expected.gradients.size(); ++i) {
       INFO("two backward calls, gradient " << i);
       CHECK(distance(twice.gradients[i], mul(expected.gradients[i], 2.0)) <= 1e-12);
+    }
+    if (c.second_gradient) {
+      compare("with a graph", evaluate(c, exact, {1, true, DType::f64}), expected, 1e-10);
     }
     if (c.numeric) check_gradients(c, exact);
   }

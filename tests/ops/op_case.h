@@ -5,12 +5,17 @@
 //   }});
 //
 // checks, for inputs drawn from Philox with a fixed seed:
-//   - the fast f64 kernels against the reference kernels;
-//   - the fast f32 kernels, forward and backward, against the f64 result;
-//   - gradcheck and gradgradcheck in f64;
-//   - the same values for non-contiguous inputs;
+//   - the fast f64 kernels against the reference kernels, forward and backward;
+//   - the fast f32 kernels and the f16 and bf16 paths, forward and backward, against the f64 result
+//     for the same (rounded) inputs;
+//   - the result's dtype, and shape and dtype of each gradient;
+//   - gradcheck and gradgradcheck in f64, and the backward of plain training (which may be fused)
+//     against the one that records a graph;
+//   - the same values for inputs with gaps in memory and with their axes in another order;
 //   - two backward calls give twice the gradient;
-//   - the same bits at 1, 2 and 4 threads.
+//   - the same bits at 1, 2 and 4 threads;
+//   - empty and 0-dim inputs: a consistent result, or an error that names the op.
+// scripts/check_op_cases.py demands a case of every public operation.
 #pragma once
 
 #include <functional>
@@ -37,12 +42,22 @@ struct OpCase {
   bool second_gradient = true;   // false: gradgradcheck is skipped (say why at the case)
   bool numeric = true;           // false: inputs too large for numeric differences
   bool thread_invariant = true;  // false: bits may change with the thread count (say why)
+  bool low_precision = true;     // false: f16 and bf16 are errors, f32 and f64 kernels only
   // Largest |f32 - f64| relative to the largest |f64| of the tensor, forward and backward.
   double tolerance_f32 = 1e-5;
+  // The same for the 16-bit dtypes: a few roundings of 2^-9 and 2^-12.
+  double tolerance_bf16 = 2e-2;
+  double tolerance_f16 = 2.5e-3;
   double gradcheck_tolerance = 1e-6;
+  // Further shapes of the inputs, empty or 0-dim, at which the op must work.
+  std::vector<std::vector<Shape>> edges = {};
 };
 
 // Runs all checks; failures are reported through Catch2 with the case's name.
 void check_op_case(const OpCase& c);
+
+// A case of an operation on plain tensors, which has no gradient.
+OpCase values_case(std::string name, std::vector<CaseInput> inputs,
+                   std::function<Tensor(const std::vector<Tensor>&)> run);
 
 }  // namespace athanor::test

@@ -19,6 +19,7 @@ void check_pools(const char* name, const Shape& x, const Pool2dOptions& options,
                 return avg_pool2d(v[0], options);
               }};
   largest.numeric = mean.numeric = numeric;
+  largest.low_precision = mean.low_precision = false;
   check_op_case(largest);
   check_op_case(mean);
 }
@@ -35,10 +36,31 @@ TEST_CASE("pooling and its gradients") {
   check_pools("large overlap", {5, 64, 15, 15}, {.kernel = 3, .stride = 2, .padding = 1}, false);
 }
 
+TEST_CASE("the gradients of pooling as operations") {
+  const Pool2dOptions options{.kernel = 2};
+  Generator generator(9);
+  const Tensor x = random_uniform({1, 2, 4, 4}, generator);
+  const Tensor index = max_pool2d_with_index(x, options).index;
+  OpCase back{"max_pool2d_backward", {{{1, 2, 2, 2}}}, [=](const Vars& v) {
+                return max_pool2d_backward(v[0], index, {1, 2, 4, 4}, options);
+              }};
+  OpCase gather{"max_pool2d_gather", {{{1, 2, 4, 4}}}, [=](const Vars& v) {
+                  return max_pool2d_gather(v[0], index, options);
+                }};
+  OpCase mean{"avg_pool2d_backward", {{{1, 2, 2, 2}}}, [=](const Vars& v) {
+                return avg_pool2d_backward(v[0], {1, 2, 4, 4}, options);
+              }};
+  for (OpCase* c : {&back, &gather, &mean}) {
+    c->low_precision = false;
+    check_op_case(*c);
+  }
+}
+
 TEST_CASE("global_avg_pool2d and its gradient") {
-  check_op_case({"global_avg_pool2d", {{{2, 3, 4, 5}}}, [](const Vars& v) {
-                   return global_avg_pool2d(v[0]);
-                 }});
+  OpCase c{
+      "global_avg_pool2d", {{{2, 3, 4, 5}}}, [](const Vars& v) { return global_avg_pool2d(v[0]); }};
+  c.low_precision = false;
+  check_op_case(c);
   const Tensor x = from_values<float>({1, 2, 3, 6, 0, 0, 0, 4}, {1, 2, 2, 2});
   const Tensor y = global_avg_pool2d(x);
   CHECK(y.shape() == Shape{1, 2, 1, 1});

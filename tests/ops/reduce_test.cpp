@@ -9,6 +9,7 @@
 using namespace athanor;
 using athanor::test::check_op_case;
 using athanor::test::OpCase;
+using athanor::test::values_case;
 using Vars = std::vector<Variable>;
 
 TEST_CASE("reductions: values and gradients over every set of axes") {
@@ -21,6 +22,17 @@ TEST_CASE("reductions: values and gradients over every set of axes") {
       check_op_case({"amax", inputs, [=](const Vars& x) { return amax(x[0], axes, keepdim); }});
       check_op_case({"amin", inputs, [=](const Vars& x) { return amin(x[0], axes, keepdim); }});
     }
+  }
+}
+
+TEST_CASE("sum_to, any and all: values and gradients") {
+  check_op_case({"sum_to", {{{2, 3, 4}}}, [](const Vars& x) { return sum_to(x[0], {3, 1}); }});
+  check_op_case({"sum_to/0-dim", {{{2, 3}}}, [](const Vars& x) { return sum_to(x[0], {}); }});
+  for (const Axes& axes : {Axes{}, Axes{0}, Axes{1, 2}}) {
+    const auto some = [=](const std::vector<Tensor>& x) { return any(floor(abs(x[0])), axes); };
+    const auto every = [=](const std::vector<Tensor>& x) { return all(floor(abs(x[0])), axes); };
+    check_op_case(values_case("any", {{{2, 3, 4}}}, some));
+    check_op_case(values_case("all", {{{2, 3, 4}}}, every));
   }
 }
 

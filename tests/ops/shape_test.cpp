@@ -25,6 +25,39 @@ TEST_CASE("operations that change the shape: values and gradients") {
   check_op_case({"squeeze", {{{3, 1, 2}}}, [](const Vars& x) { return squeeze(x[0], -2); }});
 }
 
+TEST_CASE("split and chunk: values and gradients") {
+  // Parts with different weights, the middle one unused: its gradient is zero.
+  check_op_case({"split", {{{3, 7}}}, [](const Vars& x) {
+                   const Vars parts = split(x[0], {2, 4, 1}, 1);
+                   return sum(square(parts[0])) + sum(mul(square(parts[2]), 3.0));
+                 }});
+  check_op_case({"split/one", {{{3, 7}}}, [](const Vars& x) {
+                   return square(split(x[0], {0, 7}, -1)[1]);
+                 }});
+  check_op_case({"chunk", {{{7, 2}}}, [](const Vars& x) {
+                   const Vars parts = chunk(x[0], 3);
+                   return matmul(parts[0], transpose(parts[1])) * sum(square(parts[2]));
+                 }});
+}
+
+TEST_CASE("split and chunk: sizes, views and errors") {
+  const Tensor x = reshape(arange(14), {7, 2});
+  const std::vector<Tensor> parts = chunk(x, 3);
+  REQUIRE(parts.size() == 3);
+  CHECK(parts[0].shape() == Shape{3, 2});
+  CHECK(parts[2].shape() == Shape{1, 2});
+  CHECK(parts[2].storage() == x.storage());
+  CHECK(parts[2].to_vector<std::int64_t>() == std::vector<std::int64_t>{12, 13});
+  CHECK(chunk(x, 5).size() == 4);  // slices of 2, rounded up
+  CHECK(chunk(zeros({0, 2}), 3).size() == 1);
+  CHECK(chunk(x, 100, 1).size() == 2);
+  CHECK_THROWS_WITH(split(x, {3, 3}),
+                    Catch::Contains("[split] expected sizes >= 0 that add up to 7"));
+  CHECK_THROWS_WITH(split(x, {9, -2}), Catch::Contains("[split] expected sizes >= 0"));
+  CHECK_THROWS_WITH(chunk(x, 0), Catch::Contains("[chunk] expected count >= 1, got 0"));
+  CHECK_THROWS_WITH(split(x, {2}, 2), Catch::Contains("[split] expected axis in [-2, 2), got 2"));
+}
+
 TEST_CASE("shape operations of empty and 0-dim inputs") {
   check_op_case({"reshape/empty", {{{0, 4}}}, [](const Vars& x) { return reshape(x[0], {2, 0}); }});
   check_op_case({"reshape/0-dim", {{{}}}, [](const Vars& x) { return reshape(x[0], {1, 1}); }});

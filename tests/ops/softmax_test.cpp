@@ -16,10 +16,17 @@ TEST_CASE("softmax, log_softmax and logsumexp: values and gradients") {
     check_op_case(
         {"log_softmax", {{{3, 4, 5}}}, [=](const Vars& x) { return log_softmax(x[0], axis); }});
     check_op_case({"logsumexp", {{{3, 4, 5}}}, [=](const Vars& x) {
-                     return logsumexp(x[0], axis, axis == 0);
+                     return logsumexp(x[0], {axis}, axis == 0);
                    }});
   }
   check_op_case({"softmax/1d", {{{7}}}, [](const Vars& x) { return softmax(x[0]); }});
+  for (const Axes& axes : {Axes{}, Axes{0, 2}, Axes{2, 1}}) {
+    for (bool keepdim : {false, true}) {
+      check_op_case({"logsumexp/axes", {{{3, 4, 5}}}, [=](const Vars& x) {
+                       return logsumexp(x[0], axes, keepdim);
+                     }});
+    }
+  }
   check_op_case({"logsumexp/1d", {{{7}}}, [](const Vars& x) { return logsumexp(x[0]); }});
 }
 
@@ -49,6 +56,6 @@ TEST_CASE("softmax refuses what it cannot do, naming the op") {
   CHECK_THROWS_WITH(softmax(zeros({4, 8}), 3),
                     Catch::Contains("[softmax] expected axis in [-2, 2)"));
   CHECK_THROWS_WITH(softmax(arange(3)), Catch::Contains("[softmax] expected a floating dtype"));
-  CHECK_THROWS_WITH(logsumexp(zeros({4, 0})), Catch::Contains("at least one element"));
+  CHECK_THROWS_WITH(logsumexp(zeros({4, 0}), {1}), Catch::Contains("at least one element"));
   CHECK_THROWS_WITH(softmax_grad(zeros({4}), zeros({5})), Catch::Contains("expected dy like y"));
 }

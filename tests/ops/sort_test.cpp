@@ -8,6 +8,7 @@
 using namespace athanor;
 using athanor::test::check_op_case;
 using athanor::test::OpCase;
+using athanor::test::values_case;
 using Vars = std::vector<Variable>;
 
 TEST_CASE("sort and topk: values and gradients") {
@@ -17,6 +18,42 @@ TEST_CASE("sort and topk: values and gradients") {
     check_op_case(
         {"topk", {{{4, 5, 3}}}, [=](const Vars& x) { return topk(x[0], 2, axis).values; }});
   }
+}
+
+TEST_CASE("order operations on tensors: fast = reference") {
+  using Tensors = std::vector<Tensor>;
+  for (int axis : {0, 1, -1}) {
+    check_op_case(values_case("argsort", {{{4, 5, 3}}},
+                              [=](const Tensors& x) { return argsort(x[0], axis); }));
+    check_op_case(
+        values_case("argmax", {{{4, 5, 3}}}, [=](const Tensors& x) { return argmax(x[0], axis); }));
+    check_op_case(values_case("argmin", {{{4, 5, 3}}},
+                              [=](const Tensors& x) { return argmin(x[0], axis, true); }));
+  }
+  // Rounded, so that equal values occur.
+  OpCase values = values_case("unique", {{{4, 5}}},
+                              [](const Tensors& x) { return unique(round(x[0])).values; });
+  values.edges = {{{0, 3}}, {{}}};
+  check_op_case(values);
+  check_op_case(values_case("unique/index", {{{4, 5}}},
+                            [](const Tensors& x) { return unique(round(x[0])).index; }));
+}
+
+TEST_CASE("unique: values, where they were, how often") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const Unique u = unique(from_values<float>({3, 1, nan, 3, 1, 3, nan, -1}, {4, 2}));
+  const std::vector<float> values = u.values.to_vector<float>();
+  REQUIRE(values.size() == 4);
+  CHECK(values[0] == -1);
+  CHECK(values[2] == 3);
+  CHECK(std::isnan(values[3]));
+  CHECK(u.index.shape() == Shape{4, 2});
+  CHECK(u.index.to_vector<std::int64_t>() == std::vector<std::int64_t>{2, 1, 3, 2, 1, 2, 3, 0});
+  CHECK(u.counts.to_vector<std::int64_t>() == std::vector<std::int64_t>{1, 2, 3, 2});
+  CHECK(unique(cast(arange(4), DType::i8)).values.dtype() == DType::i8);
+  CHECK(unique(zeros({0})).values.shape() == Shape{0});
+  CHECK(unique(zeros({0})).counts.shape() == Shape{0});
+  CHECK_THROWS_WITH(unique(isnan(zeros({2}))), Catch::Contains("[unique] expected a number dtype"));
 }
 
 TEST_CASE("sort is stable, puts NaN last and takes any number dtype") {

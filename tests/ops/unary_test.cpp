@@ -8,6 +8,7 @@
 using namespace athanor;
 using athanor::test::check_op_case;
 using athanor::test::OpCase;
+using athanor::test::values_case;
 
 namespace {
 
@@ -57,6 +58,18 @@ TEST_CASE("unary functions with a parameter") {
   check_op_case({"add/scalar", {{{3, 4}}}, [](const Vars& x) { return add(x[0], 1.5); }});
   check_op_case({"mul/scalar", {{{3, 4}}}, [](const Vars& x) { return mul(x[0], 1.5); }});
   check_op_case({"pow/scalar", {{{3, 4}, 0.2, 2}}, [](const Vars& x) { return pow(x[0], 2.5); }});
+}
+
+TEST_CASE("unary functions to bool: fast = reference") {
+  using Tensors = std::vector<Tensor>;
+  const std::vector<athanor::test::CaseInput> inputs{{{3, 4}}};
+  // 1 / 0 and 0 / 0 occur.
+  const auto hard = [](const Tensors& x) { return div(round(x[0]), floor(abs(x[0]))); };
+  check_op_case(
+      values_case("isfinite", inputs, [=](const Tensors& x) { return isfinite(hard(x)); }));
+  check_op_case(values_case("isnan", inputs, [=](const Tensors& x) { return isnan(hard(x)); }));
+  check_op_case(values_case("logical_not", inputs,
+                            [](const Tensors& x) { return logical_not(round(x[0])); }));
 }
 
 TEST_CASE("unary functions accept empty, 0-dim and large inputs") {

@@ -53,7 +53,7 @@ class ChecksCanFail(unittest.TestCase):
         self.assertEqual(len(text.splitlines()), 1, "one violation, one complaint: " + text)
 
     def test_clean_tree_passes_every_check(self):
-        for name in ("layers", "stems", "files", "format", "docs"):
+        for name in ("layers", "stems", "files", "format", "docs", "op_cases"):
             with self.subTest(name):
                 self.assertEqual(self.run_check(name, {}), (0, ""))
 
@@ -112,6 +112,26 @@ class ChecksCanFail(unittest.TestCase):
         self.assert_complains("stems", gone | {listed: unexplained}, "expected 'path: reason'")
         self.assert_complains("stems", gone | {listed: reasons + reasons.splitlines()[1] + "\n"},
                               "listed twice")
+
+    def test_op_cases(self):
+        declared = {"tensor/ops/softmax.h": "#pragma once\nTensor softmax(const Tensor& x);\n"
+                                            "Shape shape_of(const Tensor& x);\n"}
+        test = "tests/ops/softmax_test.cpp"
+        case = 'check_op_case({"softmax/wide", {}, [](const Vars& x) { return softmax(x[0]); }});\n'
+        self.assertEqual(self.run_check("op_cases", declared | {test: case}), (0, ""))
+        none = "tensor/ops/softmax.h:2: softmax has no OpCase"
+        self.assert_complains("op_cases", declared, none)
+        # A name in an error text, or a case that never calls the operation, is no case.
+        self.assert_complains("op_cases", declared | {test: 'Contains("softmax")'}, none)
+        self.assert_complains("op_cases",
+                              declared | {test: case.replace("return softmax", "return exp")}, none)
+        in_place = {"autograd/ops/softmax.h": "#pragma once\nvoid fill_(Tensor& y);\n"
+                                              "Variable operator+(const Variable& a);\n"}
+        self.assert_complains("op_cases", in_place, "fill_ has no OpCase")
+        listed = "scripts/op_case_exceptions.txt"
+        self.assertEqual(self.run_check("op_cases", declared | {listed: "softmax: why\n"}), (0, ""))
+        self.assert_complains("op_cases", declared | {test: case, listed: "softmax: why\n"},
+                              "softmax needs no exception")
 
     def test_files(self):
         self.assertEqual(self.run_check("files", {"nn/a.h": "\n" * 400}), (0, ""))

@@ -28,6 +28,9 @@ void add_isa_kernels(Kernels& table) {
   table.index_add = {index_add, kFloatDTypes};
   table.gather = {gather, kAllDTypes};
   table.scatter_add = {scatter_add, kFloatDTypes};
+  table.csr_matmul = {csr_matmul, kFloatDTypes};
+  table.csr_dot = {csr_dot, kFloatDTypes};
+  table.segment_argmax = {segment_argmax, kFloatDTypes};
   table.where = {where, kAllDTypes};
 }
 

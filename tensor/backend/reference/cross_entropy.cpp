@@ -22,7 +22,7 @@ void cross_entropy(const CrossEntropyArgs& args) {
       const double loss = lse - (1 - args.smoothing) * static_cast<C>(x[target * stride]) -
                           (args.smoothing == 0 ? 0 : args.smoothing * mean);
       args.loss.as<T>()[at[2]] = static_cast<T>(static_cast<C>(loss));
-      args.lse.as<T>()[at[3]] = static_cast<T>(static_cast<C>(lse));
+      args.lse.as<C>()[at[3]] = static_cast<C>(lse);
     }
   });
 }
@@ -36,7 +36,7 @@ void cross_entropy_grad(const CrossEntropyGradArgs& args) {
       const auto at = rows.offsets(row);
       const T* x = args.x.as<T>() + at[0];
       const std::int64_t target = args.targets.as<std::int64_t>()[at[1]];
-      const double lse = static_cast<C>(args.lse.as<T>()[at[2]]);
+      const double lse = args.lse.as<C>()[at[2]];
       const double scale = static_cast<C>(args.dloss.as<T>()[at[3]]);
       for (std::int64_t i = 0; i < n; ++i) {
         const double p = std::exp(static_cast<C>(x[i * row_stride(args.x)]) - lse);

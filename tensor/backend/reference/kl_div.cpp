@@ -25,8 +25,8 @@ void kl_div(const KlDivArgs& args) {
       }
       total *= args.temperature * args.temperature;
       args.loss.as<T>()[at[2]] = static_cast<T>(static_cast<C>(total));
-      args.x_lse.as<T>()[at[3]] = static_cast<T>(static_cast<C>(x_lse));
-      args.t_lse.as<T>()[at[4]] = static_cast<T>(static_cast<C>(t_lse));
+      args.x_lse.as<C>()[at[3]] = static_cast<C>(x_lse);
+      args.t_lse.as<C>()[at[4]] = static_cast<C>(t_lse);
     }
   });
 }
@@ -39,8 +39,8 @@ void kl_div_grad(const KlDivGradArgs& args) {
     const double scale = 1 / args.temperature;
     for (std::int64_t row = 0; row < rows.count; ++row) {
       const auto at = rows.offsets(row);
-      const double x_lse = static_cast<C>(args.x_lse.as<T>()[at[2]]);
-      const double t_lse = static_cast<C>(args.t_lse.as<T>()[at[3]]);
+      const double x_lse = args.x_lse.as<C>()[at[2]];
+      const double t_lse = args.t_lse.as<C>()[at[3]];
       const double factor = args.temperature * static_cast<C>(args.dloss.as<T>()[at[4]]);
       for (std::int64_t i = 0; i < row_size(args.x); ++i) {
         const double x = static_cast<C>(args.x.as<T>()[at[0] + i * row_stride(args.x)]);

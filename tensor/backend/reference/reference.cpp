@@ -41,6 +41,9 @@ const Kernels& reference_kernels() {
     t.index_add = {reference::index_add, kNumberDTypes};
     t.gather = {reference::gather, kAllDTypes};
     t.scatter_add = {reference::scatter_add, kNumberDTypes};
+    t.csr_matmul = {reference::csr_matmul, kRealDTypes};
+    t.csr_dot = {reference::csr_dot, kRealDTypes};
+    t.segment_argmax = {reference::segment_argmax, kRealDTypes};
     t.where = {reference::where, kAllDTypes};
     t.arg_reduce = {reference::arg_reduce, kNumberDTypes};
     t.sort = {reference::sort, kNumberDTypes};

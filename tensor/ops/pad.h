@@ -1,0 +1,21 @@
+// Padding with a constant.
+#pragma once
+
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace athanor {
+
+// Elements added before and after an axis, both >= 0.
+struct PadWidth {
+  std::int64_t before = 0, after = 0;
+};
+
+// x in the middle of a larger tensor filled with `value`; one width an axis. Any dtype; the value
+// is converted to it.
+Tensor pad(const Tensor& x, const std::vector<PadWidth>& widths, double value = 0);
+// x without the widths: the reverse of pad. A view.
+Tensor crop(const Tensor& x, const std::vector<PadWidth>& widths);
+
+}  // namespace athanor
