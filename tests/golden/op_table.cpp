@@ -95,7 +95,7 @@ void add_reductions(Table& t) {
   t["softmax"] = [](const Vars& x) { return softmax(x[0]); };
   t["softmax/axis0"] = [](const Vars& x) { return softmax(x[0], 0); };
   t["log_softmax"] = [](const Vars& x) { return log_softmax(x[0], 1); };
-  t["logsumexp"] = [](const Vars& x) { return logsumexp(x[0], 1); };
+  t["logsumexp"] = [](const Vars& x) { return logsumexp(x[0], {1}); };
   t["cumsum"] = [](const Vars& x) { return cumsum(x[0], 1); };
   t["cumsum/reverse"] = [](const Vars& x) { return cumsum(x[0], 2, true); };
   t["sort"] = [](const Vars& x) { return sort(x[0], 1, true).values; };
