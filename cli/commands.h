@@ -10,6 +10,7 @@ namespace athanor::cli {
 void add_distill(CLI::App& app);
 void add_eval(CLI::App& app);
 void add_inspect(CLI::App& app);
+void add_refine(CLI::App& app);
 void add_report(CLI::App& app);
 void add_doctor(CLI::App& app);
 

@@ -39,6 +39,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("athanor ") + athanor::kVersion);
   app.require_subcommand(0, 1);
   athanor::cli::add_distill(app);
+  athanor::cli::add_refine(app);
   athanor::cli::add_eval(app);
   athanor::cli::add_inspect(app);
   athanor::cli::add_report(app);

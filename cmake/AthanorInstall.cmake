@@ -13,4 +13,5 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/AthanorConfigVersion.cmak
 install(FILES ${PROJECT_BINARY_DIR}/AthanorConfig.cmake
               ${PROJECT_BINARY_DIR}/AthanorConfigVersion.cmake
               cmake/FindOneDNN.cmake cmake/FindOpenBLASPthread.cmake
+              cmake/FindRE2.cmake cmake/FindUtf8proc.cmake
         DESTINATION ${ATHANOR_PACKAGE_DIR})

@@ -10,6 +10,8 @@ packages=(
   libopenblas-pthread-dev libdnnl-dev
   # compressed data sets, command line, recipes, run logs, text
   zlib1g-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev
+  # tables: Unicode, hashes, regular expressions, rules as formulas
+  libutf8proc-dev libxxhash-dev libre2-dev libmuparser-dev
   # tests and checks
   catch2 clang-format python3
   # the default data set

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <numeric>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 
+#include "distill/refine/components.h"
 #include "tensor/base/error.h"
 #include "tensor/base/parallel.h"
 #include "tensor/ops/copy.h"
@@ -16,24 +16,6 @@
 
 namespace athanor::distill {
 namespace {
-
-// Union-find whose representative is the lowest row.
-class Components {
- public:
-  explicit Components(std::int64_t n) : parent_(n) { std::iota(parent_.begin(), parent_.end(), 0); }
-  std::int64_t find(std::int64_t i) {
-    for (; parent_[i] != i; i = parent_[i]) parent_[i] = parent_[parent_[i]];
-    return i;
-  }
-  void join(std::int64_t i, std::int64_t j) {
-    i = find(i);
-    j = find(j);
-    if (i != j) parent_[std::max(i, j)] = std::min(i, j);
-  }
-
- private:
-  std::vector<std::int64_t> parent_;
-};
 
 constexpr std::int64_t kCells = 7;  // block sums a side
 

@@ -1,0 +1,147 @@
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/terminal_progress.h"
+#include "distill/refine/table_refine.h"
+#include "tensor/base/error.h"
+#include "tensor/base/parallel.h"
+#include "tensor/io/atomic_file.h"
+
+namespace athanor::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> inputs, text, without;
+  std::string out, schema, save_schema, id, label, time, format, model, probabilities, teacher;
+  std::int64_t budget = -1, seed = 0;
+  double threshold = .5, retention = -1, effective = -1, near_duplicate = .8;
+  int threads = 0;
+  bool no_header = false, strict = false, repair = false, json = false, no_stratify = false;
+};
+
+data::TableSchema schema_of(const Options& o) {
+  data::TableSchema schema;
+  if (!o.schema.empty()) schema = data::load_schema(o.schema);
+  if (!o.format.empty()) schema.format = data::dialect_of_path("x." + o.format).format;
+  if (o.no_header) schema.header = false;
+  if (!o.id.empty()) schema.id = o.id;
+  if (!o.label.empty()) schema.label = o.label;
+  if (!o.time.empty()) schema.time = o.time;
+  if (!o.text.empty()) schema.text = o.text;
+  // A schema that is given is taken at its word; without one the file says what it can.
+  return o.schema.empty() ? data::infer_schema(o.inputs.front(), std::move(schema)) : schema;
+}
+
+void print_summary(const nlohmann::json& s, const std::string& out) {
+  const auto number = [&](const char* key) { return s.at(key).get<long long>(); };
+  std::printf("%lld records read: %lld kept, %lld dropped, %lld rejected\n", number("total"),
+              number("kept"), number("dropped"), number("rejected"));
+  for (const auto& [reason, count] : s.at("dropped_by_reason").items()) {
+    std::printf("  %-32s %lld\n", reason.c_str(), count.get<long long>());
+  }
+  for (const auto& note : s.at("notes")) {
+    std::printf("  note: %s\n", note.get<std::string>().c_str());
+  }
+  std::printf("%.0f records a second; report: %s/report.html\n",
+              s.at("records_per_second").get<double>(), out.c_str());
+}
+
+void run(const Options& o) {
+  if (o.threads > 0) set_num_threads(o.threads);
+  distill::TableRefineOptions options;
+  options.input.files.assign(o.inputs.begin(), o.inputs.end());
+  options.input.schema = schema_of(o);
+  options.input.schema_folder = std::filesystem::path(o.schema).parent_path();
+  options.input.strict = o.strict;
+  options.input.stop = [] { return received_signal() != 0; };
+  if (o.schema.empty()) {
+    const std::string text = data::to_toml(options.input.schema);
+    std::cerr << "athanor: inferred schema (--save-schema FILE keeps it, --schema FILE uses it):\n"
+              << text;
+    if (!o.save_schema.empty()) write_file_atomically(o.save_schema, text);
+  }
+  options.out = o.out;
+  options.repair = o.repair;
+  options.features.off.insert(o.without.begin(), o.without.end());
+  options.features.near_duplicate = o.near_duplicate;
+  options.features.probabilities = o.probabilities;
+  options.features.teacher = o.teacher;
+  options.features.seed = static_cast<std::uint64_t>(o.seed);
+  if (!o.model.empty()) options.features.model = distill::load_score_model(o.model);
+  options.selection.threshold = o.threshold;
+  if (o.budget >= 0) options.selection.budget = o.budget;
+  if (o.retention >= 0) options.selection.retention = o.retention;
+  if (o.effective >= 0) options.selection.effective = o.effective;
+  options.selection.stratify = !o.no_stratify;
+  catch_signals();
+  TerminalProgress progress(std::cerr, TerminalStyle::of_stderr());
+  try {
+    const distill::TableRefineResult result = distill::refine_table(options, progress);
+    if (o.json) {
+      std::fputs(result.summary.c_str(), stdout);
+    } else {
+      print_summary(nlohmann::json::parse(result.summary), o.out);
+    }
+  } catch (const distill::TableInterrupted&) {
+    std::cerr << "athanor: stopped; nothing was written to " << o.out << '\n';
+    throw CLI::RuntimeError(128 + received_signal());
+  }
+}
+
+}  // namespace
+
+void add_refine(CLI::App& app) {
+  auto o = std::make_shared<Options>();
+  CLI::App* c = app.add_subcommand(
+      "refine",
+      "Example: athanor refine messages.tsv --label Label --out refined\n\n"
+      "Scores the records of a table, keeps the good ones and says why the others went. Reads CSV, "
+      "TSV and JSONL, also .gz; several files are one table.");
+  const CLI::Range share(0.0, 1.0);
+  c->add_option("input", o->inputs, "Files")->required()->option_text("INPUT...");
+  c->add_option("--out", o->out, "Directory for the results")->required();
+  c->add_option("--schema", o->schema, "Schema (TOML); without one it is inferred and printed");
+  c->add_option("--save-schema", o->save_schema, "Where to save the inferred schema");
+  c->add_option("--id", o->id, "Column that names a record");
+  c->add_option("--label", o->label, "Column with the label");
+  c->add_option("--text", o->text, "Columns whose text is the content")->delimiter(',');
+  c->add_option("--time", o->time, "Column with the time stamp");
+  c->add_option("--format", o->format, "csv, tsv or jsonl; default by the file's name");
+  c->add_flag("--no-header", o->no_header, "The first line is a record; columns are column_1, ...");
+  c->add_flag("--strict", o->strict, "A malformed record is an error (exit code 3)");
+  c->add_option("--threshold", o->threshold, "Keep records from this score on")
+      ->check(share)
+      ->capture_default_str();
+  auto* budget = c->add_option("--budget", o->budget, "Keep the N best records")
+                     ->check(CLI::NonNegativeNumber);
+  auto* retention =
+      c->add_option("--retention", o->retention, "Keep the best share of what passes the checks")
+          ->check(share);
+  auto* effective = c->add_option("--effective", o->effective,
+                                  "Keep as many as have this mean score (expected good share)")
+                        ->check(share);
+  budget->excludes(retention)->excludes(effective);
+  retention->excludes(effective);
+  c->add_flag("--no-stratify", o->no_stratify, "--budget and --retention ignore the classes");
+  c->add_option("--without", o->without, "Features to leave out")->delimiter(',');
+  c->add_option("--near", o->near_duplicate, "Jaccard index from which texts are copies")
+      ->check(share)
+      ->capture_default_str();
+  c->add_option("--probabilities", o->probabilities,
+                "Out-of-fold class probabilities (.npy [records, classes])");
+  c->add_option("--teacher", o->teacher, "A teacher's class probabilities (.npy)");
+  c->add_option("--score-model", o->model, "Weights of the score (TOML)");
+  c->add_flag("--repair", o->repair, "Write repaired.* with the suggested values");
+  c->add_option("--seed", o->seed, "Seed")->check(CLI::NonNegativeNumber);
+  c->add_option("--threads", o->threads, "Threads, 0 = all cores")->check(CLI::NonNegativeNumber);
+  c->add_flag("--json", o->json, "Print summary.json");
+  c->callback([o] { run(*o); });
+}
+
+}  // namespace athanor::cli

@@ -1,0 +1,172 @@
+#include "distill/refine/hashed_classifier.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "tensor/base/error.h"
+#include "tensor/base/parallel.h"
+#include "tensor/random.h"
+
+namespace athanor::distill {
+namespace {
+
+constexpr int kMostBits = 18, kLeastBits = 12;
+constexpr std::int64_t kMostWeights = std::int64_t{1} << 23;
+
+struct Cartography {
+  std::vector<std::uint8_t> events, right;
+  std::vector<float> sum, squares;  // of p_y over presentations
+};
+
+class LinearModel {
+ public:
+  LinearModel(std::int64_t classes, std::span<const float> idf, const ClassifierOptions& options)
+      : classes_(classes), idf_(idf), options_(options), p_(static_cast<std::size_t>(classes)) {
+    bits_ = kMostBits;
+    while (bits_ > kLeastBits && (classes << bits_) > kMostWeights) --bits_;
+    weight_.resize(static_cast<std::size_t>(classes << bits_));
+    squares_.resize(weight_.size(), 1e-6f);
+    bias_.resize(static_cast<std::size_t>(classes));
+    bias_squares_.resize(bias_.size(), 1e-6f);
+  }
+
+  // Softmax of the record's scores; valid until the next call.
+  const std::vector<double>& predict(std::span<const std::uint32_t> tokens) {
+    load(tokens);
+    std::copy(bias_.begin(), bias_.end(), p_.begin());
+    for (std::size_t t = 0; t < cell_.size(); ++t) {
+      const float* w = weight_.data() + cell_[t];
+      for (std::int64_t k = 0; k < classes_; ++k) p_[k] += double(w[k]) * value_[t];
+    }
+    const double most = *std::max_element(p_.begin(), p_.end());
+    double sum = 0;
+    for (double& p : p_) sum += p = std::exp(p - most);
+    for (double& p : p_) p /= sum;
+    return p_;
+  }
+
+  // One step on the record that predict() saw last.
+  void learn(std::int64_t y) {
+    const double scale = options_.robust > 0 ? std::pow(std::max(p_[y], 1e-6), options_.robust) : 1;
+    for (std::int64_t k = 0; k < classes_; ++k) {
+      const auto g = static_cast<float>(scale * (p_[k] - (k == y)));
+      step(bias_[k], bias_squares_[k], g);
+      for (std::size_t t = 0; t < cell_.size(); ++t) {
+        const std::size_t at = cell_[t] + static_cast<std::size_t>(k);
+        step(weight_[at], squares_[at],
+             g * value_[t] + static_cast<float>(options_.decay) * weight_[at]);
+      }
+    }
+  }
+
+ private:
+  void step(float& weight, float& squares, float gradient) const {
+    squares += gradient * gradient;
+    weight -= static_cast<float>(options_.rate) * gradient / std::sqrt(squares);
+  }
+  void load(std::span<const std::uint32_t> tokens) {
+    cell_.clear();
+    value_.clear();
+    double squares = 0;
+    for (const std::uint32_t token : tokens) {
+      const float value = idf_[token >> (32 - kMostBits)];
+      cell_.push_back(std::size_t{token >> (32 - bits_)} * static_cast<std::size_t>(classes_));
+      value_.push_back(value);
+      squares += double(value) * value;
+    }
+    const auto scale = static_cast<float>(squares > 0 ? 1 / std::sqrt(squares) : 0);
+    for (float& value : value_) value *= scale;
+  }
+
+  const std::int64_t classes_;
+  const std::span<const float> idf_;
+  const ClassifierOptions& options_;
+  int bits_;
+  std::vector<float> weight_, squares_, bias_, bias_squares_;
+  std::vector<std::size_t> cell_;
+  std::vector<float> value_;
+  std::vector<double> p_;
+};
+
+std::int64_t fold_of(std::int64_t group, std::uint64_t seed, int folds) {
+  return philox(seed, static_cast<std::uint64_t>(group), 1)[0] % static_cast<unsigned>(folds);
+}
+
+}  // namespace
+
+OutOfFold out_of_fold(const TokenRows& rows, std::span<const std::int64_t> label,
+                      std::int64_t classes, std::span<const std::int64_t> group,
+                      const ClassifierOptions& options) {
+  const std::int64_t n = rows.size();
+  if (options.folds < 2 || options.epochs < 2 || classes < 2 || std::ssize(label) != n ||
+      std::ssize(group) != n) {
+    fail("out_of_fold", "expected folds, epochs, classes >= 2 and ", n,
+         " labels and groups, got folds ", options.folds, ", epochs ", options.epochs, ", classes ",
+         classes, ", ", label.size(), " labels, ", group.size(), " groups");
+  }
+  const std::vector<float> idf = inverse_document_frequencies(rows);
+  OutOfFold result;
+  result.p = {n, classes, std::vector<double>(static_cast<std::size_t>(n * classes))};
+  std::vector<Cartography> maps(static_cast<std::size_t>(options.folds));
+  parallel_chunks(options.folds, [&](std::int64_t fold) {
+    LinearModel model(classes, idf, options);
+    std::vector<std::int64_t> learn, judge;
+    for (std::int64_t i = 0; i < n; ++i) {
+      const bool held_out = fold_of(group[i], options.seed, options.folds) == fold;
+      if (held_out) judge.push_back(i);
+      if (!held_out && label[i] >= 0) learn.push_back(i);
+    }
+    Cartography& map = maps[fold];
+    map.events.resize(n);
+    map.right.resize(n);
+    map.sum.resize(n);
+    map.squares.resize(n);
+    Generator random(options.seed, 100 + static_cast<std::uint64_t>(fold));
+    for (int epoch = 0; epoch < options.epochs; ++epoch) {
+      for (std::int64_t k = std::ssize(learn) - 1; k > 0; --k) {
+        std::swap(learn[k], learn[random.next_below(k + 1)]);
+      }
+      for (const std::int64_t i : learn) {
+        const std::vector<double>& p = model.predict(rows.row(i));
+        const bool right = std::max_element(p.begin(), p.end()) - p.begin() == label[i];
+        map.events[i] += epoch > 0 && map.right[i] && !right;
+        map.right[i] = right;
+        const auto own = static_cast<float>(p[label[i]]);
+        map.sum[i] += own;
+        map.squares[i] += own * own;
+        model.learn(label[i]);
+      }
+    }
+    for (const std::int64_t i : judge) {
+      const std::vector<double>& p = model.predict(rows.row(i));
+      std::copy(p.begin(), p.end(), result.p.values.begin() + i * classes);
+    }
+  });
+  result.forgetting.resize(n);
+  result.confidence.resize(n);
+  result.variability.resize(n);
+  result.presentations = std::int64_t{options.folds - 1} * (options.epochs - 1) + 1;
+  const double seen = double(options.folds - 1) * options.epochs;
+  std::int64_t labelled = 0, right = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    double sum = 0, squares = 0;
+    for (const Cartography& map : maps) {
+      result.forgetting[i] += map.events[i];
+      sum += map.sum[i];
+      squares += map.squares[i];
+    }
+    result.confidence[i] = static_cast<float>(sum / seen);
+    const double mean = sum / seen;
+    result.variability[i] =
+        static_cast<float>(std::sqrt(std::max(0., squares / seen - mean * mean)));
+    if (label[i] < 0) continue;
+    const double* p = result.p.row(i);
+    ++labelled;
+    right += std::max_element(p, p + classes) - p == label[i];
+  }
+  result.accuracy = labelled > 0 ? static_cast<double>(right) / static_cast<double>(labelled) : 0;
+  return result;
+}
+
+}  // namespace athanor::distill

@@ -1,0 +1,41 @@
+// A small linear model on hashed tokens, trained in k folds, so that every record is judged by
+// models that did not learn from it: what features 4, 10 and 11 need.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "distill/refine/label_trust.h"
+#include "distill/refine/token_rows.h"
+
+namespace athanor::distill {
+
+struct ClassifierOptions {
+  int folds = 5;
+  int epochs = 10;
+  double rate = .5;  // AdaGrad's
+  double decay = 1e-5;
+  // Generalised cross-entropy (Zhang & Sabuncu 2018), (1 - p_y^q) / q: a wrong label pulls less.
+  // 0 = cross-entropy.
+  double robust = .7;
+  std::uint64_t seed = 0;
+};
+
+struct OutOfFold {
+  ProbabilityTable p;                          // of the models that did not see the record's group
+  std::vector<std::int64_t> forgetting;        // events: right in one epoch, wrong in the next
+  std::int64_t presentations = 0;              // that events can be counted between, plus one
+  std::vector<float> confidence, variability;  // mean and deviation of p_y over the presentations
+  double accuracy = 0;  // of the most probable class, against the labels given
+};
+
+// `label` in [0, classes), negative = unlabelled (predicted, not learned from). Records of one
+// `group` (copies of each other) share a fold. Softmax regression with AdaGrad on 1/sqrt(n)-scaled
+// tokens times their idf. Folds run in parallel; the result does not depend on the threads.
+OutOfFold out_of_fold(const TokenRows& rows, std::span<const std::int64_t> label,
+                      std::int64_t classes, std::span<const std::int64_t> group,
+                      const ClassifierOptions& options = {});
+
+}  // namespace athanor::distill

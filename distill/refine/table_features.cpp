@@ -1,0 +1,332 @@
+#include "distill/refine/table_features.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "distill/refine/feature_values.h"
+#include "distill/refine/hashed_classifier.h"
+#include "distill/refine/label_trust.h"
+#include "distill/restructure/kmeans.h"
+#include "distill/restructure/knn_graph.h"
+#include "tensor/base/error.h"
+#include "tensor/io/npy.h"
+#include "tensor/random.h"
+
+namespace athanor::distill {
+namespace {
+
+enum Feature : std::size_t {
+  kFreshness,
+  kCompleteness,
+  kRules,
+  kLabelTrust,
+  kNovelty,
+  kUniqueness,
+  kTypicality,
+  kSurface,
+  kLikelihood,
+  kLearnability,
+  kStability,
+  kTeacher
+};
+
+constexpr std::int64_t kNeighbours = 10, kSample = 1024, kBlock = 4096, kClusters = 10;
+constexpr std::int64_t kMostClasses = 256;
+
+// Mean of the applicable values by weight.
+double weighted(std::initializer_list<double> values, std::initializer_list<double> weights) {
+  double sum = 0, total = 0;
+  auto w = weights.begin();
+  for (const double value : values) {
+    if (is_applicable(value)) {
+      sum += value * *w;
+      total += *w;
+    }
+    ++w;
+  }
+  return total > 0 ? sum / total : kNotApplicable;
+}
+
+class FeatureWork {
+ public:
+  FeatureWork(const TableInput& input, const TableRecords& records, const FeatureOptions& options,
+              ProgressSink& progress)
+      : in_(input), r_(records), o_(options), progress_(progress), n_(records.size()) {
+    for (const std::string& name : o_.off) {
+      if (std::find(kFeatureNames.begin(), kFeatureNames.end(), name) != kFeatureNames.end()) {
+        continue;
+      }
+      raise(ErrorKind::usage, "--without: expected the name of a feature, found '", name, "'");
+    }
+    FeatureRow none;
+    none.fill(kNotApplicable);
+    f_.row.assign(static_cast<std::size_t>(n_), none);
+  }
+
+  TableFeatures run() {
+    ProgressTask task(progress_, "features", 5, "steps");
+    f_.groups = find_text_duplicates(r_, o_.near_duplicate);
+    task.update(1, "duplicates");
+    fields_and_rules();
+    tokens_ = tokens_of(r_.text);
+    if (on(kLikelihood)) put(kLikelihood, likelihood_of(character_nll(r_.text)));
+    task.update(2, "likelihood");
+    neighbours();
+    task.update(3, "neighbours");
+    labels();
+    task.update(4, "labels");
+    scores();
+    task.update(5, "scores");
+    return std::move(f_);
+  }
+
+ private:
+  bool on(Feature k) const { return !o_.off.contains(std::string(kFeatureNames[k])); }
+  void put(Feature k, const std::vector<double>& values) {
+    if (!on(k)) return;
+    for (std::int64_t i = 0; i < n_; ++i) f_.row[i][k] = values[i];
+  }
+  std::vector<double> column(Feature k) const {
+    std::vector<double> values;
+    for (const FeatureRow& row : f_.row) values.push_back(row[k]);
+    return values;
+  }
+
+  void fields_and_rules() {
+    if (r_.has_time) {
+      f_.reference_time = in_.schema.reference_time;
+      if (std::isnan(f_.reference_time)) {
+        f_.reference_time = -std::numeric_limits<double>::infinity();
+        for (const double t : r_.time) {
+          if (!std::isnan(t)) f_.reference_time = std::max(f_.reference_time, t);
+        }
+        f_.notes.push_back("freshness: the reference time is the latest stamp of the table");
+      }
+      const Freshness freshness = freshness_of(r_.time, f_.reference_time);
+      f_.half_life = freshness.half_life;
+      f_.freshness_underflow = freshness.underflow;
+      put(kFreshness, freshness.value);
+    } else {
+      f_.notes.push_back("freshness: no time column; weight3 and weight4 are renormalised");
+    }
+    put(kCompleteness, r_.completeness);
+    put(kRules, rule_consistency());
+    if (r_.has_text) {
+      std::vector<double> surface;
+      for (const TextSurface& s : r_.surface) surface.push_back(s.share);
+      put(kSurface, surface);
+    } else {
+      f_.notes.push_back("surface_validity: no text column");
+    }
+    std::vector<double> unique(static_cast<std::size_t>(n_));
+    for (std::int64_t i = 0; i < n_; ++i) unique[i] = f_.groups.group[i] == i;
+    put(kUniqueness, unique);
+  }
+
+  std::vector<double> rule_consistency() {
+    std::vector<double> held(n_), applied(n_);
+    for (const RuleCheck& check : r_.checks) {
+      for (std::int64_t i = 0; i < n_; ++i) {
+        applied[i] += check.state[i] != RuleState::not_applicable;
+        held[i] += check.state[i] == RuleState::holds;
+      }
+    }
+    if (r_.has_label) {
+      // Same content, another label than most of its copies.
+      std::vector<std::int64_t> size(n_);
+      for (const std::int64_t g : f_.groups.group) ++size[g];
+      const std::vector<char> agrees = agrees_with_group(f_.groups.group, r_.label);
+      for (std::int64_t i = 0; i < n_; ++i) {
+        if (size[f_.groups.group[i]] < 2) continue;
+        ++applied[i];
+        held[i] += agrees[i];
+      }
+    }
+    std::vector<double> result(n_, kNotApplicable);
+    for (std::int64_t i = 0; i < n_; ++i) {
+      if (applied[i] > 0) result[i] = held[i] / applied[i];
+    }
+    return result;
+  }
+
+  // Features 5 and 7, and the clusters of the diversity.
+  void neighbours() {
+    std::vector<std::int64_t> sample(n_);
+    std::iota(sample.begin(), sample.end(), std::int64_t{0});
+    const bool exact = n_ <= kExactNeighbours;
+    if (!exact) {
+      Generator random(o_.seed, 7);
+      for (std::int64_t k = 0; k < kSample; ++k) {
+        std::swap(sample[k], sample[k + random.next_below(n_ - k)]);
+      }
+      sample.resize(kSample);
+      std::sort(sample.begin(), sample.end());
+      f_.notes.push_back(fmt::format(
+          "novelty, typicality: neighbours are sought among {} records drawn by seed", kSample));
+    }
+    const std::vector<float> idf = inverse_document_frequencies(tokens_);
+    const Tensor units = embed_tokens(tokens_, sample, idf);
+    const std::int64_t clusters = std::min(kClusters, std::ssize(sample));
+    centres_ = kmeans(units, {clusters, 2, 20, o_.seed}).centres;
+    cluster_.resize(n_);
+    std::vector<double> novelty(n_, kNotApplicable), distance(n_, kNotApplicable);
+    std::vector<std::int64_t> place(n_, -1);
+    for (std::size_t s = 0; s < sample.size(); ++s) place[sample[s]] = static_cast<std::int64_t>(s);
+    const std::int64_t k = std::min(kNeighbours, std::ssize(sample) - 1);
+    std::vector<std::int64_t> rows, self;
+    for (std::int64_t start = 0; start < n_; start += kBlock) {
+      rows.clear();
+      self.clear();
+      for (std::int64_t i = start; i < std::min(n_, start + kBlock); ++i) {
+        rows.push_back(i);
+        self.push_back(place[i]);
+      }
+      const Tensor x = embed_tokens(tokens_, rows, idf);
+      if (clusters > 1) {
+        const auto nearest_centre = nearest(x, centres_, 1, Metric::euclidean);
+        for (std::size_t b = 0; b < rows.size(); ++b) cluster_[rows[b]] = nearest_centre.index[b];
+      }
+      if (k < 1) continue;
+      const auto near = nearest(x, units, k, Metric::euclidean, self);
+      for (std::size_t b = 0; b < rows.size(); ++b) {
+        if (tokens_.row(rows[b]).empty()) continue;
+        const float* d = near.distance.data() + b * near.k;
+        distance[rows[b]] = std::accumulate(d, d + near.k, 0.0) / static_cast<double>(near.k);
+        // Unit rows: |x - y|^2 = 2 (1 - cos).
+        novelty[rows[b]] = std::clamp(double(d[0]) * d[0] / 2, 0., 1.);
+      }
+    }
+    std::vector<std::int64_t> size(n_);
+    for (const std::int64_t g : f_.groups.group) ++size[g];
+    for (std::int64_t i = 0; i < n_; ++i) {
+      // Copies are neighbours, whether they stand in the sample or not.
+      if (!exact && size[f_.groups.group[i]] > 1 && is_applicable(novelty[i])) {
+        novelty[i] = std::min(novelty[i], 1 - o_.near_duplicate);
+      }
+    }
+    const double median = applicable_quantile(distance, .5);
+    for (double& d : distance) {
+      if (is_applicable(d)) d = median > 0 ? std::exp(-d / median) : 1;
+    }
+    put(kNovelty, novelty);
+    put(kTypicality, distance);
+  }
+
+  // Why labels cannot be judged, "" when they can.
+  std::string obstacle() const {
+    if (!r_.has_label) return "no label column";
+    const std::int64_t classes = r_.label_names.size();
+    if (classes < 2) return fmt::format("expected at least 2 classes, found {}", classes);
+    if (classes > kMostClasses) {
+      return fmt::format("expected at most {} classes, found {}", kMostClasses, classes);
+    }
+    std::vector<std::int64_t> count(classes);
+    for (const std::int64_t y : r_.label) {
+      if (y >= 0) ++count[y];
+    }
+    for (std::int64_t c = 0; c < classes; ++c) {
+      const std::string& name = r_.label_names.text(c);
+      if (name.size() > 1 && name.front() == '[' && name.back() == ']') {
+        return "labels are lists; several labels a record are not supported";
+      }
+      if (count[c] < kLeastOfClass) {
+        return fmt::format("expected at least {} records of each class, found {} of '{}'",
+                           kLeastOfClass, count[c], name);
+      }
+    }
+    return "";
+  }
+
+  Tensor load_array(const std::filesystem::path& path) const {
+    Tensor p = load_npy(path);
+    if (p.rank() != 2 || p.size(0) != n_ || p.size(1) != r_.label_names.size()) {
+      raise(ErrorKind::bad_input, path.string(), ": expected an array [", n_, ", ",
+            r_.label_names.size(),
+            "] (records, classes in the order of their first record), found ", describe(p));
+    }
+    return p;
+  }
+
+  // Features 4, 10, 11 and 12.
+  void labels() {
+    f_.suspect.assign(n_, 0);
+    f_.guess.assign(n_, -1);
+    const std::string why = obstacle();
+    if (!why.empty()) {
+      f_.notes.push_back("label_trust, learnability, stability, teacher_agreement: " + why);
+      return;
+    }
+    ProbabilityTable p;
+    if (o_.probabilities.empty()) {
+      ClassifierOptions options;
+      options.seed = o_.seed;
+      OutOfFold fold =
+          out_of_fold(tokens_, r_.label, r_.label_names.size(), f_.groups.group, options);
+      f_.confidence.assign(fold.confidence.begin(), fold.confidence.end());
+      f_.variability.assign(fold.variability.begin(), fold.variability.end());
+      put(kStability, stability_of(fold.forgetting, fold.presentations));
+      p = std::move(fold.p);
+    } else {
+      p = to_probability_table(load_array(o_.probabilities), n_);
+      f_.notes.push_back("stability: probabilities were given, no training was watched");
+    }
+    put(kLabelTrust, label_margins(p, r_.label));
+    put(kLearnability, learnability_of(el2n_scores(p, r_.label)));
+    f_.suspect = confident_joint_flags(p, r_.label);
+    std::int64_t right = 0, judged = 0;
+    for (std::int64_t i = 0; i < n_; ++i) {
+      if (!p.known(i)) continue;
+      f_.guess[i] = std::max_element(p.row(i), p.row(i) + p.classes) - p.row(i);
+      judged += r_.label[i] >= 0;
+      right += f_.guess[i] == r_.label[i];
+    }
+    f_.agreement = judged > 0 ? double(right) / double(judged) : kNotApplicable;
+    if (o_.teacher.empty()) {
+      f_.notes.push_back("teacher_agreement: no teacher given");
+    } else {
+      put(kTeacher, label_agreements(to_probability_table(load_array(o_.teacher), n_), r_.label));
+    }
+  }
+
+  void scores() {
+    const std::int64_t classes = std::max<std::int64_t>(r_.label_names.size(), 1);
+    const std::int64_t clusters = centres_.size(0);
+    std::vector<std::int64_t> cell(n_);
+    for (std::int64_t i = 0; i < n_; ++i) {
+      cell[i] = std::max<std::int64_t>(r_.label[i], 0) * clusters + cluster_[i];
+    }
+    f_.set_entropy = normalised_entropy(cell, classes * clusters);
+    f_.diversity = leave_one_out_diversity(cell, classes * clusters);
+    for (std::int64_t i = 0; i < n_; ++i) {
+      const FeatureRow& x = f_.row[i];
+      const double consistency = weighted({x[kRules], x[kLabelTrust], x[kUniqueness]}, {1, 1, 1});
+      f_.consistency.push_back(consistency);
+      f_.weight3.push_back(weighted({x[kFreshness], f_.diversity[i], consistency}, {.4, .35, .25}));
+      f_.weight4.push_back(weighted({x[kFreshness], x[kCompleteness], consistency, f_.diversity[i]},
+                                    {.3, .25, .25, .2}));
+      f_.score.push_back(o_.model.score(x));
+    }
+  }
+
+  const TableInput& in_;
+  const TableRecords& r_;
+  const FeatureOptions& o_;
+  ProgressSink& progress_;
+  const std::int64_t n_;
+  TableFeatures f_;
+  TokenRows tokens_;
+  Tensor centres_;
+  std::vector<std::int64_t> cluster_;
+};
+
+}  // namespace
+
+TableFeatures table_features(const TableInput& input, const TableRecords& records,
+                             const FeatureOptions& options, ProgressSink& progress) {
+  return FeatureWork(input, records, options, progress).run();
+}
+
+}  // namespace athanor::distill

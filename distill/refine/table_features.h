@@ -1,0 +1,53 @@
+// The twelve features, four dimensions and three scores of the records of a table.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "distill/refine/score_model.h"
+#include "distill/refine/table_records.h"
+#include "distill/refine/uniqueness.h"
+
+namespace athanor::distill {
+
+struct FeatureOptions {
+  std::set<std::string> off;            // names of features that are left out
+  double near_duplicate = .8;           // Jaccard index of 5-grams from which texts are copies
+  std::filesystem::path probabilities;  // .npy [records, classes]: out-of-fold, brought along
+  std::filesystem::path teacher;        // .npy [records, classes]: of a teacher
+  ScoreModel model = default_score_model();
+  std::uint64_t seed = 0;
+};
+
+// A class must have as many records, or labels cannot be judged.
+inline constexpr std::int64_t kLeastOfClass = 50;
+// Up to so many records neighbours are exact; beyond, those among 1,024 records drawn by seed.
+inline constexpr std::int64_t kExactNeighbours = 16'384;
+
+struct TableFeatures {
+  std::vector<FeatureRow> row;
+  std::vector<double> consistency, diversity, weight3, weight4, score;
+  std::vector<double> confidence, variability;  // cartography; empty without label trust
+  std::vector<char> suspect;                    // label flagged by the confident joint
+  std::vector<std::int64_t> guess;              // most probable class; -1 = unknown
+  DuplicateGroups groups;
+  double set_entropy = 0;          // normalised entropy over class x cluster
+  double freshness_underflow = 0;  // share of stamps whose exp(-age/3600) is 0 in double
+  double reference_time = 0, half_life = 0;
+  double agreement = 0;            // of the proxy's most probable class with the labels
+  std::vector<std::string> notes;  // what does not apply, and why
+};
+
+// Errors: bad_input for arrays of another shape, usage for names in `off` that are no feature.
+TableFeatures table_features(const TableInput& input, const TableRecords& records,
+                             const FeatureOptions& options, ProgressSink& progress);
+
+// Groups of records with equal content, and of texts whose 5-grams have at least this Jaccard
+// index.
+DuplicateGroups find_text_duplicates(const TableRecords& records, double threshold);
+
+}  // namespace athanor::distill

@@ -1,0 +1,78 @@
+// One reading of a table: what stage 1 keeps of each record in memory.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "data/record_reader.h"
+#include "data/table_schema.h"
+#include "distill/refine/cell_issues.h"
+#include "distill/refine/dictionary.h"
+#include "distill/refine/minhash.h"
+#include "distill/refine/table_rules.h"
+#include "distill/refine/text_surface.h"
+#include "distill/refine/token_rows.h"
+#include "distill/run/progress.h"
+
+namespace athanor::distill {
+
+struct TableInput {
+  std::vector<std::filesystem::path> files;  // of the same columns; one table in this order
+  data::TableSchema schema;
+  std::filesystem::path schema_folder;  // where relative paths in the schema start
+  // A malformed record is an error instead of a rejected one.
+  bool strict = false;
+  // Asked every few thousand records; true = stop with Interrupted.
+  std::function<bool()> stop;
+};
+
+// Thrown where TableInput::stop said so.
+struct TableInterrupted {};
+
+struct RejectedRecord {
+  std::size_t file = 0;
+  std::int64_t line = 0;
+  std::uint64_t offset = 0, bytes = 0;
+  data::RecordProblem problem;
+};
+
+// Rows count the records that could be read, from 0, over all files.
+struct TableRecords {
+  std::vector<std::string> columns;
+  std::vector<std::int64_t> rows_of_file;
+  std::vector<RejectedRecord> rejected;
+  std::int64_t blank_lines = 0;
+
+  bool has_text = false, has_label = false, has_time = false;
+  Dictionary label_names;
+  std::vector<std::int64_t> label;    // -1 = absent
+  std::vector<double> time;           // seconds since 1970, NaN = none that can be read
+  std::vector<double> completeness;   // weighted share of good required fields; NaN = none asked
+  std::vector<std::int32_t> missing;  // column of a text or label that is absent; -1 = none
+  std::vector<TextSurface> surface;   // where has_text
+  std::vector<std::array<std::uint64_t, 2>> content;  // 128-bit hash of what the record says
+  std::vector<BandKeys> bands;                        // where has_text
+  TextArena text;                                     // normalised content
+  std::vector<RuleCheck> checks;
+  std::vector<CellIssue> issues;  // ordered by row, then column
+
+  std::int64_t size() const { return std::ssize(content); }
+};
+
+// What a record says = its text columns; without these all columns but id, label and time.
+// Memory: about 350 bytes a record beside its normalised content (the first 64 KiB of it).
+// Errors: those of RecordReader, check_schema and TableRules; bad_input for files whose columns
+// differ, for an input without a record, and, with `strict`, for the first malformed record.
+TableRecords read_table(const TableInput& input, ProgressSink& progress);
+
+// Reads the files again and calls use(row, record) for each record that read_table() counted, and
+// rejected(index, record) for the others. Throws runtime when the files have changed.
+void for_each_record(const TableInput& input, const TableRecords& records,
+                     const std::function<void(std::int64_t, const data::Record&)>& use,
+                     const std::function<void(std::size_t, const data::Record&)>& rejected);
+
+}  // namespace athanor::distill

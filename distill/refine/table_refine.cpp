@@ -1,0 +1,35 @@
+#include "distill/refine/table_refine.h"
+
+#include <chrono>
+
+#include "distill/refine/table_output.h"
+#include "tensor/base/error.h"
+#include "tensor/io/atomic_file.h"
+
+namespace athanor::distill {
+
+TableRefineResult refine_table(const TableRefineOptions& options, ProgressSink& progress) {
+  const auto begun = std::chrono::steady_clock::now();
+  const SelectionOptions& s = options.selection;
+  if (int(s.budget.has_value()) + int(s.retention.has_value()) + int(s.effective.has_value()) > 1) {
+    raise(ErrorKind::usage, "refine: expected one of budget, retention and effective, got several");
+  }
+  TableRefineResult result;
+  result.records = read_table(options.input, progress);
+  result.features = table_features(options.input, result.records, options.features, progress);
+  result.selection = select_records(result.records, result.features, options.features.model, s);
+  std::error_code error;
+  std::filesystem::create_directories(options.out, error);
+  if (error) {
+    raise(ErrorKind::runtime, options.out.string(), ": cannot be created: ", error.message());
+  }
+  write_record_files(options, result, progress);
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  result.summary = table_summary(options, result);
+  write_file_atomically(options.out / "schema.toml", data::to_toml(options.input.schema));
+  write_file_atomically(options.out / "summary.json", result.summary);
+  write_file_atomically(options.out / "report.html", render_table_report(options, result));
+  return result;
+}
+
+}  // namespace athanor::distill

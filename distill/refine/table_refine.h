@@ -1,0 +1,37 @@
+// Stage 1 as a product on tables: reads, scores, selects, and writes a directory.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "distill/refine/table_selection.h"
+
+namespace athanor::distill {
+
+struct TableRefineOptions {
+  TableInput input;
+  FeatureOptions features;
+  SelectionOptions selection;
+  std::filesystem::path out;
+  bool repair = false;  // write repaired.<format> with the suggestions applied
+};
+
+struct TableRefineResult {
+  TableRecords records;
+  TableFeatures features;
+  TableSelection selection;
+  double seconds = 0;
+  std::string summary;  // summary.json's text
+};
+
+// Writes into `out` (created): scores.csv, golden.<format> (kept records byte for byte, with the
+// header), dropped.<format> with a reason, rejected.csv and rejected.<format> where there are
+// rejected records, repairs.csv where single fields are at fault, groups.csv of copies,
+// schema.toml, summary.json, report.html. Each appears whole or not at all. Throws TableInterrupted
+// when input.stop says so, and before it returns checks that kept + dropped + rejected = read.
+TableRefineResult refine_table(const TableRefineOptions& options, ProgressSink& progress);
+
+// report.html of a finished refinement.
+std::string render_table_report(const TableRefineOptions& options, const TableRefineResult& result);
+
+}  // namespace athanor::distill

@@ -1,0 +1,79 @@
+#include <algorithm>
+#include <unordered_map>
+
+#include "distill/refine/components.h"
+#include "distill/refine/table_features.h"
+#include "tensor/base/parallel.h"
+
+namespace athanor::distill {
+namespace {
+
+constexpr std::size_t kPairs = 1 << 16;  // candidates that are compared at a time
+
+struct ContentHash {
+  std::size_t operator()(const std::array<std::uint64_t, 2>& h) const { return h[0]; }
+};
+
+class NearPairs {
+ public:
+  NearPairs(const TextArena& text, double threshold, Components& components)
+      : text_(text), threshold_(threshold), components_(components) {}
+
+  void add(std::int64_t i, std::int64_t j) {
+    if (components_.find(i) == components_.find(j)) return;
+    pairs_.emplace_back(i, j);
+    if (pairs_.size() >= kPairs) compare();
+  }
+  void compare() {
+    std::sort(pairs_.begin(), pairs_.end());
+    pairs_.erase(std::unique(pairs_.begin(), pairs_.end()), pairs_.end());
+    std::vector<char> near(pairs_.size());
+    parallel_for(std::ssize(pairs_), 64, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t k = begin; k < end; ++k) {
+        near[k] = gram_jaccard(text_[pairs_[k].first], text_[pairs_[k].second]) >= threshold_;
+      }
+    });
+    for (std::size_t k = 0; k < pairs_.size(); ++k) {
+      if (near[k]) components_.join(pairs_[k].first, pairs_[k].second);
+    }
+    pairs_.clear();
+  }
+
+ private:
+  const TextArena& text_;
+  const double threshold_;
+  Components& components_;
+  std::vector<std::pair<std::int64_t, std::int64_t>> pairs_;
+};
+
+}  // namespace
+
+DuplicateGroups find_text_duplicates(const TableRecords& records, double threshold) {
+  const std::int64_t n = records.size();
+  Components components(n);
+  DuplicateGroups groups;
+  groups.exact.assign(static_cast<std::size_t>(n), 0);
+  {
+    std::unordered_map<std::array<std::uint64_t, 2>, std::int64_t, ContentHash> first;
+    first.reserve(static_cast<std::size_t>(n));
+    for (std::int64_t i = 0; i < n; ++i) {
+      const auto [at, added] = first.emplace(records.content[i], i);
+      if (added) continue;
+      groups.exact[i] = 1;
+      components.join(at->second, i);
+    }
+  }
+  if (records.has_text) {
+    NearPairs pairs(records.text, threshold, components);
+    for_each_candidate(records.bands, groups.exact,
+                       [&](std::int64_t i, std::int64_t j) { pairs.add(i, j); });
+    pairs.compare();
+  }
+  for (std::int64_t i = 0; i < n; ++i) {
+    groups.group.push_back(components.find(i));
+    groups.count += groups.group.back() == i;
+  }
+  return groups;
+}
+
+}  // namespace athanor::distill

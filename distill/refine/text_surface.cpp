@@ -1,0 +1,124 @@
+#include "distill/refine/text_surface.h"
+
+#include <algorithm>
+#include <unordered_set>
+#include <vector>
+
+namespace athanor::distill {
+namespace {
+
+constexpr std::string_view kStopWords =
+    "the of and a to in is was it for on that with as be at by this i you he she they we are not "
+    "or "
+    "der die das und ist nicht ein eine zu mit den von le la les de et des un une est que pas pour "
+    "el los las y en que no se con por una il di che non per gli o os as do da em um uma para "
+    "het een van en dat niet op te";
+
+const std::unordered_set<std::uint32_t>& stop_words() {
+  static const std::unordered_set<std::uint32_t> set = [] {
+    Words words;
+    split_words(kStopWords, words);
+    return std::unordered_set<std::uint32_t>(words.hash.begin(), words.hash.end());
+  }();
+  return set;
+}
+
+double share_of(std::int64_t part, std::int64_t whole) {
+  return static_cast<double>(part) / static_cast<double>(whole);
+}
+
+// Lines that stand in the text before, over all that are not blank; 0 for fewer than 4.
+double repeated_lines(std::string_view text) {
+  std::unordered_set<std::string_view> seen;
+  std::int64_t lines = 0;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    ++lines;
+    seen.insert(line);
+  }
+  return lines < 4 ? 0 : share_of(lines - std::ssize(seen), lines);
+}
+
+std::int64_t control_characters(std::string_view text) {
+  std::int64_t count = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::int32_t c = next_character(text, at);
+    count += (c < 0x20 && c != '\n' && c != '\t' && c != '\r') || c == 0x7f || c == 0xfffd;
+  }
+  return count;
+}
+
+std::int64_t commonest(std::vector<std::uint32_t> words) {
+  std::sort(words.begin(), words.end());
+  std::int64_t most = 0, run = 0;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    run = i > 0 && words[i] == words[i - 1] ? run + 1 : 1;
+    most = std::max(most, run);
+  }
+  return most;
+}
+
+}  // namespace
+
+std::string_view name_of(TextFault fault) {
+  switch (fault) {
+    case TextFault::empty:
+      return "empty";
+    case TextFault::word_length:
+      return "word_length";
+    case TextFault::symbols:
+      return "symbols";
+    case TextFault::repeated_lines:
+      return "repeated_lines";
+    case TextFault::repeated_words:
+      return "repeated_words";
+    case TextFault::stop_words:
+      return "stop_words";
+    case TextFault::control:
+      return "control";
+  }
+  return "";
+}
+
+TextSurface check_text(std::string_view raw, const Words& words) {
+  TextSurface result;
+  int applied = 0, failed = 0;
+  const auto check = [&](TextFault fault, bool bad) {
+    ++applied;
+    if (!bad) return;
+    ++failed;
+    result.faults |= static_cast<std::uint8_t>(fault);
+  };
+  const std::int64_t count = std::ssize(words.hash);
+  check(TextFault::empty, words.letters == 0);
+  if (words.plain >= 3) {
+    const double mean = share_of(words.letters - words.cjk, words.plain);
+    check(TextFault::word_length, mean < 1.5 || mean > 15);
+  }
+  if (words.letters + words.symbols >= 8) {
+    check(TextFault::symbols, words.symbols > words.letters);
+  }
+  if (std::count(raw.begin(), raw.end(), '\n') >= 3) {
+    check(TextFault::repeated_lines, repeated_lines(raw) > .3);
+  }
+  if (count >= 8) check(TextFault::repeated_words, 2 * commonest(words.hash) > count);
+  if (words.plain >= 25 && words.cjk == 0) {
+    const bool any = std::any_of(words.hash.begin(), words.hash.end(),
+                                 [](std::uint32_t word) { return stop_words().contains(word); });
+    // Letters beyond ASCII belong to scripts whose common words are not listed.
+    if (std::all_of(raw.begin(), raw.end(), [](char c) { return c >= 0; })) {
+      check(TextFault::stop_words, !any);
+    }
+  }
+  if (!raw.empty()) {
+    check(TextFault::control,
+          100 * control_characters(raw) > std::max<std::int64_t>(words.characters, 1));
+  }
+  result.share = 1 - static_cast<double>(failed) / applied;
+  return result;
+}
+
+}  // namespace athanor::distill

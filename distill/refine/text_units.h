@@ -1,0 +1,38 @@
+// Texts in the form that the features of stage 1 compare: normalised, as words, as 5-grams.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace athanor::distill {
+
+// UTF-8 text in NFKC with case folded (Unicode's NFKC_Casefold), runs of white space as one blank,
+// none at the ends. Bytes that are no UTF-8 are left out.
+std::string normalised(std::string_view text);
+
+// Hashes of the units of a normalised text, in order: a word is a run of letters, digits and marks;
+// a Han, Hiragana or Katakana character and a run of one punctuation mark or symbol are words of
+// their own.
+struct Words {
+  std::vector<std::uint32_t> hash;
+  std::int64_t letters = 0;  // characters in words of letters and digits, CJK included
+  std::int64_t cjk = 0;      // Han, Hiragana, Katakana characters
+  std::int64_t symbols = 0;  // punctuation and symbols
+  std::int64_t characters = 0;
+  std::int64_t plain = 0;  // words of letters and digits that are not CJK
+};
+void split_words(std::string_view normalised_text, Words& words);
+
+// Hashes of all 5-grams of characters of a normalised text, repeated ones included; a shorter text
+// is one gram.
+void hash_grams(std::string_view normalised_text, std::vector<std::uint32_t>& grams);
+
+// |A and B| / |A or B| of the sets of 5-grams of two normalised texts.
+double gram_jaccard(std::string_view a, std::string_view b);
+
+// The next character of UTF-8 `text` at `at`, which moves behind it.
+std::int32_t next_character(std::string_view text, std::size_t& at);
+
+}  // namespace athanor::distill

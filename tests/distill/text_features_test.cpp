@@ -1,0 +1,166 @@
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <set>
+
+#include "distill/refine/hashed_classifier.h"
+#include "distill/refine/minhash.h"
+#include "distill/refine/score_model.h"
+#include "distill/refine/text_surface.h"
+#include "distill/refine/text_units.h"
+#include "distill/refine/token_rows.h"
+#include "tensor/base/error.h"
+#include "tensor/random.h"
+
+using namespace athanor;
+using namespace athanor::distill;
+
+TEST_CASE("texts are normalised and split into words", "[text]") {
+  CHECK(normalised("  Hello\t\n WORLD ") == "hello world");
+  CHECK(normalised("\xef\xbc\xa1\xef\xbc\xa2 stra\xc3\x9f"
+                   "e") == "ab strasse");  // full width, sharp s
+  CHECK(normalised("a\xff"
+                   "b") == "ab");
+  Words words;
+  split_words("it's 3 cats...", words);
+  CHECK(words.hash.size() == 6);  // it ' s 3 cats ...
+  CHECK(words.plain == 4);
+  CHECK(words.symbols == 4);
+  split_words("\xe4\xb8\xad\xe6\x96\x87 ok", words);
+  CHECK(words.cjk == 2);
+  CHECK(words.hash.size() == 3);
+}
+
+TEST_CASE("5-grams are of characters, their sets compare by Jaccard's index", "[text]") {
+  std::vector<std::uint32_t> grams;
+  hash_grams("abcdefg", grams);
+  CHECK(grams.size() == 3);
+  hash_grams("\xe4\xb8\xad\xe6\x96\x87", grams);
+  CHECK(grams.size() == 1);
+  CHECK(gram_jaccard("abcdef", "abcdef") == 1);
+  CHECK(gram_jaccard("abcdef", "abcdeg") == Approx(1. / 3));  // {abcde, bcdef} and {abcde, bcdeg}
+  CHECK(gram_jaccard("abcdef", "ghijkl") == 0);
+}
+
+TEST_CASE("signatures estimate the Jaccard index, bands find pairs at 0.8", "[minhash]") {
+  Generator random(3);
+  double estimate = 0;
+  int found = 0;
+  constexpr int kPairs = 200;
+  for (int t = 0; t < kPairs; ++t) {
+    std::vector<std::uint32_t> a, b;
+    for (int i = 0; i < 360; ++i) {
+      a.push_back(random.next_u32());
+      b.push_back(i < 320 ? a.back() : random.next_u32());  // J = 320 / 400
+    }
+    const auto x = minhash_signature(a), y = minhash_signature(b);
+    int equal = 0;
+    for (int p = 0; p < kPermutations; ++p) equal += x[p] == y[p];
+    estimate += equal / double(kPermutations) / kPairs;
+    const BandKeys keys[] = {band_keys(x), band_keys(y)};
+    bool pair = false;
+    for_each_candidate(keys, std::vector<char>(2),
+                       [&](auto i, auto j) { pair = i == 0 && j == 1; });
+    found += pair;
+  }
+  // The standard error of 200 x 128 draws is 0.0025.
+  CHECK(estimate == Approx(.8).margin(.01));
+  CHECK(found >= .95 * kPairs);
+}
+
+TEST_CASE("large buckets are walked in linear time and left out rows stay out", "[minhash]") {
+  const std::vector<BandKeys> same(200, BandKeys{});
+  std::vector<char> skip(200, 0);
+  skip[7] = 1;
+  std::int64_t pairs = 0;
+  std::set<std::int64_t> rows;
+  for_each_candidate(same, skip, [&](auto i, auto j) {
+    ++pairs;
+    rows.insert({i, j});
+  });
+  CHECK(pairs < 2 * 200 * kBands);
+  CHECK(rows.size() == 199);
+  CHECK_FALSE(rows.contains(7));
+}
+
+TEST_CASE("surface checks name what is wrong with a text", "[text]") {
+  const auto faults = [](std::string_view text) {
+    Words words;
+    split_words(normalised(text), words);
+    return check_text(text, words);
+  };
+  const auto has = [](const TextSurface& s, TextFault fault) {
+    return (s.faults & static_cast<std::uint8_t>(fault)) != 0;
+  };
+  CHECK(faults("A plain sentence, nothing more.").faults == 0);
+  CHECK(faults("Ok lar... Joking wif u oni...").faults == 0);
+  CHECK(faults("\xe8\xbf\x99\xe6\x98\xaf\xe4\xb8\xad\xe6\x96\x87").faults == 0);
+  CHECK(has(faults("?!"), TextFault::empty));
+  CHECK(has(faults("buy buy buy buy buy buy buy now or"), TextFault::repeated_words));
+  CHECK(has(faults("a b c d e f g h"), TextFault::word_length));
+  CHECK(has(faults("x=$%&/()!?;:,.-"), TextFault::symbols));
+  CHECK(has(faults("one\ntwo\none\none\none"), TextFault::repeated_lines));
+  CHECK(has(faults(std::string("ab\x01\x02 cd")), TextFault::control));
+  CHECK(faults("?!").share < 1);
+}
+
+TEST_CASE("unlikely texts have a higher negative log-likelihood", "[text]") {
+  TextArena texts;
+  for (int i = 0; i < 50; ++i) texts.add("the cat sat on the mat and looked at the moon");
+  texts.add("xq zzv kjw qqp vvx wkz jjq xzx pqk");
+  texts.add("");
+  const auto nll = character_nll(texts);
+  CHECK(nll[50] > 2 * nll[0]);
+  CHECK(std::isnan(nll[51]));
+}
+
+TEST_CASE("out-of-fold probabilities do not follow a record's own wrong label", "[classifier]") {
+  Generator random(9);
+  TextArena texts;
+  std::vector<std::int64_t> label, group, truth;
+  for (std::int64_t i = 0; i < 400; ++i) {
+    const std::int64_t y = random.next_below(2);
+    std::string text;
+    for (int k = 0; k < 6; ++k) {
+      text += (y ? "red" : "blue") + std::to_string(random.next_below(20)) + " ";
+    }
+    texts.add(text);
+    truth.push_back(y);
+    label.push_back(i % 10 == 0 ? 1 - y : y);
+    group.push_back(i);
+  }
+  const TokenRows rows = tokens_of(texts);
+  const OutOfFold fold = out_of_fold(rows, label, 2, group);
+  int right = 0;
+  for (std::int64_t i = 0; i < 400; ++i) right += (fold.p.row(i)[1] > .5) == (truth[i] == 1);
+  CHECK(right >= 380);
+  CHECK(fold.accuracy == Approx(.9).margin(.02));
+  CHECK(fold.p.row(0)[0] + fold.p.row(0)[1] == Approx(1));
+  for (const auto events : fold.forgetting) CHECK(events < fold.presentations);
+  CHECK_THROWS_AS(out_of_fold(rows, label, 1, group), Error);
+}
+
+TEST_CASE("the score model finds what tells good from bad, and ignores what does not apply",
+          "[score]") {
+  Generator random(1);
+  std::vector<FeatureRow> rows;
+  std::vector<char> good;
+  for (int i = 0; i < 2000; ++i) {
+    FeatureRow row;
+    row.fill(std::nan(""));
+    row[3] = random.next_uniform();
+    row[4] = random.next_uniform();
+    good.push_back(random.next_uniform() < 1 / (1 + std::exp(-8 * (row[3] - .5))));
+    rows.push_back(row);
+  }
+  const ScoreModel model = fit_score_model(rows, good);
+  CHECK(model.weight[3] == Approx(8).margin(1));
+  CHECK(std::abs(model.weight[4]) < .7);
+  CHECK(model.weight[0] == 0);
+  FeatureRow low;
+  low.fill(std::nan(""));
+  CHECK(model.worst(low) == -1);
+  low[3] = .1;
+  CHECK(model.worst(low) == 3);
+  CHECK(model.score(low) < .1);
+  CHECK_THROWS_AS(fit_score_model(rows, std::vector<char>(2000, 1)), Error);
+}
