@@ -8,6 +8,7 @@ class App;
 namespace athanor::cli {
 
 void add_distill(CLI::App& app);
+void add_train(CLI::App& app);
 void add_eval(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_refine(CLI::App& app);

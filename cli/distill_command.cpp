@@ -1,26 +1,17 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
-#include "cli/terminal_progress.h"
+#include "cli/run_options.h"
 #include "distill/pipeline/distill.h"
-#include "tensor/base/error.h"
-#include "tensor/base/parallel.h"
 
 namespace athanor::cli {
 namespace {
 
-struct Options {
-  std::string recipe;
-  std::string out = "runs/latest";
-  std::vector<std::string> set;
-  std::string device = "cpu";
-  int threads = 0;
-  std::int64_t seed = -1;
-  bool quick = false, json = false;
+struct Options : RunOptions {
+  bool quick = false;
 };
 
 void print_row(const char* name, const nlohmann::json& row, double reference) {
@@ -50,35 +41,18 @@ void print_table(const nlohmann::json& s, const std::string& out) {
 }
 
 void run(const Options& o) {
-  if (o.device != "cpu") {
-    raise(ErrorKind::usage, "--device: this build has cpu only, got ", o.device);
-  }
-  distill::Recipe recipe;
-  if (!o.recipe.empty()) recipe = distill::load_recipe(o.recipe);
-  if (o.seed >= 0) recipe.seed = static_cast<std::uint64_t>(o.seed);
-  if (o.quick) {
-    recipe.teacher.epochs = 1;
-    recipe.train.epochs = 10;
-  }
-  for (const std::string& assignment : o.set) distill::set_key(recipe, assignment);
-  if (o.threads > 0) set_num_threads(o.threads);
-  distill::check_recipe(recipe);
-  catch_signals();
-  TerminalProgress progress(std::cerr, TerminalStyle::of_stderr());
-  distill::DistillOptions options;
-  options.out = o.out;
-  options.progress = &progress;
-  options.stop = [] { return received_signal() != 0; };
-  try {
-    const std::string summary = distill::run_distill(recipe, options);
-    if (o.json) {
-      std::fputs(summary.c_str(), stdout);
-    } else {
-      print_table(nlohmann::json::parse(summary), o.out);
-    }
-  } catch (const distill::Interrupted&) {
-    std::cerr << "athanor: stopped; what was finished is kept in " << o.out << '\n';
-    throw CLI::RuntimeError(128 + received_signal());
+  const distill::Recipe recipe = resolve_recipe(o, [&](distill::Recipe& r) {
+    if (!o.quick) return;
+    r.teacher.epochs = 1;
+    r.train.epochs = 10;
+  });
+  const std::string summary = run_job(o, [&](const distill::DistillOptions& options) {
+    return distill::run_distill(recipe, options);
+  });
+  if (o.json) {
+    std::fputs(summary.c_str(), stdout);
+  } else {
+    print_table(nlohmann::json::parse(summary), o.out);
   }
 }
 
@@ -92,13 +66,8 @@ void add_distill(CLI::App& app) {
       "The main job: refines a messy pool, restructures it and distils a teacher into a small "
       "student, with baselines and a report. Without a recipe: Fashion-MNIST.");
   c->add_option("recipe", o->recipe, "Recipe file (TOML)")->option_text("RECIPE.toml");
-  c->add_option("--out", o->out, "Run directory")->capture_default_str();
-  c->add_option("--set", o->set, "Set a recipe key: a.b=value (repeatable)")->take_all();
-  c->add_option("--seed", o->seed, "Seed; overrides the recipe")->check(CLI::NonNegativeNumber);
-  c->add_option("--threads", o->threads, "Threads, 0 = all cores")->check(CLI::NonNegativeNumber);
-  c->add_option("--device", o->device, "cpu")->capture_default_str();
+  add_run_options(*c, *o, "runs/latest");
   c->add_flag("--quick", o->quick, "One teacher epoch, ten student epochs: a look, not a result");
-  c->add_flag("--json", o->json, "Print summary.json instead of the table");
   c->callback([o] { run(*o); });
 }
 

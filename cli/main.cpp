@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   athanor::cli::add_distill(app);
   athanor::cli::add_refine(app);
+  athanor::cli::add_train(app);
   athanor::cli::add_eval(app);
   athanor::cli::add_inspect(app);
   athanor::cli::add_report(app);

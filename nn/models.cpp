@@ -31,22 +31,24 @@ std::shared_ptr<Sequential> cnn_body(const ModelSpec& spec, std::int64_t& width,
   Conv2dOptions same;
   same.padding = 1;
   width = 128;
+  if (spec.channels.size() != 2) {
+    raise(ErrorKind::usage, "model cnn: expected 2 numbers of channels, got ",
+          spec.channels.size());
+  }
+  const std::int64_t c1 = spec.channels[0], c2 = spec.channels[1];
   return std::make_shared<Sequential>(std::vector<std::shared_ptr<Module>>{
-      std::make_shared<Conv2d>(spec.input[0], 32, 3, g, same),
-      std::make_shared<BatchNorm2d>(32, true), max_pool2d_layer(),
-      std::make_shared<Conv2d>(32, 64, 3, g, same), std::make_shared<BatchNorm2d>(64, true),
+      std::make_shared<Conv2d>(spec.input[0], c1, 3, g, same),
+      std::make_shared<BatchNorm2d>(c1, true), max_pool2d_layer(),
+      std::make_shared<Conv2d>(c1, c2, 3, g, same), std::make_shared<BatchNorm2d>(c2, true),
       max_pool2d_layer(), flatten_layer(),
-      std::make_shared<Linear>(64 * (H / 4) * (W / 4), width, g), relu_layer()});
+      std::make_shared<Linear>(c2 * (H / 4) * (W / 4), width, g), relu_layer()});
 }
 
 nlohmann::json to_json(const ModelSpec& spec) {
-  return {{"model", spec.model},
-          {"input", {spec.input[0], spec.input[1], spec.input[2]}},
-          {"hidden", spec.hidden},
-          {"classes", spec.classes},
-          {"mean", spec.mean},
-          {"stddev", spec.stddev},
-          {"class_names", spec.class_names}};
+  return {{"model", spec.model},     {"input", {spec.input[0], spec.input[1], spec.input[2]}},
+          {"hidden", spec.hidden},   {"channels", spec.channels},
+          {"classes", spec.classes}, {"mean", spec.mean},
+          {"stddev", spec.stddev},   {"class_names", spec.class_names}};
 }
 
 ModelSpec from_json(const nlohmann::json& json) {
@@ -55,6 +57,7 @@ ModelSpec from_json(const nlohmann::json& json) {
   const auto input = json.at("input").get<std::vector<std::int64_t>>();
   spec.input = Shape(std::span<const std::int64_t>(input));
   spec.hidden = json.at("hidden").get<std::vector<std::int64_t>>();
+  spec.channels = json.value("channels", spec.channels);  // absent before it was a setting
   spec.classes = json.at("classes").get<std::int64_t>();
   spec.mean = json.at("mean").get<double>();
   spec.stddev = json.at("stddev").get<double>();

@@ -12,9 +12,10 @@ namespace athanor::nn {
 
 // What a model needs besides its weights; stored in the file's metadata.
 struct ModelSpec {
-  std::string model = "mlp";                // "mlp" or "cnn"
-  Shape input = {1, 28, 28};                // channels, height, width
-  std::vector<std::int64_t> hidden = {64};  // of the mlp
+  std::string model = "mlp";                      // "mlp" or "cnn"
+  Shape input = {1, 28, 28};                      // channels, height, width
+  std::vector<std::int64_t> hidden = {64};        // of the mlp
+  std::vector<std::int64_t> channels = {32, 64};  // of the cnn's two convolutions
   std::int64_t classes = 10;
   // Pixels in [0, 1] are normalised as (x - mean) / stddev before the first layer.
   double mean = 0, stddev = 1;
@@ -27,8 +28,8 @@ struct Output {
 };
 
 // mlp: flatten, then Linear and ReLU for each hidden size, then Linear.
-// cnn: conv 32 3x3, BN, ReLU, max-pool 2, conv 64 3x3, BN, ReLU, max-pool 2, Linear 128, ReLU,
-// Linear; height and width must be multiples of 4.
+// cnn: conv 3x3, BN, ReLU, max-pool 2 for each of two `channels`, Linear 128, ReLU, Linear; height
+// and width must be multiples of 4.
 class Classifier final : public Module {
  public:
   // Throws Error(usage) for an unknown model or sizes that do not fit.

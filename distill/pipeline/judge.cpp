@@ -3,7 +3,6 @@
 #include "distill/pipeline/pool_data.h"
 #include "distill/pipeline/run.h"
 #include "distill/pipeline/summary.h"
-#include "nn/metrics.h"
 
 namespace athanor::distill {
 namespace {
@@ -17,16 +16,6 @@ std::string plain_name(const std::string& arm) {
 
 }  // namespace
 
-Json DistillRun::score(nn::Classifier& model, const Tensor& inputs, const Tensor& labels) const {
-  const Tensor scores = predict(model, inputs).logits;
-  const auto counts =
-      nn::confusion_matrix(nn::predicted_classes(scores), labels, data_.test.classes());
-  return {{"params", model.parameter_count()},
-          {"accuracy", nn::accuracy(counts)},
-          {"f1", nn::macro_f1(counts)},
-          {"confusion", counts}};
-}
-
 void DistillRun::judge() {
   const bool test = r_.evaluate.split == "test";
   const Tensor inputs = test ? inputs_of(data_.test.images, iota(data_.test.size()))
@@ -36,7 +25,7 @@ void DistillRun::judge() {
   Json confusion = Json::object(), table = Json::array();
   const auto row = [&](const std::string& name, nn::Classifier& model, double seconds,
                        std::int64_t steps) {
-    Json result = score(model, inputs, labels);
+    Json result = score_model(model, inputs, labels);
     confusion[plain_name(name)] = result["confusion"];
     result.erase("confusion");
     Json entry = result;

@@ -9,6 +9,19 @@ namespace athanor::distill {
 
 std::vector<std::int64_t> iota(std::int64_t n) { return arange(n).to_vector<std::int64_t>(); }
 
+nn::ModelSpec image_model_spec(const data::ImageSet& set, const std::string& model,
+                               const std::vector<std::int64_t>& hidden) {
+  nn::ModelSpec spec;
+  spec.model = model;
+  spec.hidden = hidden;
+  spec.input = {1, set.images.size(1), set.images.size(2)};
+  spec.classes = set.classes();
+  spec.mean = kMean;
+  spec.stddev = kStddev;
+  spec.class_names = set.class_names;
+  return spec;
+}
+
 Tensor inputs_of(const Tensor& images, const std::vector<std::int64_t>& rows) {
   const std::int64_t H = images.size(1), W = images.size(2);
   Tensor x = empty({static_cast<std::int64_t>(rows.size()), 1, H, W});

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
+#include "data/image_set.h"
+#include "nn/models.h"
 #include "tensor/random.h"
 #include "tensor/tensor.h"
 
@@ -14,6 +17,10 @@ inline constexpr double kMean = 0.2860, kStddev = 0.3530;
 
 // 0 ... n - 1.
 std::vector<std::int64_t> iota(std::int64_t n);
+
+// An image classifier for the images of `set`.
+nn::ModelSpec image_model_spec(const data::ImageSet& set, const std::string& model,
+                               const std::vector<std::int64_t>& hidden);
 
 // Rows of u8 images [N, H, W] as normalised inputs f32 [n, 1, H, W].
 Tensor inputs_of(const Tensor& images, const std::vector<std::int64_t>& rows);

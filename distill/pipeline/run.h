@@ -50,7 +50,6 @@ class DistillRun {
   // The units that a student of recipe `r` learns relations from; made once for equal settings.
   const Units& units_for(const Recipe& r);
   std::vector<std::int64_t> rows_for(const Recipe& r) const;
-  nn::ModelSpec spec_of(const std::string& model, const std::vector<std::int64_t>& hidden) const;
   nn::ModelSpec teacher_spec() const;
   // students.cpp
   ArmSettings base_arm(const std::string& name) const;
@@ -62,7 +61,6 @@ class DistillRun {
   void baselines();
   void variants();
   // judge.cpp
-  nlohmann::json score(nn::Classifier& model, const Tensor& inputs, const Tensor& labels) const;
   void judge();
 
   const Recipe& r_;

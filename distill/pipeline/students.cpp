@@ -109,8 +109,9 @@ ArmSettings DistillRun::three_stage(const Recipe& r, const std::string& name) {
 
 void DistillRun::train(const ArmSettings& settings, const TrainingSet& set) {
   stage(settings.name, [&] {
-    arms_[settings.name] = train_arm(spec_of(r_.student.model, r_.student.hidden), set, settings,
-                                     *log_, progress_, stop_);
+    arms_[settings.name] =
+        train_arm(image_model_spec(data_.train, r_.student.model, r_.student.hidden), set, settings,
+                  *log_, progress_, stop_);
   });
   arm_order_.push_back(settings.name);
 }

@@ -5,6 +5,7 @@
 
 #include "distill/pipeline/pool_data.h"
 #include "distill/refine/feature_values.h"
+#include "nn/metrics.h"
 
 namespace athanor::distill {
 namespace {
@@ -32,6 +33,15 @@ double effective_share_at(const Manifest& manifest, const RefineStageResult& ref
 }  // namespace
 
 using Json = nlohmann::json;
+
+Json score_model(nn::Classifier& model, const Tensor& inputs, const Tensor& labels) {
+  const Tensor scores = predict(model, inputs).logits;
+  const auto counts = nn::confusion_matrix(nn::predicted_classes(scores), labels, scores.size(1));
+  return {{"params", model.parameter_count()},
+          {"accuracy", nn::accuracy(counts)},
+          {"f1", nn::macro_f1(counts)},
+          {"confusion", counts}};
+}
 
 Json refine_summary(const Manifest& manifest, const RefineStageResult& refined) {
   const SelectionQuality before =

@@ -41,6 +41,7 @@ void for_each_key(R& r, F&& f) {
   f("train.optimizer", r.train.optimizer);
   f("train.lr", r.train.lr);
   f("train.schedule", r.train.schedule);
+  f("train.shift", r.train.shift);
   f("refine.enabled", r.refine.enabled);
   f("refine.select", r.refine.select);
   f("refine.threshold", r.refine.threshold);

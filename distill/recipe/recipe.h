@@ -51,6 +51,7 @@ struct Recipe {
     std::string optimizer = "adamw";
     double lr = 2e-3;
     std::string schedule = "one_cycle";
+    std::int64_t shift = 0;  // augmentation of `train`: images are moved by up to so many pixels
   } train;
   struct {
     bool enabled = true;
@@ -64,7 +65,7 @@ struct Recipe {
     bool enabled = true;
     std::int64_t neighbours = 10;
     std::int64_t compression = 8;
-    std::string relation = "decoded";  // decoded, attention or blend
+    std::string relation = "blend";  // decoded, attention, blend, or raw (no compression)
   } restructure;
   struct {
     std::string hard = "trust";     // trust, constant or scheduled

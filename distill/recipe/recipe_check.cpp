@@ -30,7 +30,8 @@ void check_recipe(const Recipe& r) {
   expect_one_of("student.model", r.student.model, "cnn", "mlp");
   expect_one_of("train.optimizer", r.train.optimizer, "adamw");
   expect_one_of("train.schedule", r.train.schedule, "constant", "linear", "cosine", "one_cycle");
-  expect_one_of("restructure.relation", r.restructure.relation, "decoded", "attention", "blend");
+  expect_one_of("restructure.relation", r.restructure.relation, "decoded", "attention", "blend",
+                "raw");
   expect_one_of("mix.hard", r.mix.hard, "trust", "constant", "scheduled");
   expect_one_of("control.clip", r.control.clip, "adaptive", "none");
   expect_one_of("temperature.schedule", r.temperature.schedule, "stages", "linear", "cosine",
@@ -44,6 +45,8 @@ void check_recipe(const Recipe& r) {
          static_cast<double>(r.teacher.epochs));
   expect(r.train.batch >= 1, "train.batch", "1 or more", static_cast<double>(r.train.batch));
   expect(r.train.epochs >= 1, "train.epochs", "1 or more", static_cast<double>(r.train.epochs));
+  expect(r.train.shift >= 0 && r.train.shift <= 8, "train.shift", "0 to 8 pixels",
+         static_cast<double>(r.train.shift));
   expect(r.train.lr > 0, "train.lr", "a rate above 0", r.train.lr);
   expect(r.refine.threshold >= 0 && r.refine.threshold < 1, "refine.threshold",
          "a probability in [0, 1)", r.refine.threshold);

@@ -129,8 +129,9 @@ RelationKind relation_kind(std::string_view name) {
   if (name == "decoded") return RelationKind::decoded;
   if (name == "attention") return RelationKind::attention;
   if (name == "blend") return RelationKind::blend;
-  raise(ErrorKind::usage, "[restructure] expected relations decoded, attention or blend, got '",
-        name, "'");
+  if (name == "raw") return RelationKind::raw;
+  raise(ErrorKind::usage,
+        "[restructure] expected relations decoded, attention, blend or raw, got '", name, "'");
 }
 
 double RestructureResult::compression_ratio() const {
@@ -145,6 +146,7 @@ Tensor RestructureResult::relation_targets(const std::vector<std::int64_t>& rows
 Tensor RestructureResult::relation_targets(const std::vector<std::int64_t>& rows,
                                            RelationKind kind) const {
   if (kind == RelationKind::attention) return model_->attention(rows);
+  if (kind == RelationKind::raw) return cosine_similarities(take_rows(units_, rows));
   const Tensor decoded = cosine_similarities(take_rows(decoded_, rows));
   if (kind == RelationKind::decoded) return decoded;
   return mul(decoded + model_->attention(rows), 0.5);
@@ -171,6 +173,7 @@ RestructureResult restructure(const Tensor& embeddings, const Tensor& labels,
   const Autoencoder autoencoder = fit_autoencoder(embeddings, compress);
   result.compression = autoencoder.report();
   result.codes = autoencoder.encode(embeddings);
+  result.units_ = unit_rows(embeddings);
   result.decoded_ = unit_rows(autoencoder.decode(result.codes));
   task.update(3, "codes");
   RelationsOptions relate = options.relations;

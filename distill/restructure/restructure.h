@@ -26,8 +26,9 @@ enum class RelationKind {
   decoded,    // cosines of the units rebuilt from their codes
   attention,  // A_hat of relations.h, near 0 for all but close neighbours
   blend,      // the mean of both
+  raw,        // cosines of the units as given: without compression, for comparison
 };
-// From "decoded", "attention" or "blend"; another name throws usage.
+// From "decoded", "attention", "blend" or "raw"; another name throws usage.
 RelationKind relation_kind(std::string_view name);
 
 struct RestructureOptions {
@@ -79,7 +80,7 @@ class RestructureResult {
  private:
   friend RestructureResult restructure(const Tensor& embeddings, const Tensor& labels,
                                        const RestructureOptions& options);
-  Tensor decoded_;  // unit rows
+  Tensor decoded_, units_;  // unit rows
   std::optional<Relations> model_;
   RelationKind kind_ = RelationKind::decoded;
 };

@@ -61,7 +61,8 @@ TEST_CASE("restructuring separated groups", "[restructure]") {
   CHECK(result.relations.attention.auc > 0.5);
 
   // Units of one group are more alike than those of two.
-  for (RelationKind kind : {RelationKind::decoded, RelationKind::attention, RelationKind::blend}) {
+  for (RelationKind kind :
+       {RelationKind::decoded, RelationKind::attention, RelationKind::blend, RelationKind::raw}) {
     const std::vector<float> r =
         result.relation_targets({0, 6, 12, 1, 7, 13}, kind).to_vector<float>();
     double inside = 0, between = 0;

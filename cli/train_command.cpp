@@ -1,0 +1,47 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/run_options.h"
+#include "distill/pipeline/train.h"
+
+namespace athanor::cli {
+namespace {
+
+void run(const RunOptions& o) {
+  const distill::Recipe recipe = resolve_recipe(o);
+  const std::string summary = run_job(o, [&](const distill::DistillOptions& options) {
+    return distill::run_train(recipe, options);
+  });
+  if (o.json) {
+    std::fputs(summary.c_str(), stdout);
+    return;
+  }
+  const auto s = nlohmann::json::parse(summary);
+  const auto& model = s.at("model");
+  std::printf("\n  %s, %lld parameters: accuracy %.4f, macro F1 %.4f on %lld %s images\n",
+              recipe.student.model.c_str(), model.at("params").get<long long>(),
+              model.at("accuracy").get<double>(), model.at("f1").get<double>(),
+              s.at("evaluated_on").at("records").get<long long>(),
+              s.at("evaluated_on").at("split").get<std::string>().c_str());
+  std::printf("  %.0f s; model: %s/model.safetensors\n", s.at("seconds").at("total").get<double>(),
+              o.out.c_str());
+}
+
+}  // namespace
+
+void add_train(CLI::App& app) {
+  auto o = std::make_shared<RunOptions>();
+  CLI::App* c = app.add_subcommand(
+      "train",
+      "Example: athanor train examples/recipes/fashion-mnist-cnn.toml --out runs/cnn\n\n"
+      "Trains the recipe's student on all training images with their labels, without a teacher: "
+      "reads the keys data.*, student.*, train.*, evaluate.* and seed.");
+  c->add_option("recipe", o->recipe, "Recipe file (TOML)")->option_text("RECIPE.toml")->required();
+  add_run_options(*c, *o, "runs/train");
+  c->callback([o] { run(*o); });
+}
+
+}  // namespace athanor::cli

@@ -1,0 +1,17 @@
+// Training one model without distillation.
+#pragma once
+
+#include <string>
+
+#include "distill/pipeline/distill.h"
+#include "distill/recipe/recipe.h"
+
+namespace athanor::distill {
+
+// Trains the recipe's student model on the clean training images (less the validation split, where
+// that is evaluated on) for train.epochs passes, then evaluates it once. Writes recipe.toml,
+// log.jsonl, model.safetensors and summary.json; returns the text of the latter. Throws as
+// run_distill().
+std::string run_train(const Recipe& recipe, const DistillOptions& options);
+
+}  // namespace athanor::distill
