@@ -78,6 +78,7 @@ Tensor random_uniform(const Shape& shape, Generator& generator, double low, doub
                       DType dtype) {
   check_floating("random_uniform", dtype);
   Tensor t = empty(shape, dtype);
+  detail::label_new_blocks("random_uniform");
   visit_float(dtype, [&]<class T>(Tag<T>) {
     T* values = t.data<T>();
     for (std::int64_t i = 0; i < t.numel(); ++i) {
@@ -91,6 +92,7 @@ Tensor random_normal(const Shape& shape, Generator& generator, double mean, doub
                      DType dtype) {
   check_floating("random_normal", dtype);
   Tensor t = empty(shape, dtype);
+  detail::label_new_blocks("random_normal");
   visit_float(dtype, [&]<class T>(Tag<T>) {
     T* values = t.data<T>();
     for (std::int64_t i = 0; i < t.numel(); ++i) {
@@ -104,6 +106,7 @@ Tensor random_bernoulli(const Shape& shape, Generator& generator, double p) {
   if (!(p >= 0 && p <= 1)) fail("random_bernoulli", "expected p in [0, 1], got ", p);
   const std::uint64_t threshold = static_cast<std::uint64_t>(p * 4294967296.0);
   Tensor t = empty(shape, DType::boolean);
+  detail::label_new_blocks("random_bernoulli");
   bool* values = t.data<bool>();
   for (std::int64_t i = 0; i < t.numel(); ++i) values[i] = generator.next_u32() < threshold;
   return t;
@@ -112,6 +115,7 @@ Tensor random_bernoulli(const Shape& shape, Generator& generator, double p) {
 Tensor random_permutation(std::int64_t n, Generator& generator) {
   if (n < 0) fail("random_permutation", "expected n >= 0, got ", n);
   Tensor t = empty({n}, DType::i64);
+  detail::label_new_blocks("random_permutation");
   std::int64_t* values = t.data<std::int64_t>();
   for (std::int64_t i = 0; i < n; ++i) values[i] = i;
   for (std::int64_t i = n - 1; i > 0; --i)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <map>
 #include <mutex>
 #include <new>
 #include <vector>
@@ -24,23 +25,31 @@ std::int64_t class_size(std::int64_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
+// More than any machine has; larger sizes would overflow the arithmetic above.
+constexpr std::int64_t kLargestBlock = std::int64_t{1} << 60;
+
 class CachingAllocator {
  public:
+  // Null when there is no more memory.
   std::byte* allocate(std::int64_t bytes) {
+    if (bytes > kLargestBlock) return nullptr;
     const std::int64_t size = class_size(bytes);
+    bool over = false;
     {
       std::lock_guard lock(mutex_);
-      ++stats_.allocations;
-      stats_.live += size;
-      stats_.peak = std::max(stats_.peak, stats_.live);
       std::vector<std::byte*>& blocks = free_[index(size)];
       if (size <= kLargestCached && !blocks.empty()) {
         std::byte* block = blocks.back();
         blocks.pop_back();
         stats_.cached -= size;
+        count(size);
         return block;
       }
+      over = limit_ > 0 && stats_.live + stats_.cached + size > limit_;
+      if (over && stats_.live + size > limit_) return nullptr;
+      count(size);
     }
+    if (over) release_all();
     void* block = std::aligned_alloc(kAlignment, static_cast<std::size_t>(size));
     if (!block) {
       release_all();
@@ -49,8 +58,6 @@ class CachingAllocator {
     if (!block) {
       std::lock_guard lock(mutex_);
       stats_.live -= size;
-      raise(ErrorKind::out_of_resources, "[allocate] out of memory: asked for ", size,
-            " bytes with ", stats_.live, " live and ", stats_.peak, " at the peak");
     }
     return static_cast<std::byte*>(block);
   }
@@ -86,12 +93,25 @@ class CachingAllocator {
     std::lock_guard lock(mutex_);
     return stats_;
   }
+  void set_limit(std::int64_t bytes) {
+    std::lock_guard lock(mutex_);
+    limit_ = bytes;
+  }
+  std::int64_t limit() {
+    std::lock_guard lock(mutex_);
+    return limit_;
+  }
   void reset_peak() {
     std::lock_guard lock(mutex_);
     stats_.peak = stats_.live;
   }
 
  private:
+  void count(std::int64_t size) {
+    ++stats_.allocations;
+    stats_.live += size;
+    stats_.peak = std::max(stats_.peak, stats_.live);
+  }
   static std::size_t index(std::int64_t size) {
     const int octave = std::bit_width(static_cast<std::uint64_t>(size)) - 1;
     const std::int64_t quarter = ((size << 2) >> octave) & 3;
@@ -101,6 +121,7 @@ class CachingAllocator {
   std::mutex mutex_;
   std::vector<std::byte*> free_[64 * 4];
   MemoryStats stats_;
+  std::int64_t limit_ = 0;  // 0: none
 };
 
 // Never destroyed: tensors of static storage duration may outlive any other object.
@@ -109,19 +130,74 @@ CachingAllocator& allocator() {
   return *instance;
 }
 
+[[noreturn]] void out_of_memory(std::int64_t bytes, const Shape& shape, DType dtype) {
+  const MemoryStats stats = allocator().stats();
+  const std::int64_t limit = allocator().limit();
+  std::string text = str("[allocate] out of memory: asked for ", bytes, " bytes (", shape, " ",
+                         dtype, ") with ", stats.live, " live and ", stats.peak, " at the peak");
+  if (limit > 0) text += str(", the limit is ", limit);
+  const std::vector<LiveTensor> largest = largest_live_tensors(5);
+  for (std::size_t i = 0; i < largest.size(); ++i) {
+    const LiveTensor& t = largest[i];
+    text += str(i == 0 ? "; largest live tensors: " : ", ", t.shape, " ", t.dtype, " ", t.bytes,
+                " bytes by ", t.op);
+  }
+  throw Error(text, ErrorKind::out_of_resources);
+}
+
 }  // namespace
 
 MemoryStats memory_stats() { return allocator().stats(); }
 void reset_peak_memory() { allocator().reset_peak(); }
 void empty_memory_cache() { allocator().release_all(); }
 
-Storage::Storage(std::int64_t bytes, Device device) : bytes_(bytes), device_(device) {
+std::vector<OpMemory> memory_by_op() {
+  std::map<std::string, OpMemory> by_op;
+  for (const LiveTensor& t : detail::live_blocks()) {
+    OpMemory& entry = by_op[t.op];
+    entry.op = t.op;
+    entry.bytes += t.bytes;
+    ++entry.tensors;
+  }
+  std::vector<OpMemory> sorted;
+  for (const auto& [op, entry] : by_op) sorted.push_back(entry);
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const OpMemory& a, const OpMemory& b) { return a.bytes > b.bytes; });
+  return sorted;
+}
+
+std::vector<LiveTensor> largest_live_tensors(std::size_t count) {
+  std::vector<LiveTensor> all = detail::live_blocks();
+  std::stable_sort(all.begin(), all.end(),
+                   [](const LiveTensor& a, const LiveTensor& b) { return a.bytes > b.bytes; });
+  all.resize(std::min(count, all.size()));
+  return all;
+}
+
+void set_memory_limit(std::int64_t bytes) {
+  if (bytes < 0) fail("set_memory_limit", "expected bytes >= 0, got ", bytes);
+  allocator().set_limit(bytes);
+}
+std::int64_t memory_limit() { return allocator().limit(); }
+
+Storage::Storage(std::int64_t bytes, Device device, const Shape& shape, DType dtype)
+    : bytes_(bytes), device_(device) {
   if (device.type != DeviceType::cpu) {
     fail("allocate", "device ", device, " is not part of this build; expected cpu");
   }
   data_ = allocator().allocate(bytes);
+  if (!data_) out_of_memory(bytes, shape, dtype);
+  try {
+    number_ = detail::note_block(bytes, shape, dtype);
+  } catch (...) {
+    allocator().deallocate(data_, bytes);
+    throw;
+  }
 }
 
-Storage::~Storage() { allocator().deallocate(data_, bytes_); }
+Storage::~Storage() {
+  detail::forget_block(number_);
+  allocator().deallocate(data_, bytes_);
+}
 
 }  // namespace athanor

@@ -3,8 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "tensor/base/device.h"
+#include "tensor/base/live_blocks.h"
 #include "tensor/base/ref.h"
 
 namespace athanor {
@@ -19,6 +22,23 @@ struct MemoryStats {
 
 MemoryStats memory_stats();
 void reset_peak_memory();
+
+// What each operation's results hold now, the largest first. Walks over all live tensors.
+struct OpMemory {
+  std::string op;
+  std::int64_t bytes = 0;
+  std::int64_t tensors = 0;
+};
+std::vector<OpMemory> memory_by_op();
+// The largest live tensors, at most `count`.
+std::vector<LiveTensor> largest_live_tensors(std::size_t count);
+
+// A cap on live + cached bytes; 0 means none. An allocation beyond it gives the cache back and, if
+// that is not enough, throws the out-of-memory error, which names the largest live tensors. Throws
+// when negative.
+void set_memory_limit(std::int64_t bytes);
+std::int64_t memory_limit();
+
 // Gives cached blocks back to the system.
 void empty_memory_cache();
 
@@ -28,8 +48,9 @@ void empty_memory_cache();
 // is noticed. `last_writer` names the op that wrote last.
 class Storage final : public RefCounted {
  public:
-  // Throws Error(out_of_resources) when the system has no more memory.
-  Storage(std::int64_t bytes, Device device);
+  // `shape` and `dtype` describe it in statistics. Throws Error(out_of_resources) when the system
+  // has no more memory, or the limit is reached.
+  Storage(std::int64_t bytes, Device device, const Shape& shape, DType dtype);
   ~Storage() override;
 
   std::byte* data() { return data_; }
@@ -46,6 +67,7 @@ class Storage final : public RefCounted {
   std::byte* data_;
   std::int64_t bytes_;
   Device device_;
+  std::uint32_t number_;  // in live_blocks.h
   std::uint32_t version_ = 0;
   const char* last_writer_ = "";
 };

@@ -46,7 +46,8 @@ Tensor allocate(const Shape& shape, const Strides& strides, DType dtype, Device 
   if (n > std::numeric_limits<std::int64_t>::max() / size_of(dtype)) {
     fail("empty", "expected fewer than 2^63 bytes, got shape ", shape, " ", dtype);
   }
-  return Tensor(make_ref<Storage>(n * size_of(dtype), device), shape, strides, 0, dtype);
+  return Tensor(make_ref<Storage>(n * size_of(dtype), device, shape, dtype), shape, strides, 0,
+                dtype);
 }
 
 }  // namespace
@@ -93,6 +94,7 @@ Tensor from_values(std::span<const T> values, const Shape& shape) {
          values.size());
   }
   Tensor t = empty(shape, DTypeOf<T>::value);
+  detail::label_new_blocks("from_values");
   if (!values.empty()) std::memcpy(t.raw(), values.data(), values.size_bytes());
   return t;
 }

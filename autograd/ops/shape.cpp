@@ -2,6 +2,7 @@
 
 #include "autograd/node.h"
 #include "autograd/ops/cat.h"
+#include "autograd/ops/gather.h"
 #include "autograd/ops/reduce.h"
 #include "tensor/ops/copy.h"
 
@@ -114,6 +115,18 @@ Variable expand(const Variable& x, const Shape& shape) {
   const Shape before = x.shape();
   return record("expand", expand(x.tensor(), shape), {x},
                 [before](const Variable& dy, Gradients& d) { d.set(0, sum_to(dy, before)); });
+}
+
+Variable as_strided(const Variable& x, const Shape& shape, const Strides& strides,
+                    std::int64_t offset) {
+  const Shape before = x.shape();
+  return record("as_strided", as_strided(x.tensor(), shape, strides, offset), {x},
+                [before, shape, strides, offset](const Variable& dy, Gradients& d) {
+                  const std::int64_t n = numel_of(before), m = numel_of(shape);
+                  const Tensor places = as_strided(arange(n), shape, strides, offset);
+                  const Variable flat = index_add(reshape(dy, {m}), 0, reshape(places, {m}), n);
+                  d.set(0, reshape(flat, before));
+                });
 }
 
 }  // namespace athanor

@@ -33,5 +33,8 @@ std::vector<Variable> split(const Variable& x, const std::vector<std::int64_t>& 
 std::vector<Variable> chunk(const Variable& x, std::int64_t count, int axis = 0);
 // dx = dy summed over the added and the repeated axes
 Variable expand(const Variable& x, const Shape& shape);
+// dx = dy added up at the element that each place of y shows
+Variable as_strided(const Variable& x, const Shape& shape, const Strides& strides,
+                    std::int64_t offset = 0);
 
 }  // namespace athanor

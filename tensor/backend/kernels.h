@@ -12,6 +12,7 @@
 #include "tensor/backend/conv_args.h"
 #include "tensor/base/device.h"
 #include "tensor/base/dtype.h"
+#include "tensor/base/live_blocks.h"
 
 namespace athanor {
 
@@ -86,6 +87,7 @@ bool reference_forced();
 template <class Args>
 void launch(const char* op, Kernel<Args> Kernels::*entry, DType dtype, Device device,
             const Args& args) {
+  detail::label_new_blocks(op);
   if (device.type != DeviceType::cpu) detail::no_kernel(op, dtype, device);
   if (!detail::reference_forced()) {
     const Kernel<Args>& fast = cpu_kernels().*entry;

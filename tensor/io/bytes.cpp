@@ -18,6 +18,7 @@ Tensor tensor_from_bytes(std::span<const std::byte> bytes, const Shape& shape, D
     }
   }
   Tensor result = empty(shape, dtype);
+  detail::label_new_blocks("read");
   if (!bytes.empty()) std::memcpy(result.raw(), bytes.data(), bytes.size());
   return result;
 }

@@ -38,6 +38,7 @@ struct NpyHeader {
 template <class Wire, class T>
 Tensor widen(std::span<const std::byte> bytes, const Shape& shape) {
   Tensor result = empty(shape, DTypeOf<T>::value);
+  detail::label_new_blocks("read");
   T* out = result.data<T>();
   for (std::int64_t i = 0; i < result.numel(); ++i) {
     Wire value;

@@ -1,12 +1,15 @@
 #include "tensor/ops/copy.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "tensor/ops/operand.h"
 #include "tensor/ops/shape.h"
 
 namespace athanor {
 namespace {
+
+std::atomic<std::int64_t> contiguous_copies{0};
 
 void run_fill(const char* op, const Tensor& y, double value) {
   if (y.numel() == 0) return;
@@ -43,6 +46,7 @@ Tensor ones_like(const Tensor& like) { return full_like(like, 1); }
 Tensor arange(std::int64_t count, DType dtype, double first, double step) {
   if (count < 0) fail("arange", "expected count >= 0, got ", count);
   Tensor y = empty({count}, dtype);
+  detail::label_new_blocks("arange");
   visit(dtype, [&]<class T>(Tag<T>) {
     T* values = y.data<T>();
     for (std::int64_t i = 0; i < count; ++i) {
@@ -88,10 +92,13 @@ Tensor clone(const Tensor& x) {
 Tensor contiguous(const Tensor& x) {
   check_defined("contiguous", "x", x);
   if (x.is_contiguous()) return x;
+  contiguous_copies.fetch_add(1, std::memory_order_relaxed);
   Tensor y = empty(x.shape(), x.dtype(), x.device());
   run_copy("contiguous", x, y);
   return y;
 }
+
+std::int64_t contiguous_count() { return contiguous_copies.load(std::memory_order_relaxed); }
 
 Tensor channels_last(const Tensor& x) {
   check_defined("channels_last", "x", x);

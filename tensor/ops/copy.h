@@ -26,8 +26,10 @@ Tensor eye(std::int64_t n, std::int64_t m = -1, DType dtype = DType::f32);
 
 // Own memory, same values; keeps the order of the axes in memory when x is dense.
 Tensor clone(const Tensor& x);
-// x itself if it is row-major without gaps, else a row-major copy.
+// x itself if it is row-major without gaps, else a row-major copy, which contiguous_count() counts.
 Tensor contiguous(const Tensor& x);
+// How many copies contiguous() has made in this process, also for operations that need such input.
+std::int64_t contiguous_count();
 // x itself if it is [N, C, H, W] in N, H, W, C order, else such a copy. Throws unless rank is 4.
 Tensor channels_last(const Tensor& x);
 // x itself if it has this dtype, else a converted copy. Floating to integer truncates.

@@ -230,6 +230,32 @@ Tensor expand(const Tensor& x, const Shape& shape) {
   return view(x, shape, strides, x.offset());
 }
 
+Tensor as_strided(const Tensor& x, const Shape& shape, const Strides& strides,
+                  std::int64_t offset) {
+  check_defined("as_strided", "x", x);
+  if (!x.is_contiguous()) {
+    fail("as_strided", "expected a row-major tensor without gaps, got ", describe(x),
+         " with strides ", x.strides());
+  }
+  if (shape.size() != strides.size()) {
+    fail("as_strided", "expected one stride an axis, got shape ", shape, " and strides ", strides);
+  }
+  bool inside = offset >= 0 && offset <= x.numel();
+  std::int64_t last = offset;
+  for (int i = 0; i < shape.size(); ++i) {
+    if (strides[i] < 0) fail("as_strided", "expected strides >= 0, got ", strides);
+    std::int64_t reach = 0;
+    if (numel_of(shape) == 0) continue;
+    inside = inside && !__builtin_mul_overflow(shape[i] - 1, strides[i], &reach) &&
+             !__builtin_add_overflow(last, reach, &last);
+  }
+  if (!inside || (numel_of(shape) > 0 && last >= x.numel())) {
+    fail("as_strided", "expected elements within the ", x.numel(), " of x, got offset ", offset,
+         ", shape ", shape, ", strides ", strides, " (input ", describe(x), ")");
+  }
+  return view(x, shape, strides, x.offset() + offset);
+}
+
 Tensor unsqueeze(const Tensor& x, int axis) {
   check_defined("unsqueeze", "x", x);
   const int rank = x.rank();

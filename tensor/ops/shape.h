@@ -36,6 +36,11 @@ std::vector<Tensor> chunk(const Tensor& x, std::int64_t count, int axis = 0);
 std::vector<std::int64_t> chunk_sizes(std::int64_t n, std::int64_t count);
 // Repeats axes of size 1 (stride 0) and adds axes at the left.
 Tensor expand(const Tensor& x, const Shape& shape);
+// A view of x, which must be row-major without gaps, under any shape, strides >= 0 and offset (in
+// elements, from x's first one), such as the windows of a signal. Throws when an element would lie
+// outside of x. Elements may overlap: such a view is for reading.
+Tensor as_strided(const Tensor& x, const Shape& shape, const Strides& strides,
+                  std::int64_t offset = 0);
 // Adds an axis of size 1 before `axis` in [-rank - 1, rank].
 Tensor unsqueeze(const Tensor& x, int axis);
 // Drops `axis`, which must have size 1.

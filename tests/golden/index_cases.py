@@ -12,6 +12,8 @@ case("transpose", lambda r: [r.uniform((2, 3, 4))], lambda x: x.transpose(0, -1)
 case("slice", lambda r: [r.uniform((3, 9))], lambda x: x[:, 1:8:3])
 case("select", lambda r: [r.uniform((3, 4, 5))], lambda x: x[:, -2])
 case("expand", lambda r: [r.uniform((3, 1))], lambda x: x.expand(2, 3, 4))
+case("as_strided", lambda r: [r.uniform((4, 5))],
+     lambda x: torch.as_strided(x, (3, 2, 4), (4, 1, 2), 3))
 case("unsqueeze", lambda r: [r.uniform((3, 4))], lambda x: x.unsqueeze(1))
 case("squeeze", lambda r: [r.uniform((3, 1, 4))], lambda x: x.squeeze(1))
 case("cat", lambda r: [r.uniform((2, 3)), r.uniform((2, 1)), r.uniform((2, 4))],

@@ -113,6 +113,7 @@ void add_shapes(Table& t) {
   t["slice"] = [](const Vars& x) { return slice(x[0], 1, 1, 8, 3); };
   t["select"] = [](const Vars& x) { return select(x[0], 1, -2); };
   t["expand"] = [](const Vars& x) { return expand(x[0], {2, 3, 4}); };
+  t["as_strided"] = [](const Vars& x) { return as_strided(x[0], {3, 2, 4}, {4, 1, 2}, 3); };
   t["unsqueeze"] = [](const Vars& x) { return unsqueeze(x[0], 1); };
   t["squeeze"] = [](const Vars& x) { return squeeze(x[0], 1); };
   t["cat"] = [](const Vars& x) { return cat(x, 1); };

@@ -11,6 +11,17 @@ using athanor::test::OpCase;
 using athanor::test::values_case;
 using Vars = std::vector<Variable>;
 
+TEST_CASE("copies that contiguous() makes are counted") {
+  const Tensor x = ones({3, 4});
+  const std::int64_t before = contiguous_count();
+  contiguous(x);
+  matmul(x, transpose(x));  // reads the transposed operand in place
+  CHECK(contiguous_count() == before);
+  contiguous(transpose(x));
+  reshape(transpose(x), {12});
+  CHECK(contiguous_count() == before + 2);
+}
+
 TEST_CASE("copies: values and gradients") {
   check_op_case({"clone", {{{3, 4}}}, [](const Vars& x) { return clone(x[0]); }});
   check_op_case(

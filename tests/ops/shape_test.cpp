@@ -62,6 +62,28 @@ TEST_CASE("split and chunk: sizes, views and errors") {
   CHECK_THROWS_WITH(split(x, {2}, 2), Catch::Contains("[split] expected axis in [-2, 2), got 2"));
 }
 
+TEST_CASE("as_strided: windows, overlap and bounds") {
+  check_op_case({"as_strided", {{{4, 5}}}, [](const Vars& x) {
+                   return as_strided(contiguous(x[0]), {3, 2, 4}, {4, 1, 2}, 3);
+                 }});
+  check_op_case({"as_strided/empty", {{{0}}}, [](const Vars& x) {
+                   return as_strided(contiguous(x[0]), {0, 2}, {1, 1});
+                 }});
+  const Tensor x = arange(6);
+  const Tensor windows = as_strided(x, {4, 3}, {1, 1});
+  CHECK(windows.storage() == x.storage());
+  CHECK(select(windows, 0, 2).to_vector<std::int64_t>() == std::vector<std::int64_t>{2, 3, 4});
+  // Offsets count from x's first element, and nothing beyond x is reached, though its storage is.
+  CHECK(as_strided(slice(x, 0, 2, 5), {1}, {1}, 1).item() == 3);
+  CHECK_THROWS_WITH(as_strided(slice(x, 0, 2, 5), {4}, {1}),
+                    Catch::Contains("expected elements within the 3 of x"));
+  CHECK_THROWS_WITH(as_strided(x, {2}, {1}, -1), Catch::Contains("got offset -1"));
+  CHECK_THROWS_WITH(as_strided(x, {3}, {std::int64_t{1} << 62}), Catch::Contains("within the 6"));
+  CHECK_THROWS_WITH(as_strided(x, {2}, {-1}, 3), Catch::Contains("expected strides >= 0"));
+  CHECK_THROWS_WITH(as_strided(x, {2, 1}, {1}), Catch::Contains("one stride an axis"));
+  CHECK_THROWS_WITH(as_strided(slice(x, 0, 0, 6, 2), {1}, {1}), Catch::Contains("row-major"));
+}
+
 TEST_CASE("shape operations of empty and 0-dim inputs") {
   check_op_case({"reshape/empty", {{{0, 4}}}, [](const Vars& x) { return reshape(x[0], {2, 0}); }});
   check_op_case({"reshape/0-dim", {{{}}}, [](const Vars& x) { return reshape(x[0], {1, 1}); }});
