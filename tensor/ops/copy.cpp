@@ -60,6 +60,7 @@ Tensor linspace(double first, double last, std::int64_t count, DType dtype) {
   if (count < 0) fail("linspace", "expected count >= 0, got ", count);
   if (!is_floating(dtype)) fail("linspace", "expected a floating dtype, got ", dtype);
   Tensor y = empty({count}, dtype);
+  detail::label_new_blocks("linspace");
   visit(dtype, [&]<class T>(Tag<T>) {
     T* values = y.data<T>();
     for (std::int64_t i = 0; i < count; ++i) {

@@ -52,7 +52,6 @@ TEST_CASE("promote() is the table of docs/dtypes.md, and operations follow it") 
       const auto expected = table.at({name_of(a), name_of(b)});
       CHECK(name_of(promote(a, b)) == expected);
       const Tensor x = ones({2}, a), y = ones({2}, b);
-      CHECK(name_of(maximum(cast(x, promote(a, b)), cast(y, promote(a, b))).dtype()) == expected);
       if (expected == "bool") continue;
       CHECK(name_of(add(x, y).dtype()) == expected);
       CHECK(add(x, y).dtype() == add(y, x).dtype());

@@ -56,6 +56,7 @@ binary("pow", torch.pow, 0.2, 2)
 binary("maximum", torch.maximum)
 binary("minimum", torch.minimum)
 case("maximum/ties", lambda r: [r.index((4, 6), 3) * 1.0, r.index((4, 6), 3) * 1.0], torch.maximum)
+case("lerp", lambda r: [r.uniform((4, 5)), r.uniform((5,)), r.uniform((4, 1), 0, 1)], torch.lerp)
 
 
 def compare(name, function):

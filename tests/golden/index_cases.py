@@ -20,6 +20,17 @@ case("cat", lambda r: [r.uniform((2, 3)), r.uniform((2, 1)), r.uniform((2, 4))],
      lambda *x: torch.cat(x, 1))
 case("stack", lambda r: [r.uniform((2, 3)), r.uniform((2, 3))], lambda *x: torch.stack(x, -1))
 
+case("split", lambda r: [r.uniform((3, 7))], lambda x: torch.split(x, [2, 4, 1], 1)[1])
+case("chunk", lambda r: [r.uniform((7, 2))], lambda x: torch.chunk(x, 3, 0)[1])
+case("pad", lambda r: [r.uniform((3, 4))], lambda x: F.pad(x, (2, 1, 0, 3), value=1.5))
+case("crop", lambda r: [r.uniform((5, 6))], lambda x: x[1:4, 2:5])
+case("flip", lambda r: [r.uniform((3, 4, 2))], lambda x: x.flip(0, 2))
+case("roll", lambda r: [r.uniform((3, 5))], lambda x: x.roll(-7, 1))
+case("einsum", lambda r: [r.uniform((3, 4, 5)), r.uniform((3, 5, 2))],
+     lambda *x: torch.einsum("bij,bjk->ikb", *x))
+case("einsum/three", lambda r: [r.uniform((3, 4)), r.uniform((4,)), r.uniform((5, 4))],
+     lambda *x: torch.einsum("ij,j,kj->ik", *x))
+
 case("matmul", lambda r: [r.uniform((5, 7)), r.uniform((7, 3))], torch.matmul)
 case("matmul/batched", lambda r: [r.uniform((2, 1, 3, 4)), r.uniform((5, 4, 2))], torch.matmul)
 case("matmul/vector", lambda r: [r.uniform((2, 3, 4)), r.uniform((4,))], torch.matmul)

@@ -40,3 +40,38 @@ case("gce", lambda r: [logits(r), r.index((6,), 5)], lambda x, y: gce(x, y, 0.7)
 case("kl_div_by_row", lambda r: [logits(r), Constant(logits(r))], lambda s, t: kl(s, t, 4.0))
 case("kl_div_with_temperature", lambda r: [logits(r), Constant(logits(r))],
      lambda s, t: kl(s, t, 2.0).mean())
+
+
+def values(name, function):
+    case(name, lambda r: [r.uniform((6, 5)), r.uniform((6, 5), 0, 1)], function)
+
+
+def loss(name, function, **options):
+    """Mean, sum and each element."""
+    for suffix, reduction in [("", "mean"), ("/sum", "sum"), ("/none", "none")]:
+        values(name + suffix,
+               lambda x, t, reduction=reduction: function(x, t, reduction=reduction, **options))
+
+
+loss("mse_loss", F.mse_loss)
+loss("l1_loss", F.l1_loss)
+loss("huber_loss", F.huber_loss, delta=0.7)
+loss("smooth_l1_loss", F.smooth_l1_loss, beta=0.7)
+loss("bce_with_logits", F.binary_cross_entropy_with_logits)
+case("bce_with_logits/weight",
+     lambda r: [logits(r), Constant(r.uniform((6, 5), 0, 1)), Constant(r.uniform((5,), 0.5, 3))],
+     lambda x, t, w: F.binary_cross_entropy_with_logits(x, t, pos_weight=w))
+case("kl_div", lambda r: [logits(r), Constant(probabilities(r))],
+     lambda x, q: F.kl_div(x, q, reduction="batchmean"))
+case("cosine_similarity", lambda r: [r.uniform((6, 5)), r.uniform((6, 5))], F.cosine_similarity)
+
+
+def cosine_embedding(a, b, y, margin):
+    """F.cosine_embedding_loss adds 1e-12 to the squared lengths; F.cosine_similarity does not."""
+    similarity = F.cosine_similarity(a, b)
+    return torch.where(y == 1, 1 - similarity, (similarity - margin).clamp(min=0)).mean()
+
+
+case("cosine_embedding_loss",
+     lambda r: [r.uniform((6, 5)), r.uniform((6, 5)), 2 * r.index((6,), 2) - 1],
+     lambda a, b, y: cosine_embedding(a, b, y, -0.2))

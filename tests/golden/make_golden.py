@@ -17,6 +17,7 @@ import torch
 
 import conv_cases
 import elementwise_cases
+import graph_cases
 import index_cases
 import loss_cases
 import reduce_cases
@@ -25,7 +26,7 @@ from cases import CASES
 from safetensors_file import save
 
 HERE = pathlib.Path(__file__).resolve().parent
-MODULES = [conv_cases, elementwise_cases, index_cases, loss_cases, reduce_cases]
+MODULES = [conv_cases, elementwise_cases, graph_cases, index_cases, loss_cases, reduce_cases]
 
 
 def read(path):

@@ -69,6 +69,7 @@ void add_elementwise(Table& t) {
   t["logical_not"] = [](const Vars& x) { return logical_not(floor(x[0].tensor())); };
   t["where"] = [](const Vars& x) { return where(x[0].tensor(), x[1], x[2]); };
   t["masked_fill"] = [](const Vars& x) { return masked_fill(x[0], x[1].tensor(), -3); };
+  t["lerp"] = [](const Vars& x) { return lerp(x[0], x[1], x[2]); };
   t["cast"] = [](const Vars& x) { return cast(cast(x[0], DType::f32), DType::f64); };
   // The mask is given: the product is what dropout records.
   t["dropout"] = [](const Vars& x) { return x[0] * x[1] * 2.0; };
@@ -90,6 +91,7 @@ void add_reductions(Table& t) {
   };
   t["sum_to"] = [](const Vars& x) { return sum_to(x[0], {4, 1}); };
   t["var"] = [](const Vars& x) { return var(x[0], {1, 2}, false, 1); };
+  t["stddev"] = [](const Vars& x) { return stddev(x[0], {0}); };
   t["norm"] = [](const Vars& x) { return norm(x[0], {0, 2}); };
   t["l2_normalize"] = [](const Vars& x) { return l2_normalize(x[0]); };
   t["softmax"] = [](const Vars& x) { return softmax(x[0]); };
@@ -118,6 +120,14 @@ void add_shapes(Table& t) {
   t["squeeze"] = [](const Vars& x) { return squeeze(x[0], 1); };
   t["cat"] = [](const Vars& x) { return cat(x, 1); };
   t["stack"] = [](const Vars& x) { return stack(x, -1); };
+  t["split"] = [](const Vars& x) { return split(x[0], {2, 4, 1}, 1)[1]; };
+  t["chunk"] = [](const Vars& x) { return chunk(x[0], 3)[1]; };
+  t["pad"] = [](const Vars& x) { return pad(x[0], {{0, 3}, {2, 1}}, 1.5); };
+  t["crop"] = [](const Vars& x) { return crop(x[0], {{1, 1}, {2, 1}}); };
+  t["flip"] = [](const Vars& x) { return flip(x[0], {0, 2}); };
+  t["roll"] = [](const Vars& x) { return roll(x[0], -7, 1); };
+  t["einsum"] = [](const Vars& x) { return einsum("bij,bjk->ikb", x); };
+  t["einsum/three"] = [](const Vars& x) { return einsum("ij,j,kj->ik", x); };
   t["matmul"] = [](const Vars& x) { return matmul(x[0], x[1]); };
   t["matmul/batched"] = t["matmul/vector"] = t["matmul"];
   t["linear"] = [](const Vars& x) { return linear(x[0], x[1], x[2]); };
@@ -176,6 +186,52 @@ void add_losses(Table& t) {
   };
 }
 
+using ValueLoss = std::function<Variable(const Variable& x, const Variable& t, Reduction)>;
+
+void add_value_loss(Table& t, const std::string& name, const ValueLoss& loss) {
+  const std::pair<const char*, Reduction> reductions[] = {
+      {"", Reduction::mean}, {"/sum", Reduction::sum}, {"/none", Reduction::none}};
+  for (const auto& [suffix, reduction] : reductions) {
+    t[name + suffix] = [=, r = reduction](const Vars& x) { return loss(x[0], x[1], r); };
+  }
+}
+
+void add_value_losses(Table& t) {
+  add_value_loss(t, "mse_loss", [](auto& x, auto& y, auto r) { return mse_loss(x, y, r); });
+  add_value_loss(t, "l1_loss", [](auto& x, auto& y, auto r) { return l1_loss(x, y, r); });
+  add_value_loss(t, "huber_loss",
+                 [](auto& x, auto& y, auto r) { return huber_loss(x, y, 0.7, r); });
+  add_value_loss(t, "smooth_l1_loss",
+                 [](auto& x, auto& y, auto r) { return smooth_l1_loss(x, y, 0.7, r); });
+  add_value_loss(t, "bce_with_logits",
+                 [](auto& x, auto& y, auto r) { return bce_with_logits(x, y, r); });
+  t["bce_with_logits/weight"] = [](const Vars& x) {
+    return bce_with_logits(x[0], x[1], Reduction::mean, x[2]);
+  };
+  t["kl_div"] = [](const Vars& x) { return kl_div(x[0], x[1]); };
+  t["cosine_similarity"] = [](const Vars& x) { return cosine_similarity(x[0], x[1]); };
+  t["cosine_embedding_loss"] = [](const Vars& x) {
+    return cosine_embedding_loss(x[0], x[1], x[2].tensor(), -0.2);
+  };
+}
+
+void add_graphs(Table& t) {
+  using Reduce = Variable (*)(const Variable&, const Segments&);
+  const std::pair<const char*, Reduce> reductions[] = {{"segment_sum", segment_sum},
+                                                       {"segment_mean", segment_mean},
+                                                       {"segment_max", segment_max},
+                                                       {"segment_softmax", segment_softmax}};
+  for (const auto& [name, f] : reductions) {
+    t[name] = [f = f](const Vars& x) { return f(x[0], Segments(x[1].tensor(), 4)); };
+  }
+  t["sparse_matmul"] = [](const Vars& x) {
+    return sparse_matmul(SparsePattern(x[0].tensor(), x[1].tensor(), 4, 5), x[2], x[3]);
+  };
+  t["sparse_dot"] = [](const Vars& x) {
+    return sparse_dot(SparsePattern(x[0].tensor(), x[1].tensor(), 4, 5), x[2], x[3]);
+  };
+}
+
 }  // namespace
 
 const std::map<std::string, GoldenOp>& golden_ops() {
@@ -186,6 +242,8 @@ const std::map<std::string, GoldenOp>& golden_ops() {
     add_shapes(t);
     add_images(t);
     add_losses(t);
+    add_value_losses(t);
+    add_graphs(t);
     return t;
   }();
   return table;
