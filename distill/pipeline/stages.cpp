@@ -1,5 +1,6 @@
 // Data, teachers, and stages 1 and 2 of a run.
 #include "data/batches.h"
+#include "data/idx.h"
 #include "distill/pipeline/out_of_fold.h"
 #include "distill/pipeline/pool_data.h"
 #include "distill/pipeline/run.h"
@@ -8,6 +9,7 @@
 #include "distill/refine/uniqueness.h"
 #include "nn/models.h"
 #include "tensor/base/error.h"
+#include "tensor/io/atomic_file.h"
 #include "tensor/ops.h"
 #include "tensor/ops/softmax.h"
 #include "tensor/random.h"
@@ -132,7 +134,9 @@ void DistillRun::teach_from_pool() {
     o.epochs = r_.trust.epochs;
     o.gce_q = r_.trust.q;
     o.seed = r_.seed;
-    score_probabilities_ = out_of_fold_probabilities(teacher_spec(), pool_set_.inputs, pool_.labels,
+    nn::ModelSpec proxy = teacher_spec();
+    proxy.channels = kProxyChannels;
+    score_probabilities_ = out_of_fold_probabilities(proxy, pool_set_.inputs, pool_.labels,
                                                      find_image_duplicates(pool_.images).group,
                                                      learn, o, *log_, progress_, stop_);
     // Stage 1 wants embeddings before there is a teacher: those of the raw one.
@@ -177,6 +181,12 @@ void DistillRun::refine() {
   refined_ = refine_stage(in, selection);
   std::filesystem::create_directories(out_ / "refine");
   write_refine_stage(out_ / "refine", refined_);
+  // The refined data set, in the form in which the data came.
+  write_file_atomically(out_ / "refine" / "golden-images-idx3-ubyte",
+                        data::encode_idx(data::gather_rows(pool_.images, refined_.kept)));
+  write_file_atomically(
+      out_ / "refine" / "golden-labels-idx1-ubyte",
+      data::encode_idx(cast(data::gather_rows(pool_.labels, refined_.kept), DType::u8)));
   write_manifest_csv(out_ / "refine" / "manifest.csv", pool_.manifest);
   summary_["refine"] = refine_summary(pool_.manifest, refined_);
   const Json& result = summary_["refine"];

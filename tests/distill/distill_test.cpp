@@ -9,8 +9,11 @@
 #include <nlohmann/json.hpp>
 
 #include "data/idx.h"
+#include "data/image_set.h"
 #include "distill/pipeline/distill.h"
 #include "distill/pipeline/refine_stage.h"
+#include "distill/pipeline/train.h"
+#include "nn/models.h"
 #include "tensor/base/error.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/random.h"
@@ -84,6 +87,10 @@ TEST_CASE("the main job: all files, all keys, equal numbers for equal seeds") {
     INFO(file);
     CHECK(fs::file_size(root / "a" / file) > 0);
   }
+  const data::ImageSet golden = data::load_image_set(
+      root / "a" / "refine" / "golden-images-idx3-ubyte",
+      root / "a" / "refine" / "golden-labels-idx1-ubyte", {"0", "1", "2", "3"});
+  CHECK(golden.size() == first["refine"]["kept"].get<std::int64_t>());
   CHECK(first["refine"]["effective_before"].get<double>() == Approx(0.38));
   CHECK(first["teacher"]["accuracy"].get<double>() > 0.9);
   for (const char* key : {"violations", "clip_rate", "triggers", "epsilon_final"}) {
@@ -168,6 +175,25 @@ TEST_CASE("selection by threshold, estimated retention and budget") {
   const double retention = run(recipe, small.root / "b")["refine"]["retention"].get<double>();
   CHECK(retention > 0.3);
   CHECK(retention < 0.7);
+}
+
+TEST_CASE("training one model without a teacher") {
+  const SmallData small;
+  Recipe recipe = small_recipe(small.root / "data");
+  const auto s = nlohmann::json::parse(run_train(recipe, {small.root / "a", nullptr, {}}));
+  CHECK(s["model"]["accuracy"].get<double>() > 0.9);
+  CHECK(s["data"]["train"] == 1200);
+  const auto model = nn::load_classifier(small.root / "a" / "model.safetensors");
+  CHECK(model->parameter_count() == s["model"]["params"].get<std::int64_t>());
+  recipe.evaluate.split = "validation";
+  recipe.evaluate.size = 200;
+  recipe.train.shift = 1;
+  const auto v = nlohmann::json::parse(run_train(recipe, {small.root / "b", nullptr, {}}));
+  CHECK(v["evaluated_on"]["records"] == 200);
+  CHECK(v["data"]["train"] == 1000);
+  recipe.evaluate.size = 1200;
+  CHECK_THROWS_WITH(run_train(recipe, {small.root / "c", nullptr, {}}),
+                    Catch::Contains("expected fewer than the 1200"));
 }
 
 TEST_CASE("area under the ROC curve by hand") {
