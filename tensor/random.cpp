@@ -2,6 +2,9 @@
 
 #include <cmath>
 #include <numbers>
+#include <vector>
+
+#include "tensor/base/parallel.h"
 
 namespace athanor {
 namespace {
@@ -15,6 +18,28 @@ double normal_from(std::uint32_t radius_word, std::uint32_t angle_word) {
   const double u = (static_cast<double>(radius_word) + 1.0) / 4294967296.0;
   const double v = uniform_from(angle_word);
   return std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * v);
+}
+
+// Calls f(i, word) for the next n words of the generator, which advances; on several threads, since
+// word i depends on its position alone.
+template <class F>
+void for_words(Generator& generator, std::int64_t n, F f) {
+  if (n == 0) return;
+  constexpr std::int64_t kGrain = 4096;  // calls of philox a thread takes at least
+  const std::uint64_t first = generator.position(), count = static_cast<std::uint64_t>(n);
+  const std::uint64_t first_block = first / 4, last_block = (first + count - 1) / 4;
+  const auto blocks = static_cast<std::int64_t>(last_block - first_block + 1);
+  parallel_for(blocks, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t b = begin; b < end; ++b) {
+      const std::uint64_t block = first_block + static_cast<std::uint64_t>(b);
+      const auto words = philox(generator.seed(), block, generator.stream());
+      for (std::uint64_t lane = 0; lane < 4; ++lane) {
+        const std::uint64_t i = block * 4 + lane - first;  // wraps before the first word
+        if (i < count) f(static_cast<std::int64_t>(i), words[lane]);
+      }
+    }
+  });
+  generator.set_position(first + count);
 }
 
 void check_floating(const char* op, DType dtype) {
@@ -79,11 +104,12 @@ Tensor random_uniform(const Shape& shape, Generator& generator, double low, doub
   check_floating("random_uniform", dtype);
   Tensor t = empty(shape, dtype);
   detail::label_new_blocks("random_uniform");
-  visit_float(dtype, [&]<class T>(Tag<T>) {
+  visit(dtype, [&]<class T>(Tag<T>) {
     T* values = t.data<T>();
-    for (std::int64_t i = 0; i < t.numel(); ++i) {
-      values[i] = static_cast<T>(low + (high - low) * generator.next_uniform());
-    }
+    for_words(generator, t.numel(), [&](std::int64_t i, std::uint32_t word) {
+      values[i] =
+          static_cast<T>(static_cast<compute_t<T>>(low + (high - low) * uniform_from(word)));
+    });
   });
   return t;
 }
@@ -93,11 +119,18 @@ Tensor random_normal(const Shape& shape, Generator& generator, double mean, doub
   check_floating("random_normal", dtype);
   Tensor t = empty(shape, dtype);
   detail::label_new_blocks("random_normal");
-  visit_float(dtype, [&]<class T>(Tag<T>) {
+  visit(dtype, [&]<class T>(Tag<T>) {
     T* values = t.data<T>();
-    for (std::int64_t i = 0; i < t.numel(); ++i) {
-      values[i] = static_cast<T>(mean + stddev * generator.next_normal());
-    }
+    std::vector<std::uint32_t> words(static_cast<std::size_t>(t.numel()) * 2);
+    for_words(generator, t.numel() * 2,
+              [&](std::int64_t i, std::uint32_t w) { words[static_cast<std::size_t>(i)] = w; });
+    parallel_for(t.numel(), 4096, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const auto at = static_cast<std::size_t>(i) * 2;
+        const double value = mean + stddev * normal_from(words[at], words[at + 1]);
+        values[i] = static_cast<T>(static_cast<compute_t<T>>(value));
+      }
+    });
   });
   return t;
 }
@@ -108,7 +141,8 @@ Tensor random_bernoulli(const Shape& shape, Generator& generator, double p) {
   Tensor t = empty(shape, DType::boolean);
   detail::label_new_blocks("random_bernoulli");
   bool* values = t.data<bool>();
-  for (std::int64_t i = 0; i < t.numel(); ++i) values[i] = generator.next_u32() < threshold;
+  for_words(generator, t.numel(),
+            [&](std::int64_t i, std::uint32_t word) { values[i] = word < threshold; });
   return t;
 }
 

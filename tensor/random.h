@@ -42,7 +42,8 @@ class Generator {
   std::uint64_t position_ = 0;  // in 32-bit words
 };
 
-// New tensors of random values; the generator advances.
+// New tensors of random values; floating dtypes. The generator advances by one word an element, for
+// normals by two.
 Tensor random_uniform(const Shape& shape, Generator& generator, double low = 0, double high = 1,
                       DType dtype = DType::f32);
 Tensor random_normal(const Shape& shape, Generator& generator, double mean = 0, double stddev = 1,

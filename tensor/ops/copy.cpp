@@ -12,6 +12,7 @@ namespace {
 std::atomic<std::int64_t> contiguous_copies{0};
 
 void run_fill(const char* op, const Tensor& y, double value) {
+  check_scalar(op, value, y.dtype());
   if (y.numel() == 0) return;
   launch(op, &Kernels::fill, y.dtype(), y.device(), FillArgs{operand(y), value});
 }
@@ -45,6 +46,11 @@ Tensor ones_like(const Tensor& like) { return full_like(like, 1); }
 
 Tensor arange(std::int64_t count, DType dtype, double first, double step) {
   if (count < 0) fail("arange", "expected count >= 0, got ", count);
+  if (count > 0) check_scalar("arange", first, dtype);
+  if (count > 1) {
+    check_scalar("arange", first + step, dtype);
+    check_scalar("arange", first + step * static_cast<double>(count - 1), dtype);
+  }
   Tensor y = empty({count}, dtype);
   detail::label_new_blocks("arange");
   visit(dtype, [&]<class T>(Tag<T>) {

@@ -5,7 +5,8 @@
 
 namespace athanor {
 
-// New tensors of constant value, row-major.
+// New tensors of constant value, row-major. Values that an integer dtype does not hold (here, in
+// arange and in fill_) are errors.
 Tensor full(const Shape& shape, double value, DType dtype = DType::f32);
 Tensor zeros(const Shape& shape, DType dtype = DType::f32);
 Tensor ones(const Shape& shape, DType dtype = DType::f32);
@@ -32,7 +33,8 @@ Tensor contiguous(const Tensor& x);
 std::int64_t contiguous_count();
 // x itself if it is [N, C, H, W] in N, H, W, C order, else such a copy. Throws unless rank is 4.
 Tensor channels_last(const Tensor& x);
-// x itself if it has this dtype, else a converted copy. Floating to integer truncates.
+// x itself if it has this dtype, else a converted copy (docs/dtypes.md): floating to integer
+// truncates, out of range gives the nearest end, NaN 0; integers keep their low bits.
 Tensor cast(const Tensor& x, DType dtype);
 
 // In place. Both bump y's version.

@@ -6,14 +6,13 @@
 namespace athanor {
 
 Tensor cumsum(const Tensor& x, int axis, bool reverse) {
-  constexpr DTypeSet kNumbers{DType::f32, DType::f64, DType::f16, DType::bf16,
-                              DType::i8,  DType::u8,  DType::i32, DType::i64};
-  check_dtype("cumsum", "x", x, kNumbers, "a number dtype");
+  check_defined("cumsum", "x", x);
   axis = normalize_axis("cumsum", axis, x.shape());
-  Tensor y = empty_like(x);
+  const Tensor wide = is_floating(x.dtype()) ? x : cast(x, DType::i64);
+  Tensor y = empty_like(wide);
   if (x.numel() == 0) return y;
-  const Tensor from = transpose(x, axis, -1), to = transpose(y, axis, -1);
-  launch("cumsum", &Kernels::cumsum, x.dtype(), x.device(),
+  const Tensor from = transpose(wide, axis, -1), to = transpose(y, axis, -1);
+  launch("cumsum", &Kernels::cumsum, wide.dtype(), x.device(),
          CumsumArgs{reverse, operand(from), operand(to)});
   return y;
 }

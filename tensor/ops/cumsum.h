@@ -5,7 +5,8 @@
 
 namespace athanor {
 
-// y_i = x_0 + ... + x_i along `axis`; with `reverse` y_i = x_i + ... + x_(n-1). Number dtypes.
+// y_i = x_0 + ... + x_i along `axis`; with `reverse` y_i = x_i + ... + x_(n-1). Floating
+// dtypes keep their dtype, integers and bool are summed to i64.
 Tensor cumsum(const Tensor& x, int axis = -1, bool reverse = false);
 
 }  // namespace athanor

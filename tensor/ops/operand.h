@@ -1,7 +1,10 @@
 // Bridges tensors to kernel arguments; shared by the op implementations.
 #pragma once
 
+#include <cmath>
 #include <initializer_list>
+#include <limits>
+#include <type_traits>
 
 #include "tensor/backend/kernels.h"
 #include "tensor/ops/copy.h"
@@ -29,6 +32,22 @@ inline void check_dtype(const char* op, const char* argument, const Tensor& t, D
   if (!allowed.contains(t.dtype())) {
     fail(op, "expected ", expected, " for ", argument, ", got ", describe(t));
   }
+}
+
+// Throws unless `value` fits `dtype`: whole and in range for integers, 0 or 1 for bool.
+inline void check_scalar(const char* op, double value, DType dtype) {
+  if (is_floating(dtype)) return;
+  visit(dtype, [&]<class T>(Tag<T>) {
+    if constexpr (std::is_integral_v<T>) {
+      // 2^63 is the first double above i64; the other ends are exact.
+      const double lowest = static_cast<double>(std::numeric_limits<T>::min());
+      const double highest = static_cast<double>(std::numeric_limits<T>::max());
+      const bool above = sizeof(T) == 8 ? value >= highest : value > highest;
+      if (!(value >= lowest) || above || value != std::floor(value)) {
+        fail(op, "expected a number that ", dtype, " holds, got ", value);
+      }
+    }
+  });
 }
 
 // Throws unless both tensors live on one device.

@@ -28,6 +28,7 @@ void check_widths(const char* op, const Tensor& x, const std::vector<PadWidth>& 
 
 Tensor pad(const Tensor& x, const std::vector<PadWidth>& widths, double value) {
   check_widths("pad", x, widths);
+  check_scalar("pad", value, x.dtype());
   Shape shape = x.shape();
   for (int i = 0; i < x.rank(); ++i) {
     const PadWidth& width = widths[static_cast<std::size_t>(i)];

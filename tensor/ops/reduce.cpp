@@ -54,8 +54,9 @@ unsigned reduced_axes(const char* op, const Shape& shape, const Axes& axes) {
 }
 
 Tensor sum(const Tensor& x, const Axes& axes, bool keepdim) {
-  check_dtype("sum", "x", x, kNumbers, "a number dtype");
-  return run("sum", ReduceOp::sum, x, reduced_axes("sum", x.shape(), axes), keepdim);
+  check_defined("sum", "x", x);
+  const Tensor wide = is_floating(x.dtype()) ? x : cast(x, DType::i64);
+  return run("sum", ReduceOp::sum, wide, reduced_axes("sum", x.shape(), axes), keepdim);
 }
 
 Tensor mean(const Tensor& x, const Axes& axes, bool keepdim) {
@@ -91,7 +92,7 @@ Tensor all(const Tensor& x, const Axes& axes, bool keepdim) {
 }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {
-  check_defined("sum_to", "x", x);
+  check_dtype("sum_to", "x", x, kNumbers, "a number dtype");
   if (x.shape() == shape) return x;
   const int added = x.rank() - shape.size();
   unsigned mask = 0;

@@ -10,7 +10,8 @@ namespace athanor {
 
 using Axes = std::vector<int>;
 
-// Number dtypes keep their dtype; bool is an error. The sum of nothing is 0.
+// Floating dtypes keep their dtype, integers and bool (which counts as 0 and 1) are summed to i64.
+// The sum of nothing is 0.
 Tensor sum(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 // Floating dtypes. Throws for a mean of nothing.
 Tensor mean(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
@@ -25,7 +26,8 @@ Tensor all(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 // twice. `op` names the caller.
 unsigned reduced_axes(const char* op, const Shape& shape, const Axes& axes);
 
-// x summed to `shape`, the reverse of broadcasting: shape must broadcast to x's shape.
+// x summed to `shape`, the reverse of broadcasting: shape must broadcast to x's shape. Number
+// dtypes, which stay.
 Tensor sum_to(const Tensor& x, const Shape& shape);
 
 }  // namespace athanor

@@ -1,5 +1,9 @@
 #include "tensor/ops/unary.h"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 #include "tensor/ops/operand.h"
 
 namespace athanor {
@@ -71,13 +75,30 @@ Tensor clamp(const Tensor& x, double lowest, double highest) {
   if (!(lowest <= highest)) {
     fail("clamp", "expected lowest <= highest, got ", lowest, " and ", highest);
   }
+  check_dtype("clamp", "x", x, kNumbers, "a number dtype");
+  if (!is_floating(x.dtype())) {
+    // The whole numbers of the dtype within the bounds.
+    visit(x.dtype(), [&]<class T>(Tag<T>) {
+      if constexpr (std::is_integral_v<T>) {
+        lowest = std::max(std::ceil(lowest), static_cast<double>(std::numeric_limits<T>::min()));
+        highest = std::min(std::floor(highest), static_cast<double>(std::numeric_limits<T>::max()));
+      }
+    });
+    if (!(lowest <= highest)) {
+      fail("clamp", "expected bounds with a number of ", x.dtype(), " between them, got none");
+    }
+  }
   return on_numbers("clamp", UnaryOp::clamp, x, lowest, highest);
 }
 
 Tensor add(const Tensor& x, double value) {
+  check_dtype("add", "x", x, kNumbers, "a number dtype");
+  check_scalar("add", value, x.dtype());
   return on_numbers("add", UnaryOp::add_scalar, x, value);
 }
 Tensor mul(const Tensor& x, double value) {
+  check_dtype("mul", "x", x, kNumbers, "a number dtype");
+  check_scalar("mul", value, x.dtype());
   return on_numbers("mul", UnaryOp::mul_scalar, x, value);
 }
 Tensor pow(const Tensor& x, double exponent) {

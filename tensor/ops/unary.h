@@ -34,8 +34,9 @@ Tensor sign(const Tensor& x);    // -1, 0, 1; any dtype but bool
 Tensor square(const Tensor& x);  // any dtype but bool
 // Limits values to [lowest, highest]; NaN stays. Throws when lowest > highest. Any dtype but bool.
 Tensor clamp(const Tensor& x, double lowest, double highest);
-Tensor add(const Tensor& x, double value);  // any dtype but bool, in x's dtype
-Tensor mul(const Tensor& x, double value);  // any dtype but bool, in x's dtype
+// In x's dtype, any but bool; an integer dtype must hold the value.
+Tensor add(const Tensor& x, double value);
+Tensor mul(const Tensor& x, double value);
 Tensor pow(const Tensor& x, double exponent);
 Tensor isfinite(const Tensor& x);     // to bool; any dtype
 Tensor isnan(const Tensor& x);        // to bool; any dtype

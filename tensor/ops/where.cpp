@@ -30,6 +30,7 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
 Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) {
   check_defined("masked_fill", "x", x);
   check_dtype("masked_fill", "mask", mask, {DType::boolean}, "dtype bool");
+  check_scalar("masked_fill", value, x.dtype());
   return where(expand(mask, x.shape()), scalar(value, x.dtype()), x);
 }
 

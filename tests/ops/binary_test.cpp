@@ -111,14 +111,13 @@ TEST_CASE("comparisons and logic at known values") {
   CHECK(std::isnan(minimum(b, a).to_vector<double>()[3]));
 }
 
-TEST_CASE("dtypes are promoted to the smallest that holds both") {
-  CHECK(promote(DType::boolean, DType::u8) == DType::u8);
-  CHECK(promote(DType::u8, DType::i8) == DType::i32);
-  CHECK(promote(DType::i64, DType::f16) == DType::f16);
-  CHECK(promote(DType::f16, DType::bf16) == DType::f32);
-  CHECK(promote(DType::f32, DType::f64) == DType::f64);
-  CHECK(add(arange(2), ones({2}, DType::bf16)).dtype() == DType::bf16);
-  CHECK(add(arange(3), arange(3)).to_vector<std::int64_t>() == std::vector<std::int64_t>{0, 2, 4});
+TEST_CASE("integers wrap around") {
+  constexpr std::int64_t kHigh = std::numeric_limits<std::int64_t>::max();
+  const Tensor x = from_values<std::int64_t>({kHigh, -kHigh - 1}, {2});
+  CHECK(add(x, x).to_vector<std::int64_t>() == std::vector<std::int64_t>{-2, 0});
+  CHECK(neg(x).to_vector<std::int64_t>() == std::vector<std::int64_t>{-kHigh, -kHigh - 1});
+  CHECK(mul(full({}, 100, DType::i8), full({}, 3, DType::i8)).item() == 44);
+  CHECK(sub(zeros({}, DType::u8), ones({}, DType::u8)).item() == 255);
 }
 
 TEST_CASE("in-place functions write, bump the version, and make stale gradients an error") {

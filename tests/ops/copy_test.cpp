@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "autograd/ops.h"
+#include "tensor/backend/kernels.h"
 #include "tests/ops/op_case.h"
 
 using namespace athanor;
@@ -111,6 +112,53 @@ TEST_CASE("cast converts between all dtypes and casts the gradient back") {
   sum(cast(x, DType::f64)).backward();
   CHECK(x.grad().dtype() == DType::f32);
   CHECK(x.grad().tensor().to_vector<float>() == std::vector<float>{1, 1});
+}
+
+TEST_CASE("casts are defined for every value") {
+  const double inf = std::numeric_limits<double>::infinity(), nan = std::nan("");
+  const Tensor x = from_values<double>({nan, inf, -inf, 1e300, -300.7, 255.9, 3e9}, {7});
+  const auto as = [&](DType dtype) {
+    return cast(cast(x, dtype), DType::i64).to_vector<std::int64_t>();
+  };
+  using Values = std::vector<std::int64_t>;
+  constexpr std::int64_t kLow = std::numeric_limits<std::int64_t>::min();
+  constexpr std::int64_t kHigh = std::numeric_limits<std::int64_t>::max();
+  CHECK(as(DType::i8) == Values{0, 127, -128, 127, -128, 127, 127});
+  CHECK(as(DType::u8) == Values{0, 255, 0, 255, 0, 255, 255});
+  CHECK(as(DType::i32) == Values{0, 2147483647, -2147483648, 2147483647, -300, 255, 2147483647});
+  CHECK(as(DType::i64) == Values{0, kHigh, kLow, kHigh, -300, 255, 3000000000});
+  CHECK(as(DType::boolean) == Values{1, 1, 1, 1, 1, 1, 1});
+  {
+    UseReferenceKernels reference;
+    CHECK(as(DType::i8) == Values{0, 127, -128, 127, -128, 127, 127});
+  }
+  // Integers keep their low bits.
+  const Tensor wide = from_values<std::int64_t>({300, -1, 128}, {3});
+  CHECK(cast(wide, DType::u8).to_vector<std::uint8_t>() == std::vector<std::uint8_t>{44, 255, 128});
+  CHECK(cast(wide, DType::i8).to_vector<std::int8_t>() == std::vector<std::int8_t>{44, -1, -128});
+}
+
+TEST_CASE("numbers that an integer dtype does not hold are errors") {
+  const Tensor x = arange(3);
+  CHECK_THROWS_WITH(full({2}, 0.5, DType::i32),
+                    Catch::Contains("[full] expected a number that i32 holds, got 0.5"));
+  CHECK_THROWS_WITH(full({2}, 256, DType::u8), Catch::Contains("u8 holds, got 256"));
+  CHECK_THROWS_WITH(full({2}, 2, DType::boolean), Catch::Contains("bool holds, got 2"));
+  CHECK_THROWS_WITH(full({}, std::nan(""), DType::i64), Catch::Contains("i64 holds"));
+  CHECK_THROWS_WITH(full({}, 9223372036854775808.0, DType::i64), Catch::Contains("i64 holds"));
+  CHECK(full({}, -9223372036854775808.0, DType::i64).to_vector<std::int64_t>()[0] ==
+        std::numeric_limits<std::int64_t>::min());
+  CHECK_THROWS_WITH(add(x, 0.5), Catch::Contains("[add] expected a number that i64 holds"));
+  CHECK_THROWS_WITH(mul(x, 0.5), Catch::Contains("[mul] expected a number that i64 holds"));
+  CHECK_THROWS_WITH(masked_fill(x, isnan(x), 0.5),
+                    Catch::Contains("[masked_fill] expected a number"));
+  CHECK_THROWS_WITH(pad(x, {{1, 1}}, 0.5), Catch::Contains("[pad] expected a number"));
+  CHECK_THROWS_WITH(arange(3, DType::i64, 0, 0.5), Catch::Contains("[arange] expected a number"));
+  CHECK_THROWS_WITH(arange(200, DType::i8), Catch::Contains("i8 holds, got 199"));
+  // Bounds of a clamp may lie between and beyond the dtype's numbers.
+  const double inf = std::numeric_limits<double>::infinity();
+  CHECK(clamp(x, 0.5, inf).to_vector<std::int64_t>() == std::vector<std::int64_t>{1, 1, 2});
+  CHECK_THROWS_WITH(clamp(x, 0.2, 0.8), Catch::Contains("[clamp] expected bounds with a number"));
 }
 
 TEST_CASE("fills, ranges and in-place copies") {

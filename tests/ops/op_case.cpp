@@ -237,6 +237,33 @@ void check_edges(const OpCase& c) {
   for (const auto& shapes : {no_rows, no_columns, scalars}) check_edge(c, shapes, false);
 }
 
+// Integers and bool instead of the floating inputs: the result of f64, in the low bits that an
+// integer keeps, or an error.
+void check_integers(const OpCase& c, DType dtype) {
+  OpCase plain = c;
+  plain.gradient = false;
+  std::vector<Tensor> inputs = cast_floating(make_inputs(c, DType::f64), DType::f64);
+  for (Tensor& t : inputs) {
+    if (is_floating(t.dtype())) t = cast(abs(round(t)), dtype);
+  }
+  INFO("inputs of dtype " << name_of(dtype));
+  try {
+    const Tensor got = plain.run(leaves_of(plain, inputs)).tensor();
+    std::vector<Tensor> exact = make_inputs(c, DType::f64);
+    for (std::size_t i = 0; i < exact.size(); ++i) exact[i] = cast(inputs[i], exact[i].dtype());
+    const Tensor expected = plain.run(leaves_of(plain, exact)).tensor();
+    if (is_floating(got.dtype())) {
+      CHECK(distance(cast(got, DType::f64), cast(expected, DType::f64)) <= 1e-5);
+    } else {
+      const Tensor low_bits = cast(cast(expected, DType::i64), got.dtype());
+      CHECK(same_bits(cast(got, DType::f64), cast(low_bits, DType::f64)));
+    }
+  } catch (const Error& error) {
+    INFO("threw " << error.what());
+    CHECK(error.what()[0] == '[');
+  }
+}
+
 }  // namespace
 
 OpCase values_case(std::string name, std::vector<CaseInput> inputs,
@@ -262,7 +289,13 @@ void check_op_case(const OpCase& c) {
   // f64 leaves 1e-12 for a different order of summation.
   compare("f64 fast = reference", evaluate(c, exact), expected, 1e-12);
   const std::vector<Tensor> inputs = make_inputs(c, DType::f32);
+  const std::vector<Tensor> before = make_inputs(c, DType::f32);
   const Outcome single = evaluate(c, inputs);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    INFO("input " << i << " keeps its values");
+    CHECK(inputs[i].version() == 0);
+    CHECK(same_bits(cast(inputs[i], DType::f64), cast(before[i], DType::f64)));
+  }
   CHECK(single.dtype == (expected.dtype == DType::f64 ? DType::f32 : expected.dtype));
   compare("f32 fast = f64", single, expected, c.tolerance_f32);
 
@@ -275,7 +308,12 @@ void check_op_case(const OpCase& c) {
   compare("inputs in another order", evaluate(c, reversed), expected, c.tolerance_f32);
   check_low_precision(c, DType::bf16, c.tolerance_bf16);
   check_low_precision(c, DType::f16, c.tolerance_f16);
-  if (c.numeric) check_edges(c);
+  if (c.numeric) {
+    check_edges(c);
+    for (DType dtype : {DType::i8, DType::u8, DType::i32, DType::i64, DType::boolean}) {
+      check_integers(c, dtype);
+    }
+  }
 
   if (c.gradient && expected.value.numel() > 0) {
     const Outcome twice = evaluate(c, exact, {2, false, DType::f64});

@@ -14,7 +14,10 @@
 //   - the same values for inputs with gaps in memory and with their axes in another order;
 //   - two backward calls give twice the gradient;
 //   - the same bits at 1, 2 and 4 threads;
-//   - empty and 0-dim inputs: a consistent result, or an error that names the op.
+//   - empty and 0-dim inputs: a consistent result, or an error that names the op;
+//   - integer and bool inputs: the f64 result in the integers' range, or an error that names the
+//   op;
+//   - that the inputs keep their values.
 // scripts/check_op_cases.py demands a case of every public operation.
 #pragma once
 

@@ -1,3 +1,4 @@
+#include "tensor/backend/convert.h"
 #include "tensor/backend/cpu/isa_kernels.h"
 #include "tensor/backend/elementwise.h"
 #include "tensor/base/parallel.h"
@@ -13,7 +14,7 @@ void copy(const CopyArgs& args) {
         if constexpr (std::is_same_v<X, Y>) {
           return value;
         } else {
-          return static_cast<Y>(static_cast<compute_t<Y>>(static_cast<compute_t<X>>(value)));
+          return converted<Y>(static_cast<compute_t<X>>(value));
         }
       });
     });
@@ -23,7 +24,7 @@ void copy(const CopyArgs& args) {
 void fill(const FillArgs& args) {
   const LoopPlan<2> plan = plan_loop<2>({&args.y, &args.y});
   visit(args.y.dtype, [&]<class Y>(Tag<Y>) {
-    const Y value = static_cast<Y>(static_cast<compute_t<Y>>(args.value));
+    const Y value = converted<Y>(args.value);
     // By reference, so that the old element is not read: uninitialised memory is no valid bool.
     map_unary(plan, args.y.as<Y>(), args.y.as<Y>(), [value](const Y&) { return value; });
   });

@@ -8,19 +8,16 @@ namespace {
 
 template <class C>
 C value_of(BinaryOp op, C x, C y) {
+  using A = arithmetic_t<C>;
   switch (op) {
     case BinaryOp::add:
-      return static_cast<C>(x + y);
+      return static_cast<C>(static_cast<A>(x) + static_cast<A>(y));
     case BinaryOp::sub:
-      return static_cast<C>(x - y);
+      return static_cast<C>(static_cast<A>(x) - static_cast<A>(y));
     case BinaryOp::mul:
-      return static_cast<C>(x * y);
+      return static_cast<C>(static_cast<A>(x) * static_cast<A>(y));
     case BinaryOp::div:
-      if constexpr (std::is_integral_v<C>) {
-        return y == C(0) ? C(0) : static_cast<C>(x / y);  // the public op refuses integer zeros
-      } else {
-        return x / y;
-      }
+      return static_cast<C>(static_cast<double>(x) / static_cast<double>(y));  // floats only
     case BinaryOp::pow:
       return static_cast<C>(std::pow(static_cast<double>(x), static_cast<double>(y)));
     case BinaryOp::maximum:

@@ -1,3 +1,4 @@
+#include "tensor/backend/convert.h"
 #include "tensor/backend/reference/reference.h"
 
 namespace athanor::reference {
@@ -11,7 +12,7 @@ void copy(const CopyArgs& args) {
       const std::int64_t n = args.x.numel();
       for (std::int64_t i = 0; i < n; ++i, index.next()) {
         const compute_t<X> value = x[index.offset(args.x.strides)];
-        y[index.offset(args.y.strides)] = static_cast<Y>(static_cast<compute_t<Y>>(value));
+        y[index.offset(args.y.strides)] = converted<Y>(value);
       }
     });
   });
@@ -23,7 +24,7 @@ void fill(const FillArgs& args) {
     Index index(args.y.sizes, args.y.rank);
     const std::int64_t n = args.y.numel();
     for (std::int64_t i = 0; i < n; ++i, index.next()) {
-      y[index.offset(args.y.strides)] = static_cast<Y>(static_cast<compute_t<Y>>(args.value));
+      y[index.offset(args.y.strides)] = converted<Y>(args.value);
     }
   });
 }

@@ -9,7 +9,7 @@ void cumsum(const CumsumArgs& args) {
   visit(args.x.dtype, [&]<class T>(Tag<T>) {
     using C = compute_t<T>;
     // Wide, so that a long row of f32 keeps its digits.
-    using Sum = std::conditional_t<std::is_integral_v<C>, std::int64_t, double>;
+    using Sum = std::conditional_t<std::is_integral_v<C>, std::uint64_t, double>;
     const Rows<2> rows = rows_of<2>({&args.x, &args.y});
     const std::int64_t n = row_size(args.x);
     for (std::int64_t row = 0; row < rows.count; ++row) {

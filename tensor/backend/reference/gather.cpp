@@ -27,13 +27,13 @@ template <class Args>
 void add_each(const Args& a, bool full) {
   visit(a.x.dtype, [&]<class T>(Tag<T>) {
     using C = compute_t<T>;
-    using Sum = std::conditional_t<std::is_integral_v<C>, std::int64_t, double>;
+    using Sum = std::conditional_t<std::is_integral_v<C>, std::uint64_t, double>;
     const T* x = a.x.template as<T>();
     T* y = a.y.template as<T>();
     std::vector<Sum> sums(static_cast<std::size_t>(a.outer * a.n * a.inner));
-    for (std::size_t i = 0; i < sums.size(); ++i) sums[i] = static_cast<C>(y[i]);
+    for (std::size_t i = 0; i < sums.size(); ++i) sums[i] = static_cast<Sum>(static_cast<C>(y[i]));
     for_each(a, full, [&](std::int64_t wide, std::int64_t small) {
-      sums[static_cast<std::size_t>(wide)] += static_cast<C>(x[small]);
+      sums[static_cast<std::size_t>(wide)] += static_cast<Sum>(static_cast<C>(x[small]));
     });
     for (std::size_t i = 0; i < sums.size(); ++i) y[i] = static_cast<T>(static_cast<C>(sums[i]));
   });

@@ -7,7 +7,7 @@ namespace {
 
 // Sums of 16- and 32-bit floats run in double, so that the reference is the more exact side.
 template <class T>
-using sum_t = std::conditional_t<std::is_integral_v<compute_t<T>>, std::int64_t, double>;
+using sum_t = std::conditional_t<std::is_integral_v<compute_t<T>>, std::uint64_t, double>;
 
 // Calls visit_element(offset of x, index of the result's element) for each element of x, where the
 // results are numbered along the kept axes.

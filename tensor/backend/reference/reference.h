@@ -4,6 +4,8 @@
 // against them.
 #pragma once
 
+#include <type_traits>
+
 #include "tensor/backend/kernels.h"
 
 namespace athanor::reference {
@@ -44,6 +46,19 @@ void avg_pool2d_backward(const Pool2dArgs&);
 void batch_norm_statistics(const BatchNormStatisticsArgs&);
 void batch_norm(const BatchNormArgs&);
 void batch_norm_backward(const BatchNormBackwardArgs&);
+
+// The type in which C is added and multiplied: unsigned for integers, which wrap around
+// (docs/dtypes.md) where signed ones have no defined result.
+template <class C>
+struct ArithmeticType {
+  using type = C;
+};
+template <class C>
+requires(std::is_integral_v<C> && !std::is_same_v<C, bool>) struct ArithmeticType<C> {
+  using type = std::uint64_t;
+};
+template <class C>
+using arithmetic_t = typename ArithmeticType<C>::type;
 
 // Walks the indices of `sizes` in row-major order.
 class Index {

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "tensor/backend/convert.h"
 #include "tensor/backend/reference/reference.h"
 
 namespace athanor::reference {
@@ -10,26 +11,26 @@ namespace {
 // The value of op(x) in the compute type C (float, double or an integer type).
 template <class C>
 C value_of(UnaryOp op, C x, double a, double b) {
+  using A = arithmetic_t<C>;
   const double d = static_cast<double>(x);
   switch (op) {
     case UnaryOp::neg:
-      return static_cast<C>(-x);
+      return static_cast<C>(A(0) - static_cast<A>(x));
     case UnaryOp::abs:
-      return static_cast<C>(x < C(0) ? -x : x);
+      return x < C(0) ? static_cast<C>(A(0) - static_cast<A>(x)) : x;
     case UnaryOp::relu:
       return x > C(0) ? x : (x == x ? C(0) : x);
     case UnaryOp::square:
-      return static_cast<C>(x * x);
+      return static_cast<C>(static_cast<A>(x) * static_cast<A>(x));
     case UnaryOp::sign:
       return static_cast<C>((x > C(0)) - (x < C(0)));
     case UnaryOp::clamp:
       return x != x ? x
-                    : static_cast<C>(
-                          std::min<C>(std::max<C>(x, static_cast<C>(a)), static_cast<C>(b)));
+                    : static_cast<C>(std::min<C>(std::max<C>(x, converted<C>(a)), converted<C>(b)));
     case UnaryOp::add_scalar:
-      return static_cast<C>(x + static_cast<C>(a));
+      return static_cast<C>(static_cast<A>(x) + static_cast<A>(static_cast<C>(a)));
     case UnaryOp::mul_scalar:
-      return static_cast<C>(x * static_cast<C>(a));
+      return static_cast<C>(static_cast<A>(x) * static_cast<A>(static_cast<C>(a)));
     case UnaryOp::is_finite:
       return static_cast<C>(std::isfinite(d));
     case UnaryOp::is_nan:
