@@ -12,6 +12,8 @@ void add_train(CLI::App& app);
 void add_eval(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_refine(CLI::App& app);
+void add_plant(CLI::App& app);
+void add_audit(CLI::App& app);
 void add_report(CLI::App& app);
 void add_doctor(CLI::App& app);
 

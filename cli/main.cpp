@@ -40,6 +40,8 @@ int main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   athanor::cli::add_distill(app);
   athanor::cli::add_refine(app);
+  athanor::cli::add_plant(app);
+  athanor::cli::add_audit(app);
   athanor::cli::add_train(app);
   athanor::cli::add_eval(app);
   athanor::cli::add_inspect(app);

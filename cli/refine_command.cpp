@@ -17,12 +17,14 @@ namespace athanor::cli {
 namespace {
 
 struct Options {
-  std::vector<std::string> inputs, text, without;
-  std::string out, schema, save_schema, id, label, time, format, model, probabilities, teacher;
-  std::int64_t budget = -1, seed = 0;
-  double threshold = .5, retention = -1, effective = -1, near_duplicate = .8;
+  std::vector<std::string> inputs, text, without, dedup, against;
+  std::string out, schema, save_schema, id, label, time, format, model, probabilities, teacher,
+      apply;
+  std::int64_t budget = -1, seed = 0, review = 0;
+  double threshold = .5, retention = -1, effective = -1, near_duplicate = .8, link_threshold = .7;
   int threads = 0;
-  bool no_header = false, strict = false, repair = false, json = false, no_stratify = false;
+  bool no_header = false, strict = false, repair = false, json = false, no_stratify = false,
+       across = false;
 };
 
 data::TableSchema schema_of(const Options& o) {
@@ -68,8 +70,15 @@ void run(const Options& o) {
   }
   options.out = o.out;
   options.repair = o.repair;
+  options.against.assign(o.against.begin(), o.against.end());
+  options.review = o.review;
+  options.reviewed = o.apply;
   options.features.off.insert(o.without.begin(), o.without.end());
   options.features.near_duplicate = o.near_duplicate;
+  options.features.link = {o.dedup, o.link_threshold, o.across};
+  if (!o.dedup.empty() && o.dedup.front().starts_with("fields=")) {
+    options.features.link.fields.front().erase(0, 7);
+  }
   options.features.probabilities = o.probabilities;
   options.features.teacher = o.teacher;
   options.features.seed = static_cast<std::uint64_t>(o.seed);
@@ -133,10 +142,21 @@ void add_refine(CLI::App& app) {
   c->add_option("--near", o->near_duplicate, "Jaccard index from which texts are copies")
       ->check(share)
       ->capture_default_str();
+  c->add_option("--dedup", o->dedup, "Columns by which records of the same thing are linked")
+      ->delimiter(',')
+      ->option_text("fields=A,B,...");
+  c->add_option("--dedup-threshold", o->link_threshold, "Mean similarity from which they are")
+      ->check(share)
+      ->capture_default_str();
+  c->add_flag("--dedup-across", o->across, "Link only between files, each record at most once");
   c->add_option("--probabilities", o->probabilities,
                 "Out-of-fold class probabilities (.npy [records, classes])");
   c->add_option("--teacher", o->teacher, "A teacher's class probabilities (.npy)");
   c->add_option("--score-model", o->model, "Weights of the score (TOML)");
+  c->add_option("--against", o->against, "Drop records that overlap these files (a test set)");
+  c->add_option("--review", o->review, "Queue the N records whose verdict would tell most")
+      ->check(CLI::NonNegativeNumber);
+  c->add_option("--apply", o->apply, "A review.csv whose column verdict says keep or drop");
   c->add_flag("--repair", o->repair, "Write repaired.* with the suggested values");
   c->add_option("--seed", o->seed, "Seed")->check(CLI::NonNegativeNumber);
   c->add_option("--threads", o->threads, "Threads, 0 = all cores")->check(CLI::NonNegativeNumber);

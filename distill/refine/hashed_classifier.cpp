@@ -47,8 +47,9 @@ class LinearModel {
   }
 
   // One step on the record that predict() saw last.
-  void learn(std::int64_t y) {
-    const double scale = options_.robust > 0 ? std::pow(std::max(p_[y], 1e-6), options_.robust) : 1;
+  void learn(std::int64_t y, double weight) {
+    const double robust = options_.robust;
+    const double scale = weight * (robust > 0 ? std::pow(std::max(p_[y], 1e-6), robust) : 1);
     for (std::int64_t k = 0; k < classes_; ++k) {
       const auto g = static_cast<float>(scale * (p_[k] - (k == y)));
       step(bias_[k], bias_squares_[k], g);
@@ -97,10 +98,10 @@ std::int64_t fold_of(std::int64_t group, std::uint64_t seed, int folds) {
 
 OutOfFold out_of_fold(const TokenRows& rows, std::span<const std::int64_t> label,
                       std::int64_t classes, std::span<const std::int64_t> group,
-                      const ClassifierOptions& options) {
+                      std::span<const float> weight, const ClassifierOptions& options) {
   const std::int64_t n = rows.size();
   if (options.folds < 2 || options.epochs < 2 || classes < 2 || std::ssize(label) != n ||
-      std::ssize(group) != n) {
+      std::ssize(group) != n || (!weight.empty() && std::ssize(weight) != n)) {
     fail("out_of_fold", "expected folds, epochs, classes >= 2 and ", n,
          " labels and groups, got folds ", options.folds, ", epochs ", options.epochs, ", classes ",
          classes, ", ", label.size(), " labels, ", group.size(), " groups");
@@ -115,7 +116,8 @@ OutOfFold out_of_fold(const TokenRows& rows, std::span<const std::int64_t> label
     for (std::int64_t i = 0; i < n; ++i) {
       const bool held_out = fold_of(group[i], options.seed, options.folds) == fold;
       if (held_out) judge.push_back(i);
-      if (!held_out && label[i] >= 0) learn.push_back(i);
+      const bool teaches = label[i] >= 0 && (weight.empty() || weight[i] > 0);
+      if (!held_out && teaches) learn.push_back(i);
     }
     Cartography& map = maps[fold];
     map.events.resize(n);
@@ -135,7 +137,7 @@ OutOfFold out_of_fold(const TokenRows& rows, std::span<const std::int64_t> label
         const auto own = static_cast<float>(p[label[i]]);
         map.sum[i] += own;
         map.squares[i] += own * own;
-        model.learn(label[i]);
+        model.learn(label[i], weight.empty() ? 1 : weight[i]);
       }
     }
     for (const std::int64_t i : judge) {

@@ -14,8 +14,8 @@ namespace athanor::distill {
 
 struct ClassifierOptions {
   int folds = 5;
-  int epochs = 10;
-  double rate = .5;  // AdaGrad's
+  int epochs = 8;
+  double rate = .1;  // AdaGrad's
   double decay = 1e-5;
   // Generalised cross-entropy (Zhang & Sabuncu 2018), (1 - p_y^q) / q: a wrong label pulls less.
   // 0 = cross-entropy.
@@ -31,11 +31,12 @@ struct OutOfFold {
   double accuracy = 0;  // of the most probable class, against the labels given
 };
 
-// `label` in [0, classes), negative = unlabelled (predicted, not learned from). Records of one
-// `group` (copies of each other) share a fold. Softmax regression with AdaGrad on 1/sqrt(n)-scaled
-// tokens times their idf. Folds run in parallel; the result does not depend on the threads.
+// `label` in [0, classes), negative = unlabelled (predicted, not learned from). `weight` >= 0
+// scales what a record teaches, 0 leaves it out; empty = 1 each. Records of one `group` (copies of
+// each other) share a fold. Softmax regression with AdaGrad on 1/sqrt(n)-scaled tokens times their
+// idf. Folds run in parallel; the result does not depend on the threads.
 OutOfFold out_of_fold(const TokenRows& rows, std::span<const std::int64_t> label,
                       std::int64_t classes, std::span<const std::int64_t> group,
-                      const ClassifierOptions& options = {});
+                      std::span<const float> weight = {}, const ClassifierOptions& options = {});
 
 }  // namespace athanor::distill

@@ -14,7 +14,8 @@ namespace athanor::distill {
 namespace {
 
 constexpr std::array<std::string_view, kDefectCount> kNames{
-    "flip", "confuse", "duplicate", "near_duplicate", "stale", "missing", "noise", "out_of_domain"};
+    "flip",  "confuse",       "duplicate",  "near_duplicate", "stale",        "missing",
+    "noise", "out_of_domain", "truncation", "contradiction",  "rule_conflict"};
 constexpr std::string_view kHeader =
     "row,kinds,correct,effective,original,group,source,true_label\n";
 
@@ -46,6 +47,12 @@ Defect defect_from_name(std::string_view name) {
 std::vector<Defect> all_defects() {
   std::vector<Defect> kinds;
   for (int i = 0; i < kDefectCount; ++i) kinds.push_back(static_cast<Defect>(i));
+  return kinds;
+}
+
+std::vector<Defect> image_defects() {
+  std::vector<Defect> kinds = all_defects();
+  kinds.resize(kImageDefectCount);
   return kinds;
 }
 

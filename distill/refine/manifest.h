@@ -20,16 +20,21 @@ enum class Defect : std::uint8_t {
   stale,           // label by a rule that has changed: two classes were swapped before t0
   missing,         // part of the record is blank
   noise,           // strong additive noise
-  out_of_domain,   // not a picture of the domain at all
+  out_of_domain,   // nothing of the domain at all
+  truncation,      // a text's end is missing
+  contradiction,   // an exact copy of another record with another label
+  rule_conflict,   // a field breaks a rule
 };
 
-inline constexpr int kDefectCount = 8;
+inline constexpr int kDefectCount = 11;
+inline constexpr int kImageDefectCount = 8;  // the first ones; the others are of tables alone
 
-// "flip", "confuse", "duplicate", "near_duplicate", "stale", "missing", "noise", "out_of_domain".
+// The names above.
 std::string_view name_of(Defect kind);
 // The inverse. Throws usage, naming the known kinds, for any other name.
 Defect defect_from_name(std::string_view name);
 std::vector<Defect> all_defects();
+std::vector<Defect> image_defects();
 
 // A set of defects: they overlap (a copy of a flipped record is both).
 class DefectSet {

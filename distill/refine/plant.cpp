@@ -350,7 +350,12 @@ void check(const Tensor& images, const Tensor& labels, const PlantOptions& optio
 PlantedPool plant_defects(const Tensor& images, const Tensor& labels, const PlantOptions& options) {
   check(images, labels, options);
   DefectSet wanted;
-  for (Defect kind : options.defects) wanted.add(kind);
+  for (Defect kind : options.defects) {
+    if (static_cast<int>(kind) >= kImageDefectCount) {
+      raise(ErrorKind::usage, "cannot plant defects: ", name_of(kind), " is none of images");
+    }
+    wanted.add(kind);
+  }
   if (wanted.empty()) raise(ErrorKind::usage, "cannot plant defects: no kind is listed");
   const DefectCounts counts = count_defects(options, wanted);
   const std::int64_t base = options.size - counts.copies();

@@ -32,7 +32,7 @@ struct PlantOptions {
   double effective = 0.38;   // round(effective * size) records stay effective
   Mixture mixture{.36, .14, .12};
   // Kinds to plant; a family without kinds leaves its share to the other families.
-  std::vector<Defect> defects = all_defects();
+  std::vector<Defect> defects = image_defects();
   std::int64_t classes = 10;
   // confusable[c]: the class that c is taken for. Empty: the class with the nearest mean image.
   std::vector<std::int64_t> confusable;

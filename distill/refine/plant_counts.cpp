@@ -51,8 +51,9 @@ DefectCounts count_defects(const PlantOptions& options, const DefectSet& wanted)
     return found;
   };
   const auto labels = present({Defect::flip, Defect::confuse});
-  const auto copies = present({Defect::duplicate, Defect::near_duplicate});
-  auto rest = present({Defect::missing, Defect::noise, Defect::out_of_domain});
+  const auto copies = present({Defect::duplicate, Defect::near_duplicate, Defect::contradiction});
+  auto rest = present({Defect::missing, Defect::noise, Defect::out_of_domain, Defect::truncation,
+                       Defect::rule_conflict});
   const bool stale = wanted.has(Defect::stale);
   DefectCounts counts;
   counts.effective = std::llround(options.effective * static_cast<double>(options.size));

@@ -16,7 +16,8 @@ struct DefectCounts {
   std::int64_t operator[](Defect kind) const { return of[static_cast<int>(kind)]; }
   std::int64_t& operator[](Defect kind) { return of[static_cast<int>(kind)]; }
   std::int64_t copies() const {
-    return (*this)[Defect::duplicate] + (*this)[Defect::near_duplicate];
+    return (*this)[Defect::duplicate] + (*this)[Defect::near_duplicate] +
+           (*this)[Defect::contradiction];
   }
 };
 

@@ -33,8 +33,10 @@ struct ScoreModel {
 // The model that refine uses when it is given none; docs/refine.md says how it was fitted.
 ScoreModel default_score_model();
 
-// Ridge logistic regression by Newton's method; `good` is 0 or 1. Features that never apply, or
-// that never vary, get weight 0. Throws usage unless both good and bad records are there.
+// Ridge logistic regression by Newton's method; `good` is 0 or 1. Weights are not negative, since
+// in every feature higher is better: those that would be are 0 and the others fitted again.
+// Features that never apply, or that never vary, get weight 0. Throws usage unless both good and
+// bad records are there.
 ScoreModel fit_score_model(std::span<const FeatureRow> rows, std::span<const char> good,
                            double ridge = 1);
 

@@ -68,15 +68,19 @@ class FeatureWork {
 
   TableFeatures run() {
     ProgressTask task(progress_, "features", 5, "steps");
-    f_.groups = find_text_duplicates(r_, o_.near_duplicate);
+    if (!o_.link.fields.empty()) f_.links = link_records(in_, r_, o_.link);
+    f_.groups = find_text_duplicates(r_, o_.near_duplicate, f_.links);
     task.update(1, "duplicates");
     fields_and_rules();
     tokens_ = tokens_of(r_.text);
-    if (on(kLikelihood)) put(kLikelihood, likelihood_of(character_nll(r_.text)));
+    const std::vector<double> nll = character_nll(r_.text);
+    put(kLikelihood, likelihood_of(nll));
+    surface(nll);
     task.update(2, "likelihood");
     neighbours();
     task.update(3, "neighbours");
     labels();
+    uniqueness();
     task.update(4, "labels");
     scores();
     task.update(5, "scores");
@@ -114,15 +118,33 @@ class FeatureWork {
     }
     put(kCompleteness, r_.completeness);
     put(kRules, rule_consistency());
-    if (r_.has_text) {
-      std::vector<double> surface;
-      for (const TextSurface& s : r_.surface) surface.push_back(s.share);
-      put(kSurface, surface);
-    } else {
+  }
+
+  void surface(const std::vector<double>& nll) {
+    if (!r_.has_text) {
       f_.notes.push_back("surface_validity: no text column");
+      return;
+    }
+    f_.surface = r_.surface;
+    check_corpus(nll, f_.surface);
+    std::vector<double> share;
+    for (const TextSurface& s : f_.surface) share.push_back(s.share());
+    put(kSurface, share);
+  }
+
+  // Content that a label can be learned from.
+  bool sound(std::int64_t i) const {
+    return r_.missing[i] < 0 && (!r_.has_text || f_.surface[i].faults == 0);
+  }
+
+  // One record stands for a group of copies: a sound one with the best score.
+  void uniqueness() {
+    std::vector<double> rank;
+    for (std::int64_t i = 0; i < n_; ++i) {
+      rank.push_back(o_.model.score(f_.row[i]) - (sound(i) ? 0 : 1));
     }
     std::vector<double> unique(static_cast<std::size_t>(n_));
-    for (std::int64_t i = 0; i < n_; ++i) unique[i] = f_.groups.group[i] == i;
+    for (const std::int64_t row : best_of_groups(f_.groups.group, rank)) unique[row] = 1;
     put(kUniqueness, unique);
   }
 
@@ -250,6 +272,31 @@ class FeatureWork {
     return p;
   }
 
+  // Two rounds: the second learns from each record by how probable the first found its label.
+  OutOfFold judge_labels() const {
+    ClassifierOptions options;
+    options.seed = o_.seed;
+    const std::int64_t classes = r_.label_names.size();
+    std::vector<float> weight(n_), size(n_);
+    std::vector<std::int64_t> usable;
+    for (std::int64_t i = 0; i < n_; ++i) size[f_.groups.group[i]] += sound(i);
+    for (std::int64_t i = 0; i < n_; ++i) {
+      if (!sound(i)) continue;
+      weight[i] = 1 / size[f_.groups.group[i]];
+      usable.push_back(i);
+    }
+    const auto judge = [&] {
+      return out_of_fold(tokens_, r_.label, classes, f_.groups.group, weight, options);
+    };
+    const OutOfFold first = judge();
+    const auto noise = estimate_noise_matrix(first.p, r_.label, usable);
+    const auto posterior = label_posteriors(first.p, r_.label, noise);
+    for (std::int64_t i = 0; i < n_; ++i) {
+      if (is_applicable(posterior[i])) weight[i] *= static_cast<float>(posterior[i]);
+    }
+    return judge();
+  }
+
   // Features 4, 10, 11 and 12.
   void labels() {
     f_.suspect.assign(n_, 0);
@@ -261,10 +308,7 @@ class FeatureWork {
     }
     ProbabilityTable p;
     if (o_.probabilities.empty()) {
-      ClassifierOptions options;
-      options.seed = o_.seed;
-      OutOfFold fold =
-          out_of_fold(tokens_, r_.label, r_.label_names.size(), f_.groups.group, options);
+      OutOfFold fold = judge_labels();
       f_.confidence.assign(fold.confidence.begin(), fold.confidence.end());
       f_.variability.assign(fold.variability.begin(), fold.variability.end());
       put(kStability, stability_of(fold.forgetting, fold.presentations));

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "distill/refine/linkage.h"
 #include "distill/refine/score_model.h"
 #include "distill/refine/table_records.h"
 #include "distill/refine/uniqueness.h"
@@ -17,6 +18,7 @@ namespace athanor::distill {
 struct FeatureOptions {
   std::set<std::string> off;            // names of features that are left out
   double near_duplicate = .8;           // Jaccard index of 5-grams from which texts are copies
+  LinkOptions link;                     // with fields: linked records are copies, too
   std::filesystem::path probabilities;  // .npy [records, classes]: out-of-fold, brought along
   std::filesystem::path teacher;        // .npy [records, classes]: of a teacher
   ScoreModel model = default_score_model();
@@ -34,7 +36,9 @@ struct TableFeatures {
   std::vector<double> confidence, variability;  // cartography; empty without label trust
   std::vector<char> suspect;                    // label flagged by the confident joint
   std::vector<std::int64_t> guess;              // most probable class; -1 = unknown
+  std::vector<TextSurface> surface;             // where there is text
   DuplicateGroups groups;
+  std::vector<Link> links;         // where fields were given to link by
   double set_entropy = 0;          // normalised entropy over class x cluster
   double freshness_underflow = 0;  // share of stamps whose exp(-age/3600) is 0 in double
   double reference_time = 0, half_life = 0;
@@ -48,6 +52,8 @@ TableFeatures table_features(const TableInput& input, const TableRecords& record
 
 // Groups of records with equal content, and of texts whose 5-grams have at least this Jaccard
 // index.
-DuplicateGroups find_text_duplicates(const TableRecords& records, double threshold);
+// `links` join groups, too.
+DuplicateGroups find_text_duplicates(const TableRecords& records, double threshold,
+                                     const std::vector<Link>& links = {});
 
 }  // namespace athanor::distill

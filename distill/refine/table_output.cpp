@@ -67,6 +67,7 @@ class RecordFiles {
       drop(row, record);
     }
     repair(row, id, record);
+    if (!f_.links.empty()) ids_.push_back(id);
     if (group_size_[f_.groups.group[row]] > 1) {
       if (!groups_) {
         groups_.emplace(o_.out / "groups.csv");
@@ -94,6 +95,7 @@ class RecordFiles {
   }
 
   void commit() {
+    write_links();
     golden_.commit();
     dropped_.commit();
     scores_.commit();
@@ -115,6 +117,17 @@ class RecordFiles {
     scores_ << "row,id,keep,reason,score,freshness,completeness,consistency,diversity";
     for (std::size_t k = 2; k < kFeatures; ++k) scores_ << "," << kFeatureNames[k];
     scores_ << ",weight3,weight4\n";
+  }
+
+  void write_links() const {
+    if (o_.features.link.fields.empty()) return;
+    BufferedFile links(o_.out / "links.csv");
+    links << "row_a,row_b,id_a,id_b,similarity\n";
+    for (const Link& link : f_.links) {
+      links << fmt::format("{},{},{},{},{:.4f}\n", link.a, link.b, csv_field(ids_[link.a]),
+                           csv_field(ids_[link.b]), link.similarity);
+    }
+    links.commit();
   }
 
   // A last line without line end gets one when something follows it.
@@ -222,6 +235,7 @@ class RecordFiles {
   std::vector<std::int64_t> group_size_;
   BufferedFile golden_, dropped_, scores_;
   std::optional<BufferedFile> rejected_, rejected_raw_, repairs_, repaired_, groups_;
+  std::vector<std::string> ids_;  // where links are written
   std::string last_golden_, last_rejected_, last_repaired_;
   std::size_t issue_ = 0;
 };

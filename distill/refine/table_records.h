@@ -53,7 +53,7 @@ struct TableRecords {
   std::vector<double> time;           // seconds since 1970, NaN = none that can be read
   std::vector<double> completeness;   // weighted share of good required fields; NaN = none asked
   std::vector<std::int32_t> missing;  // column of a text or label that is absent; -1 = none
-  std::vector<TextSurface> surface;   // where has_text
+  std::vector<TextSurface> surface;   // where has_text; check_corpus() is still to come
   std::vector<std::array<std::uint64_t, 2>> content;  // 128-bit hash of what the record says
   std::vector<BandKeys> bands;                        // where has_text
   TextArena text;                                     // normalised content

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "distill/refine/review.h"
 #include "distill/refine/table_output.h"
 #include "tensor/base/error.h"
 #include "tensor/io/atomic_file.h"
@@ -17,13 +18,29 @@ TableRefineResult refine_table(const TableRefineOptions& options, ProgressSink& 
   TableRefineResult result;
   result.records = read_table(options.input, progress);
   result.features = table_features(options.input, result.records, options.features, progress);
-  result.selection = select_records(result.records, result.features, options.features.model, s);
+  SelectionOptions selection = s;
+  if (!options.against.empty()) {
+    TableInput other = options.input;
+    other.files = options.against;
+    other.schema.rules.clear();
+    result.overlaps =
+        find_overlaps(result.records, read_table(other, progress), options.features.near_duplicate);
+    selection.overlap.resize(static_cast<std::size_t>(result.records.size()));
+    for (const Overlap& o : result.overlaps) selection.overlap[o.row] = name_of(o.kind);
+  }
+  if (!options.reviewed.empty()) {
+    selection.verdicts = read_verdicts(options.reviewed, result.records.size());
+  }
+  result.selection =
+      select_records(result.records, result.features, options.features.model, selection);
   std::error_code error;
   std::filesystem::create_directories(options.out, error);
   if (error) {
     raise(ErrorKind::runtime, options.out.string(), ": cannot be created: ", error.message());
   }
   write_record_files(options, result, progress);
+  if (!options.against.empty()) write_overlaps(options.out / "overlap.csv", result.overlaps);
+  if (options.review > 0) write_review(options, result);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   result.summary = table_summary(options, result);
   write_file_atomically(options.out / "schema.toml", data::to_toml(options.input.schema));

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include "distill/refine/overlap.h"
 #include "distill/refine/table_selection.h"
 
 namespace athanor::distill {
@@ -14,21 +15,26 @@ struct TableRefineOptions {
   SelectionOptions selection;
   std::filesystem::path out;
   bool repair = false;  // write repaired.<format> with the suggestions applied
+  std::vector<std::filesystem::path> against;  // records that overlap these files are dropped
+  std::int64_t review = 0;                     // length of the queue in review.csv and review.html
+  std::filesystem::path reviewed;              // a review.csv with verdicts
 };
 
 struct TableRefineResult {
   TableRecords records;
   TableFeatures features;
   TableSelection selection;
+  std::vector<Overlap> overlaps;
   double seconds = 0;
   std::string summary;  // summary.json's text
 };
 
 // Writes into `out` (created): scores.csv, golden.<format> (kept records byte for byte, with the
 // header), dropped.<format> with a reason, rejected.csv and rejected.<format> where there are
-// rejected records, repairs.csv where single fields are at fault, groups.csv of copies,
-// schema.toml, summary.json, report.html. Each appears whole or not at all. Throws TableInterrupted
-// when input.stop says so, and before it returns checks that kept + dropped + rejected = read.
+// rejected records, repairs.csv where single fields are at fault, groups.csv of copies, links.csv,
+// overlap.csv, review.csv and review.html where the options ask for them, schema.toml,
+// summary.json, report.html. Each appears whole or not at all. Throws TableInterrupted when
+// input.stop says so, and before it returns checks that kept + dropped + rejected = read.
 TableRefineResult refine_table(const TableRefineOptions& options, ProgressSink& progress);
 
 // report.html of a finished refinement.

@@ -48,10 +48,16 @@ class Selection {
   }
 
   void check(std::int64_t i) {
+    const auto verdict = o_.verdicts.find(i);
+    if (verdict != o_.verdicts.end()) {
+      if (verdict->second == Verdict::drop) drop(i, "review");
+      return;
+    }
+    if (!o_.overlap.empty() && !o_.overlap[i].empty()) return drop(i, "overlap:" + o_.overlap[i]);
     if (r_.missing[i] >= 0) return drop(i, "missing:" + r_.columns[r_.missing[i]]);
-    if (r_.has_text && r_.surface[i].faults != 0) {
+    if (r_.has_text && f_.surface[i].faults != 0) {
       for (const TextFault fault : kTextFaults) {
-        if ((r_.surface[i].faults & static_cast<std::uint8_t>(fault)) == 0) continue;
+        if (!f_.surface[i].has(fault)) continue;
         return drop(i, "surface:" + std::string(name_of(fault)));
       }
     }
@@ -64,6 +70,7 @@ class Selection {
     std::vector<double> rank(f_.score);
     for (std::int64_t i = 0; i < n_; ++i) {
       if (s_.reason[i] != 0) rank[i] = -1;
+      if (kept_by_review(i)) rank[i] = 2;
     }
     std::vector<char> stands(static_cast<std::size_t>(n_), 0);
     for (const std::int64_t row : best_of_groups(f_.groups.group, rank)) stands[row] = 1;
@@ -72,13 +79,19 @@ class Selection {
       if (stands[i]) representative[f_.groups.group[i]] = i;
     }
     for (std::int64_t i = 0; i < n_; ++i) {
-      if (s_.reason[i] != 0 || stands[i]) continue;
+      if (s_.reason[i] != 0 || stands[i] || kept_by_review(i)) continue;
       const bool same = r_.content[i] == r_.content[representative[f_.groups.group[i]]];
       drop(i, same ? "duplicate" : "near_duplicate");
     }
   }
 
+  bool kept_by_review(std::int64_t i) const {
+    const auto verdict = o_.verdicts.find(i);
+    return verdict != o_.verdicts.end() && verdict->second == Verdict::keep;
+  }
+
   void drop_by_score(std::int64_t i) {
+    if (kept_by_review(i)) return;
     if (f_.suspect[i]) return drop(i, "label");
     const int worst = model_.worst(f_.row[i]);
     drop(i, worst < 0 ? "score" : "score:" + std::string(kFeatureNames[worst]));

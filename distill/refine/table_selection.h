@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,9 @@
 
 namespace athanor::distill {
 
+// What a reviewer said about a record.
+enum class Verdict { keep, drop };
+
 // At most one of budget, retention and effective is set; without them the threshold decides.
 struct SelectionOptions {
   double threshold = .5;               // least score
@@ -18,11 +22,14 @@ struct SelectionOptions {
   std::optional<double> retention;     // this share of the records that pass the checks, by score
   std::optional<double> effective;     // as many as let the mean score stay at least this
   bool stratify = true;                // budget and retention: classes keep their proportions
+  std::vector<std::string> overlap;    // one a record: how it overlaps another table, "" = not
+  std::map<std::int64_t, Verdict> verdicts;  // of a reviewer, by row
 };
 
-// Reasons, the first that applies: missing:COLUMN, surface:CHECK, rule:NAME (rules with action
-// drop), duplicate, near_duplicate, label (the confident joint speaks against it and the score is
-// below the threshold), score:FEATURE (the feature that lowered it most), budget.
+// Reasons, the first that applies: review (a verdict of drop), overlap:KIND, missing:COLUMN,
+// surface:CHECK, rule:NAME (rules with action drop), duplicate, near_duplicate, label (the
+// confident joint speaks against it and the score is below the threshold), score:FEATURE (the
+// feature that lowered it most), budget.
 struct TableSelection {
   std::vector<char> keep;
   Dictionary reasons;                // 0 = "", kept

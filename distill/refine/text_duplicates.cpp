@@ -48,7 +48,8 @@ class NearPairs {
 
 }  // namespace
 
-DuplicateGroups find_text_duplicates(const TableRecords& records, double threshold) {
+DuplicateGroups find_text_duplicates(const TableRecords& records, double threshold,
+                                     const std::vector<Link>& links) {
   const std::int64_t n = records.size();
   Components components(n);
   DuplicateGroups groups;
@@ -69,6 +70,7 @@ DuplicateGroups find_text_duplicates(const TableRecords& records, double thresho
                        [&](std::int64_t i, std::int64_t j) { pairs.add(i, j); });
     pairs.compare();
   }
+  for (const Link& link : links) components.join(link.a, link.b);
   for (std::int64_t i = 0; i < n; ++i) {
     groups.group.push_back(components.find(i));
     groups.count += groups.group.back() == i;

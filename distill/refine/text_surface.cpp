@@ -1,8 +1,11 @@
 #include "distill/refine/text_surface.h"
 
 #include <algorithm>
+#include <cmath>
 #include <unordered_set>
 #include <vector>
+
+#include "distill/refine/feature_values.h"
 
 namespace athanor::distill {
 namespace {
@@ -61,6 +64,19 @@ std::int64_t commonest(std::vector<std::uint32_t> words) {
   return most;
 }
 
+bool is_closed(std::string_view raw) {
+  constexpr std::string_view kMarks = ".!?;:", kBehind = "\"')]}> \t\r\n";
+  const std::size_t last = raw.find_last_not_of(kBehind);
+  if (last == std::string_view::npos) return false;
+  if (kMarks.find(raw[last]) != std::string_view::npos) return true;
+  const std::string_view front = raw.substr(0, last + 1);
+  // The full-width marks of CJK texts, and the ellipsis.
+  constexpr std::string_view kWide[] = {"\xe3\x80\x82", "\xef\xbc\x81", "\xef\xbc\x9f",
+                                        "\xe2\x80\xa6"};
+  return std::any_of(std::begin(kWide), std::end(kWide),
+                     [&](std::string_view mark) { return front.ends_with(mark); });
+}
+
 }  // namespace
 
 std::string_view name_of(TextFault fault) {
@@ -79,19 +95,18 @@ std::string_view name_of(TextFault fault) {
       return "stop_words";
     case TextFault::control:
       return "control";
+    case TextFault::unlikely:
+      return "unlikely";
+    case TextFault::ending:
+      return "ending";
   }
   return "";
 }
 
 TextSurface check_text(std::string_view raw, const Words& words) {
   TextSurface result;
-  int applied = 0, failed = 0;
-  const auto check = [&](TextFault fault, bool bad) {
-    ++applied;
-    if (!bad) return;
-    ++failed;
-    result.faults |= static_cast<std::uint8_t>(fault);
-  };
+  result.closed = is_closed(raw);
+  const auto check = [&](TextFault fault, bool bad) { result.check(fault, bad); };
   const std::int64_t count = std::ssize(words.hash);
   check(TextFault::empty, words.letters == 0);
   if (words.plain >= 3) {
@@ -117,8 +132,26 @@ TextSurface check_text(std::string_view raw, const Words& words) {
     check(TextFault::control,
           100 * control_characters(raw) > std::max<std::int64_t>(words.characters, 1));
   }
-  result.share = 1 - static_cast<double>(failed) / applied;
   return result;
+}
+
+void check_corpus(std::span<const double> nll, std::span<TextSurface> surface) {
+  constexpr std::size_t kFewest = 50;
+  constexpr double kDeviations = 5, kNormal = 1.4826, kClosed = .85;
+  std::vector<double> distance;
+  const double median = applicable_quantile(nll, .5);
+  for (const double value : nll) {
+    if (is_applicable(value)) distance.push_back(std::abs(value - median));
+  }
+  if (distance.size() < kFewest) return;
+  const double limit = median + kDeviations * kNormal * applicable_quantile(distance, .5);
+  std::int64_t closed = 0;
+  for (const TextSurface& s : surface) closed += s.closed;
+  const bool all_closed = share_of(closed, std::ssize(surface)) >= kClosed;
+  for (std::size_t i = 0; i < surface.size(); ++i) {
+    if (is_applicable(nll[i])) surface[i].check(TextFault::unlikely, nll[i] > limit);
+    if (all_closed) surface[i].check(TextFault::ending, !surface[i].closed);
+  }
 }
 
 }  // namespace athanor::distill

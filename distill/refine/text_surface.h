@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "distill/refine/text_units.h"
@@ -9,7 +10,7 @@
 namespace athanor::distill {
 
 // Bits of a mask of failed checks. In parentheses: where the check applies.
-enum class TextFault : std::uint8_t {
+enum class TextFault : std::uint16_t {
   empty = 1,            // no letter or digit at all
   word_length = 2,      // mean length of words outside [1.5, 15] (3 words that are not CJK)
   symbols = 4,          // more than half of the characters are symbols (8 characters)
@@ -17,19 +18,35 @@ enum class TextFault : std::uint8_t {
   repeated_words = 16,  // one word makes up more than half (8 words)
   stop_words = 32,      // none of the commonest words of seven languages (25 Latin words)
   control = 64,         // more than 1% control or replacement characters
+  unlikely = 128,       // characters far less likely than the other texts' (check_corpus)
+  ending = 256,  // no sentence mark at the end where nearly all texts have one (check_corpus)
 };
-inline constexpr TextFault kTextFaults[] = {TextFault::empty,          TextFault::word_length,
-                                            TextFault::symbols,        TextFault::repeated_lines,
-                                            TextFault::repeated_words, TextFault::stop_words,
-                                            TextFault::control};
+inline constexpr TextFault kTextFaults[] = {
+    TextFault::empty,          TextFault::word_length,    TextFault::symbols,
+    TextFault::repeated_lines, TextFault::repeated_words, TextFault::stop_words,
+    TextFault::control,        TextFault::unlikely,       TextFault::ending};
 std::string_view name_of(TextFault fault);
 
 struct TextSurface {
-  std::uint8_t faults = 0;  // bits of TextFault
-  double share = 1;         // checks passed / checks applied
+  std::uint16_t faults = 0;  // bits of TextFault
+  std::uint8_t applied = 0, failed = 0;
+  bool closed = false;  // ends with a sentence mark, or a quote or bracket behind one
+
+  bool has(TextFault fault) const { return (faults & static_cast<std::uint16_t>(fault)) != 0; }
+  double share() const { return applied > 0 ? 1 - static_cast<double>(failed) / applied : 1; }
+  void check(TextFault fault, bool bad) {
+    ++applied;
+    failed += bad;
+    if (bad) faults |= static_cast<std::uint16_t>(fault);
+  }
 };
 
 // `raw` is the text as it stands in the record, `words` the units of its normalised form.
 TextSurface check_text(std::string_view raw, const Words& words);
+
+// What only the whole corpus can tell; `nll` of character_nll(). unlikely: above the median by more
+// than 5 robust deviations (1.4826 times the median absolute deviation), applied to all with 50
+// texts. ending: applied where at least 85% of the texts are closed.
+void check_corpus(std::span<const double> nll, std::span<TextSurface> surface);
 
 }  // namespace athanor::distill

@@ -88,9 +88,7 @@ TEST_CASE("surface checks name what is wrong with a text", "[text]") {
     split_words(normalised(text), words);
     return check_text(text, words);
   };
-  const auto has = [](const TextSurface& s, TextFault fault) {
-    return (s.faults & static_cast<std::uint8_t>(fault)) != 0;
-  };
+  const auto has = [](const TextSurface& s, TextFault fault) { return s.has(fault); };
   CHECK(faults("A plain sentence, nothing more.").faults == 0);
   CHECK(faults("Ok lar... Joking wif u oni...").faults == 0);
   CHECK(faults("\xe8\xbf\x99\xe6\x98\xaf\xe4\xb8\xad\xe6\x96\x87").faults == 0);
@@ -100,7 +98,7 @@ TEST_CASE("surface checks name what is wrong with a text", "[text]") {
   CHECK(has(faults("x=$%&/()!?;:,.-"), TextFault::symbols));
   CHECK(has(faults("one\ntwo\none\none\none"), TextFault::repeated_lines));
   CHECK(has(faults(std::string("ab\x01\x02 cd")), TextFault::control));
-  CHECK(faults("?!").share < 1);
+  CHECK(faults("?!").share() < 1);
 }
 
 TEST_CASE("unlikely texts have a higher negative log-likelihood", "[text]") {

@@ -1,0 +1,203 @@
+// Planting, auditing, linking, comparing and reviewing tables.
+#include <catch2/catch.hpp>
+#include <set>
+
+#include "distill/refine/audit.h"
+#include "distill/refine/overlap.h"
+#include "distill/refine/review.h"
+#include "distill/refine/table_plant.h"
+#include "tensor/base/error.h"
+#include "tensor/random.h"
+#include "tests/distill/temporary_directory.h"
+
+using namespace athanor;
+using namespace athanor::distill;
+
+namespace {
+
+std::string sentence(Generator& random, int topic) {
+  static const char* kinds[2] = {"goal", "bond"};
+  std::string text;
+  for (int k = 0; k < 10; ++k) {
+    text +=
+        std::string(k % 2 ? kinds[topic] : "word") + std::to_string(random.next_below(30)) + " ";
+  }
+  return text + "end.";
+}
+
+TableInput clean_input(const TemporaryDirectory& directory, int records) {
+  Generator random(2);
+  std::string csv = "text,label,n\n";
+  for (int i = 0; i < records; ++i) csv += sentence(random, i % 2) + (i % 2 ? ",b,1\n" : ",a,1\n");
+  write_text(directory.path() / "clean.csv", csv);
+  TableInput input;
+  input.files = {directory.path() / "clean.csv"};
+  input.schema = data::parse_schema("text = 'text'\nlabel = 'label'", "s");
+  return input;
+}
+
+}  // namespace
+
+TEST_CASE("a planted table holds what was asked for, and the audit sees what refine did with it",
+          "[plant]") {
+  const TemporaryDirectory directory;
+  const TableInput clean = clean_input(directory, 1000);
+  write_text(directory.path() / "d.toml",
+             "size = 800\neffective = 0.6\nmixture = 'standard'\nseed = 3\ntrusted = 40\n");
+  const TablePlantOptions options = load_table_defects(directory.path() / "d.toml");
+  const PlantedTable planted = plant_table(clean, options);
+  REQUIRE(planted.rows.size() == 800);
+  CHECK(planted.trusted.size() == 40);
+  std::int64_t effective = 0;
+  std::set<std::string> kinds;
+  for (std::size_t i = 0; i < planted.rows.size(); ++i) {
+    const ManifestRow& row = planted.manifest[i];
+    effective += row.effective;
+    CHECK(row.effective == row.kinds.empty());
+    if (row.kinds.has(Defect::duplicate)) {
+      CHECK(planted.rows[i][0] == planted.rows[static_cast<std::size_t>(row.original)][0]);
+    }
+    for (const Defect kind : all_defects()) {
+      if (row.kinds.has(kind)) kinds.insert(std::string(name_of(kind)));
+    }
+  }
+  CHECK(effective == 480);
+  CHECK(kinds.size() == 10);  // all but rule_conflict
+  CHECK(plant_table(clean, options).rows == planted.rows);
+
+  const auto pool = directory.path() / "planted";
+  write_planted_table(pool, planted, clean.schema, options);
+  TableRefineOptions refine;
+  refine.input.files = {pool / "pool.csv"};
+  refine.input.schema = data::load_schema(pool / "schema.toml");
+  refine.out = directory.path() / "refined";
+  refine.review = 20;
+  NoProgress quiet;
+  const TableRefineResult result = refine_table(refine, quiet);
+  const AuditedScores scores = read_audit(refine.out, pool / "manifest" / "manifest.csv");
+  const Audit a = audit(scores);
+  CHECK(a.effective_before == Approx(.6));
+  CHECK(a.selected.effective_share > .85);
+  CHECK(a.selected.retention > .9);
+  CHECK(a.auroc > .9);
+  CHECK(a.free_checks.kept > a.selected.kept);
+  CHECK(a.ece < .3);
+  CHECK(a.kinds.size() == 10);
+  const ScoreModel fitted = fit_to_audits({scores}, {Defect::confuse});
+  for (const double weight : fitted.weight) CHECK(weight >= 0);
+  CHECK(fitted.weight[3] > 0);
+  save_score_model(directory.path() / "m.toml", fitted);
+  CHECK(load_score_model(directory.path() / "m.toml").weight[3] ==
+        Approx(fitted.weight[3]).epsilon(1e-4));
+
+  SECTION("a review is queued, and its verdicts count") {
+    std::string csv = read_text(refine.out / "review.csv");
+    CHECK(std::count(csv.begin(), csv.end(), '\n') >= 21);
+    std::int64_t dropped = 0, kept = 0;
+    while (!result.selection.keep[kept]) ++kept;
+    while (result.selection.keep[dropped]) ++dropped;
+    const auto reviewed = directory.path() / "reviewed.csv";
+    write_text(reviewed, "row,verdict\n" + std::to_string(kept) + ",drop\n" +
+                             std::to_string(dropped) + ",keep\n3,\n");
+    refine.reviewed = reviewed;
+    const TableRefineResult again = refine_table(refine, quiet);
+    CHECK_FALSE(again.selection.keep[kept]);
+    CHECK(again.selection.reasons.text(again.selection.reason[kept]) == "review");
+    CHECK(again.selection.keep[dropped]);
+    write_text(reviewed, "row,verdict\n1,maybe\n");
+    CHECK_THROWS_WITH(read_verdicts(reviewed, 9),
+                      Catch::Contains("line 2, verdict: expected keep"));
+    write_text(reviewed, "row,verdict\n9,keep\n");
+    CHECK_THROWS_WITH(read_verdicts(reviewed, 9), Catch::Contains("expected a row of the table"));
+  }
+}
+
+TEST_CASE("planting refuses what cannot be", "[plant]") {
+  const TemporaryDirectory directory;
+  TableInput clean = clean_input(directory, 50);
+  TablePlantOptions options;
+  options.plan.size = 500;
+  CHECK_THROWS_WITH(plant_table(clean, options), Catch::Contains("a pool of 500 needs"));
+  options.plan.size = 40;
+  options.plan.defects = {Defect::rule_conflict};
+  CHECK_THROWS_WITH(plant_table(clean, options), Catch::Contains("expected a column"));
+  write_text(directory.path() / "d.toml", "sizes = 3\n");
+  CHECK_THROWS_WITH(load_table_defects(directory.path() / "d.toml"),
+                    Catch::Contains("unknown key sizes"));
+}
+
+TEST_CASE("records of the same thing are linked, across files one to one", "[linkage]") {
+  const TemporaryDirectory directory;
+  write_text(directory.path() / "a.csv",
+             "id,title,authors,year\n1,Mining of massive datasets,\"Leskovec, Ullman\",2014\n"
+             "2,The art of programming,Knuth,1968\n3,Pattern recognition,Bishop,2006\n");
+  write_text(directory.path() / "b.csv",
+             "id,title,authors,year\nx,Mining massive data-sets,J. Leskovec and J. Ullman,2014\n"
+             "y,Art of programing,Donald Knuth,1968\nz,Deep learning,Goodfellow,2016\n");
+  TableRefineOptions options;
+  options.input.files = {directory.path() / "a.csv", directory.path() / "b.csv"};
+  options.input.schema = data::parse_schema("id = 'id'", "s");
+  options.features.link = {{"title", "authors", "year"}, .6, true};
+  options.out = directory.path() / "out";
+  NoProgress quiet;
+  const TableRefineResult result = refine_table(options, quiet);
+  REQUIRE(result.features.links.size() == 2);
+  CHECK(result.features.links[0].a == 0);
+  CHECK(result.features.links[0].b == 3);
+  CHECK(result.features.groups.group[4] == 1);
+  write_text(directory.path() / "gold.csv", "1,x\n2,y\n3,z\n");
+  const LinkAudit a = audit_links(options.out, directory.path() / "gold.csv");
+  CHECK(a.right == 2);
+  CHECK(a.recall == Approx(2. / 3));
+  CHECK(a.precision == 1);
+  options.features.link.fields = {"name"};
+  CHECK_THROWS_WITH(refine_table(options, quiet), Catch::Contains("found 'name'"));
+}
+
+TEST_CASE("wrong fields are found and repaired, bytes of the others stay", "[repair]") {
+  const TemporaryDirectory directory;
+  write_text(directory.path() / "dirty.csv",
+             "id,zip,city,size\r\n1,7,Bend,12.0 oz\r\n2,7,Bend,16\r\n3,7,\"Bnd\",N/A\r\n");
+  write_text(directory.path() / "clean.csv",
+             "id,zip,city,size\r\n1,7,Bend,12\r\n2,7,Bend,16\r\n3,7,\"Bend\",\r\n");
+  TableRefineOptions options;
+  options.input.files = {directory.path() / "dirty.csv"};
+  options.input.schema = data::parse_schema(
+      "id = 'id'\n[columns.size]\ntype = 'number'\n[[rules]]\nkind = 'functional_dependency'\n"
+      "determinant = 'zip'\ndependent = 'city'\n",
+      "s");
+  options.out = directory.path() / "out";
+  options.repair = true;
+  NoProgress quiet;
+  refine_table(options, quiet);
+  const FieldAudit a =
+      audit_fields(options.out, directory.path() / "dirty.csv", directory.path() / "clean.csv");
+  CHECK(a.wrong == 3);
+  CHECK(a.right == 3);
+  CHECK(a.repaired == 3);
+  CHECK(a.f1 == 1);
+  CHECK(read_text(options.out / "repaired.csv") ==
+        "id,zip,city,size\r\n1,7,Bend,12\r\n2,7,Bend,16\r\n3,7,Bend,\r\n");
+}
+
+TEST_CASE("records that the test set holds are found: equal, nearly equal, inside", "[overlap]") {
+  const TemporaryDirectory directory;
+  const std::string long_text = "a rather long question about the capital city of france";
+  write_text(directory.path() / "train.csv",
+             "text\nnothing of the kind at all here\n" + long_text + "\nWell: " + long_text +
+                 " and then some more words that make it long enough to differ\n" + long_text +
+                 "?!\nthe capital city of france\n");
+  write_text(directory.path() / "test.csv", "text\n" + long_text + "\n");
+  TableRefineOptions options;
+  options.input.files = {directory.path() / "train.csv"};
+  options.input.schema = data::parse_schema("text = 'text'", "s");
+  options.against = {directory.path() / "test.csv"};
+  options.out = directory.path() / "out";
+  NoProgress quiet;
+  const TableRefineResult result = refine_table(options, quiet);
+  CHECK(read_text(options.out / "overlap.csv") ==
+        "row,other,kind\n1,0,exact\n2,0,contained\n3,0,near\n4,0,contained\n");
+  const TableSelection& s = result.selection;
+  CHECK(s.reasons.text(s.reason[3]) == "overlap:near");
+  CHECK(s.keep[0]);
+}
