@@ -33,7 +33,8 @@ enum Feature : std::size_t {
   kTeacher
 };
 
-constexpr std::int64_t kNeighbours = 10, kSample = 1024, kBlock = 4096, kClusters = 10;
+constexpr std::int64_t kNeighbours = 10, kSample = 1024, kClusterSample = 2048, kBlock = 4096,
+                       kClusters = 10;
 constexpr std::int64_t kMostClasses = 256;
 
 // Mean of the applicable values by weight.
@@ -192,7 +193,12 @@ class FeatureWork {
     const std::vector<float> idf = inverse_document_frequencies(tokens_);
     const Tensor units = embed_tokens(tokens_, sample, idf);
     const std::int64_t clusters = std::min(kClusters, std::ssize(sample));
-    centres_ = kmeans(units, {clusters, 2, 20, o_.seed}).centres;
+    std::vector<std::int64_t> learned;
+    const std::int64_t count = std::min(kClusterSample, std::ssize(sample));
+    for (std::int64_t k = 0; k < count; ++k) {
+      learned.push_back(sample[k * std::ssize(sample) / count]);
+    }
+    centres_ = kmeans(embed_tokens(tokens_, learned, idf), {clusters, 2, 20, o_.seed}).centres;
     cluster_.resize(n_);
     std::vector<double> novelty(n_, kNotApplicable), distance(n_, kNotApplicable);
     std::vector<std::int64_t> place(n_, -1);
@@ -272,6 +278,12 @@ class FeatureWork {
     return p;
   }
 
+  ProbabilityTable unknown_probabilities() const {
+    const std::int64_t classes = r_.label_names.size();
+    return {n_, classes,
+            std::vector<double>(static_cast<std::size_t>(n_ * classes), kNotApplicable)};
+  }
+
   // Two rounds: the second learns from each record by how probable the first found its label.
   OutOfFold judge_labels() const {
     ClassifierOptions options;
@@ -307,7 +319,10 @@ class FeatureWork {
       return;
     }
     ProbabilityTable p;
-    if (o_.probabilities.empty()) {
+    if (!on(kLabelTrust) && !on(kLearnability) && !on(kStability)) {
+      f_.notes.push_back("label_trust, learnability, stability: switched off, nothing was trained");
+      p = unknown_probabilities();
+    } else if (o_.probabilities.empty()) {
       OutOfFold fold = judge_labels();
       f_.confidence.assign(fold.confidence.begin(), fold.confidence.end());
       f_.variability.assign(fold.variability.begin(), fold.variability.end());

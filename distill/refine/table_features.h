@@ -28,7 +28,7 @@ struct FeatureOptions {
 // A class must have as many records, or labels cannot be judged.
 inline constexpr std::int64_t kLeastOfClass = 50;
 // Up to so many records neighbours are exact; beyond, those among 1,024 records drawn by seed.
-inline constexpr std::int64_t kExactNeighbours = 16'384;
+inline constexpr std::int64_t kExactNeighbours = 8'192;
 
 struct TableFeatures {
   std::vector<FeatureRow> row;

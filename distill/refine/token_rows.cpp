@@ -42,10 +42,12 @@ void row_tokens(std::string_view text, Words& words, std::vector<std::uint32_t>&
 
 // Counts of one context order: how often a context and a context with its next character occurred,
 // and how many different characters follow a context.
+struct ContextCount {
+  std::uint32_t seen = 0, kinds = 0;
+};
 struct OrderCounts {
-  std::vector<std::uint32_t> context = std::vector<std::uint32_t>(std::size_t{1} << kModelBits);
-  std::vector<std::uint32_t> next = context;
-  std::vector<std::uint32_t> kinds = context;
+  std::vector<ContextCount> context = std::vector<ContextCount>(std::size_t{1} << kModelBits);
+  std::vector<std::uint32_t> next = std::vector<std::uint32_t>(std::size_t{1} << kModelBits);
 };
 
 constexpr std::uint32_t kModelMask = (std::uint32_t{1} << kModelBits) - 1;
@@ -90,17 +92,13 @@ TokenRows tokens_of(const TextArena& texts) {
 std::vector<double> character_nll(const TextArena& texts) {
   std::vector<OrderCounts> counts(kOrder + 1);
   const std::int64_t n = texts.size();
-  // One order a task: each owns its tables.
-  parallel_chunks(kOrder + 1, [&](std::int64_t wanted) {
-    OrderCounts& c = counts[wanted];
-    for (std::int64_t i = 0; i < n; ++i) {
-      along(texts[i], [&](int order, std::uint32_t context, std::uint32_t next) {
-        if (order != wanted) return;
-        ++c.context[context];
-        c.kinds[context] += c.next[next]++ == 0;
-      });
-    }
-  });
+  for (std::int64_t i = 0; i < n; ++i) {
+    along(texts[i], [&](int order, std::uint32_t context, std::uint32_t next) {
+      OrderCounts& c = counts[order];
+      ++c.context[context].seen;
+      c.context[context].kinds += c.next[next]++ == 0;
+    });
+  }
   std::vector<double> nll(static_cast<std::size_t>(n), kNotApplicable);
   parallel_for(n, 1024, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
@@ -109,8 +107,9 @@ std::vector<double> character_nll(const TextArena& texts) {
       along(texts[i], [&](int order, std::uint32_t context, std::uint32_t next) {
         // The occurrence itself is left out.
         const OrderCounts& c = counts[order];
-        const double seen = c.context[context] - 1., with = c.next[next] - 1.;
-        const double kinds = std::max(1., static_cast<double>(c.kinds[context]) - (with == 0));
+        const double seen = c.context[context].seen - 1., with = c.next[next] - 1.;
+        const double kinds =
+            std::max(1., static_cast<double>(c.context[context].kinds) - (with == 0));
         if (order == 0) p = 1. / 4096;
         if (seen > 0) p = (with + kinds * p) / (seen + kinds);
         if (order == kOrder) {
