@@ -37,7 +37,15 @@ Series arm_series(const std::string& run, int& other) {
   return s;
 }
 
-bool is_teacher(const std::string& run) { return run == "teacher"; }
+bool is_teacher(const std::string& run) { return run.starts_with("teacher"); }
+
+// Arms that the figures leave to the table: proxies, and the many students of an ablation.
+bool is_side_arm(const std::string& run) {
+  for (const char* prefix : {"proxy:", "variant:", "without:"}) {
+    if (run.starts_with(prefix)) return true;
+  }
+  return run == "filter_alone" || run == "relation_alone";
+}
 
 std::string legend_of(const std::vector<Series>& series) {
   std::vector<LegendEntry> entries;
@@ -64,7 +72,7 @@ std::string validation_figure(const LogData& log) {
   chart.y = {"validation macro F1"};
   int other = 0;
   for (const std::string& run : log.runs()) {
-    if (is_teacher(run)) continue;
+    if (is_teacher(run) || is_side_arm(run)) continue;
     Series s = arm_series(run, other);
     for (const EpochEvent& e : log.epochs) {
       if (e.run == run && std::isfinite(e.val_f1)) {
@@ -78,21 +86,21 @@ std::string validation_figure(const LogData& log) {
 
 std::string loss_figure(const LogData& log, bool teacher) {
   LineChart chart;
-  chart.title = teacher ? "Training loss of the teacher" : "Training loss of every arm";
+  chart.title = teacher ? "Training loss of the teacher" : "Training loss of the students";
   chart.description =
       "Loss over training; arms minimise different losses, so heights do not compare";
   chart.y = {"training loss", kAutomatic, kAutomatic, !teacher};
   chart.band = teacher;
   int other = 0;
   for (const std::string& run : log.runs()) {
-    if (is_teacher(run) != teacher) continue;
+    if (is_teacher(run) != teacher || is_side_arm(run)) continue;
     Series s = arm_series(run, other);
     s.points = step_series(log, run, &StepEvent::loss);
     chart.x.label = step_axis(log, run);
     if (!s.points.empty()) chart.series.push_back(std::move(s));
   }
   if (chart.series.empty()) return "";
-  return curves_figure(teacher ? "Teacher: training loss" : "Training loss, every arm", chart);
+  return curves_figure(teacher ? "Teacher: training loss" : "Training loss, the students", chart);
 }
 
 std::string terms_figure(const LogData& log) {
@@ -163,10 +171,13 @@ std::string results_section(const RunFiles& run) {
                    absent("summary.json holds no table: the run has not ended, or no arm was "
                           "evaluated."));
   }
+  const std::string split = summary.has("evaluated_on")
+                                ? summary.object("evaluated_on").required_text("split")
+                                : std::string("test");
   BarChart chart;
   chart.title = "Macro F1 by arm";
   chart.description = "One bar an arm";
-  chart.x = {"test macro F1", 0, 1};
+  chart.x = {split + " macro F1", 0, 1};
   chart.width = 960;
   chart.label_width = 190;
   std::string rows;
@@ -196,7 +207,7 @@ std::string results_section(const RunFiles& run) {
       "results", kHeading,
       "One run, one seed: differences below about one point are within what another seed "
       "can change.",
-      grid(figure("Macro F1 on the test set", render(chart), "wide")) + table);
+      grid(figure("Macro F1 on the " + escape(split) + " images", render(chart), "wide")) + table);
 }
 
 std::string training_section(const RunFiles& run) {

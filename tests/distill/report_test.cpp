@@ -151,7 +151,7 @@ TEST_CASE("files that are absent leave a sentence", "[report]") {
   write_log(dir.path(), 0.5);
   page = render_report(dir.path());
   CHECK(has(page, "This run has no result yet"));
-  CHECK(has(page, "Training loss, every arm"));
+  CHECK(has(page, "Training loss, the students"));
 }
 
 TEST_CASE("scores without a manifest compare kept with dropped", "[report]") {
