@@ -1,6 +1,9 @@
 // The command `athanor`: parses the command line and maps errors to exit codes (docs/cli.md).
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <new>
 
@@ -29,9 +32,22 @@ int exit_code(athanor::ErrorKind kind) {
   return 1;
 }
 
+// OpenMP's threads wait for the next loop by spinning for milliseconds. When another process wants
+// the cores, that makes training several times slower, so the command limits it, unless the
+// environment says otherwise. libgomp reads its settings when it is loaded, before main: hence the
+// second start of the same process.
+void limit_spinning(char** argv) {
+  for (const char* name : {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}) {
+    if (std::getenv(name)) return;
+  }
+  setenv("GOMP_SPINCOUNT", "3000", 0);  // iterations: a few microseconds
+  execv("/proc/self/exe", argv);        // returns only when it fails: then spinning stays
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  limit_spinning(argv);
   CLI::App app{
       "Example: athanor distill\n\n"
       "Tensors, automatic differentiation and three-stage data distillation.",
