@@ -8,10 +8,10 @@
 namespace athanor::distill {
 namespace {
 
-class Selection {
+class Selector {
  public:
-  Selection(const TableRecords& records, const TableFeatures& features, const ScoreModel& model,
-            const SelectionOptions& options)
+  Selector(const TableRecords& records, const TableFeatures& features, const ScoreModel& model,
+           const SelectionOptions& options)
       : r_(records), f_(features), model_(model), o_(options), n_(records.size()) {
     s_.reasons.number("");
     s_.reason.assign(static_cast<std::size_t>(n_), 0);
@@ -167,7 +167,7 @@ class Selection {
 
 TableSelection select_records(const TableRecords& records, const TableFeatures& features,
                               const ScoreModel& model, const SelectionOptions& options) {
-  return Selection(records, features, model, options).run();
+  return Selector(records, features, model, options).run();
 }
 
 }  // namespace athanor::distill

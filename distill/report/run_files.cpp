@@ -198,7 +198,7 @@ GraphData read_graph(const std::string& text, const std::string& file) {
                         edge[0].is_number_unsigned() && edge[1].is_number_unsigned() &&
                         (edge.size() == 2 || edge[2].is_number());
     if (!shaped) bad(file, ": expected [node, node, weight] in ", place, ", got ", edge.dump());
-    const GraphEdge e{edge[0].get<std::size_t>(), edge[1].get<std::size_t>(),
+    const ChartEdge e{edge[0].get<std::size_t>(), edge[1].get<std::size_t>(),
                       edge.size() == 3 ? edge[2].get<double>() : 1.0};
     if (std::max(e.from, e.to) >= graph.nodes.size()) {
       bad(file, ": expected node numbers below ", graph.nodes.size(), " in ", place, ", got ",

@@ -65,7 +65,7 @@ using Manifest = std::map<std::int64_t, Planted>;
 // restructure/graph.json.
 struct GraphData {
   std::vector<GraphNode> nodes;
-  std::vector<GraphEdge> edges;
+  std::vector<ChartEdge> edges;
   std::int64_t clusters = 0;
   std::int64_t noise = 0;
 };

@@ -158,7 +158,7 @@ struct GraphNode {
   int cluster = -1;  // -1: noise
   std::string label;
 };
-struct GraphEdge {
+struct ChartEdge {
   std::size_t from = 0;
   std::size_t to = 0;
   double weight = 1;
@@ -167,7 +167,7 @@ struct GraphChart {
   std::string title;
   std::string description;
   std::vector<GraphNode> nodes;
-  std::vector<GraphEdge> edges;
+  std::vector<ChartEdge> edges;
   std::size_t max_nodes = 1500;  // beyond: a fixed random part
   std::size_t max_edges = 6000;  // beyond: the heaviest
   double width = 960;

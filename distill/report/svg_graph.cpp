@@ -25,7 +25,7 @@ struct Cluster {
 
 struct Drawing {
   std::vector<GraphNode> nodes;  // in pixels
-  std::vector<GraphEdge> edges;
+  std::vector<ChartEdge> edges;
 };
 
 // A fixed pseudo-random order (SplitMix64, Steele 2014): taking every n-th node instead would hide
@@ -56,13 +56,13 @@ Drawing thin_out(const GraphChart& chart) {
     place[i] = out.nodes.size();
     out.nodes.push_back(chart.nodes[i]);
   }
-  for (const GraphEdge& e : chart.edges) {
+  for (const ChartEdge& e : chart.edges) {
     if (place[e.from] != kLeftOut && place[e.to] != kLeftOut) {
       out.edges.push_back({place[e.from], place[e.to], e.weight});
     }
   }
   std::stable_sort(out.edges.begin(), out.edges.end(),
-                   [](const GraphEdge& a, const GraphEdge& b) { return a.weight > b.weight; });
+                   [](const ChartEdge& a, const ChartEdge& b) { return a.weight > b.weight; });
   if (out.edges.size() > chart.max_edges) out.edges.resize(chart.max_edges);
   return out;
 }
@@ -144,7 +144,7 @@ std::string draw_edges(const Drawing& drawing) {
   if (drawing.edges.empty()) return "";
   const double heaviest = std::max(drawing.edges.front().weight, 1e-12);
   std::string paths[3];
-  for (const GraphEdge& e : drawing.edges) {
+  for (const ChartEdge& e : drawing.edges) {
     const double share = std::clamp(e.weight / heaviest, 0.0, 0.999);
     const GraphNode& a = drawing.nodes[e.from];
     const GraphNode& b = drawing.nodes[e.to];

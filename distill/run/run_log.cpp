@@ -14,14 +14,16 @@
 namespace athanor::distill {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+OrderedJson number(double value) {
+  return std::isfinite(value) ? OrderedJson(value) : OrderedJson(nullptr);
+}
 
-std::string to_line(const Json& object) {
+std::string to_line(const OrderedJson& object) {
   // Text from file names or data may be no valid UTF-8; a replacement character keeps the line
   // whole.
-  return object.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+  return object.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + '\n';
 }
 
 // Arm names hold ':' and, from recipes, anything; a folder name holds letters, digits, '_', '-',
@@ -108,7 +110,7 @@ double RunLog::stage_end(const std::string& name) {
 }
 
 void RunLog::step(const StepEvent& e) {
-  Json terms = Json::object();
+  OrderedJson terms = OrderedJson::object();
   Scalars scalars = {{"loss/total", e.loss},
                      {"train/lr", e.lr},
                      {"train/grad_norm", e.grad_norm},

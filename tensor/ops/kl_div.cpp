@@ -7,10 +7,11 @@
 namespace athanor {
 namespace {
 
-constexpr DTypeSet kFloats{DType::f32, DType::f64, DType::f16, DType::bf16};
+constexpr DTypeSet kLogitTypes{DType::f32, DType::f64, DType::f16, DType::bf16};
 
-void check(const char* name, const Tensor& student, const Tensor& teacher, double temperature) {
-  check_dtype(name, "student_logits", student, kFloats, "a floating dtype");
+void check_logits(const char* name, const Tensor& student, const Tensor& teacher,
+                  double temperature) {
+  check_dtype(name, "student_logits", student, kLogitTypes, "a floating dtype");
   check_dtype(name, "teacher_logits", teacher, {student.dtype()}, "the student's dtype");
   check_same_device(name, student, teacher);
   if (student.rank() != 2 || student.size(1) < 1 || !(student.shape() == teacher.shape())) {
@@ -27,7 +28,7 @@ void check(const char* name, const Tensor& student, const Tensor& teacher, doubl
 KlDivRows kl_div_rows(const Tensor& student_logits, const Tensor& teacher_logits,
                       double temperature) {
   const Tensor &x = student_logits, &t = teacher_logits;
-  check("kl_div", x, t, temperature);
+  check_logits("kl_div", x, t, temperature);
   const Shape by_row{x.size(0)};
   const DType wide = compute_dtype(x.dtype());
   KlDivRows rows{empty(by_row, x.dtype(), x.device()), empty(by_row, wide, x.device()),
@@ -43,7 +44,7 @@ KlDivRows kl_div_rows(const Tensor& student_logits, const Tensor& teacher_logits
 Tensor kl_div_grad(const Tensor& student_logits, const Tensor& teacher_logits,
                    const KlDivRows& rows, const Tensor& dloss, double temperature) {
   const Tensor &x = student_logits, &t = teacher_logits;
-  check("kl_div_grad", x, t, temperature);
+  check_logits("kl_div_grad", x, t, temperature);
   for (const Tensor* r : {&rows.student_lse, &rows.teacher_lse, &dloss}) {
     const DType expected = r == &dloss ? x.dtype() : compute_dtype(x.dtype());
     check_dtype("kl_div_grad", "a value by row", *r, {expected}, "the dtype of kl_div_rows");

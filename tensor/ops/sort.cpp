@@ -10,11 +10,11 @@
 namespace athanor {
 namespace {
 
-constexpr DTypeSet kNumbers{DType::f32, DType::f64, DType::f16, DType::bf16,
-                            DType::i8,  DType::u8,  DType::i32, DType::i64};
+constexpr DTypeSet kSortable{DType::f32, DType::f64, DType::f16, DType::bf16,
+                             DType::i8,  DType::u8,  DType::i32, DType::i64};
 
 Sorted run(const char* name, const Tensor& x, int axis, bool descending) {
-  check_dtype(name, "x", x, kNumbers, "a number dtype");
+  check_dtype(name, "x", x, kSortable, "a number dtype");
   axis = normalize_axis(name, axis, x.shape());
   Sorted sorted{empty_like(x), empty_like(x, DType::i64)};
   if (x.numel() == 0) return sorted;
@@ -26,7 +26,7 @@ Sorted run(const char* name, const Tensor& x, int axis, bool descending) {
 }
 
 Tensor arg_reduce(const char* name, const Tensor& x, int axis, bool keepdim, bool largest) {
-  check_dtype(name, "x", x, kNumbers, "a number dtype");
+  check_dtype(name, "x", x, kSortable, "a number dtype");
   axis = normalize_axis(name, axis, x.shape());
   if (x.shape()[axis] == 0) {
     fail(name, "expected at least one element along axis ", axis, ", got ", describe(x));
