@@ -30,6 +30,24 @@ double value_of(const DifferentiableFunction& f, const std::vector<Tensor>& inpu
   return weighted(f(leaves_of(inputs))).item();
 }
 
+// Central differences of f's weighted sum for each element of input k.
+std::vector<double> differences(const DifferentiableFunction& f, const std::vector<Tensor>& inputs,
+                                std::size_t k, double step) {
+  std::vector<Tensor> moved = inputs;
+  const std::vector<double> base = inputs[k].to_vector<double>();
+  std::vector<double> result;
+  for (std::size_t i = 0; i < base.size(); ++i) {
+    const auto at = [&](double delta) {
+      std::vector<double> values = base;
+      values[i] += delta;
+      moved[k] = from_values(values, inputs[k].shape());
+      return value_of(f, moved);
+    };
+    result.push_back((at(step) - at(-step)) / (2 * step));
+  }
+  return result;
+}
+
 }  // namespace
 
 GradcheckResult gradcheck(const DifferentiableFunction& f, const std::vector<Tensor>& inputs,
@@ -53,23 +71,18 @@ GradcheckResult gradcheck(const DifferentiableFunction& f, const std::vector<Ten
     const std::vector<double> expected =
         gradient.defined() ? gradient.tensor().to_vector<double>()
                            : std::vector<double>(static_cast<std::size_t>(inputs[k].numel()), 0.0);
-    std::vector<Tensor> moved = inputs;
-    const std::vector<double> base = inputs[k].to_vector<double>();
-    for (std::size_t i = 0; i < base.size(); ++i) {
-      const auto at = [&](double delta) {
-        std::vector<double> values = base;
-        values[i] += delta;
-        moved[k] = from_values(values, inputs[k].shape());
-        return value_of(f, moved);
-      };
-      const double numeric = (at(options.step) - at(-options.step)) / (2 * options.step);
-      const double scale = std::max({1.0, std::abs(numeric), std::abs(expected[i])});
-      const double error = std::abs(numeric - expected[i]) / scale;
+    const std::vector<double> numeric = differences(f, inputs, k, options.step);
+    double scale = options.smallest;
+    for (std::size_t i = 0; i < numeric.size(); ++i) {
+      scale = std::max({scale, std::abs(numeric[i]), std::abs(expected[i])});
+    }
+    for (std::size_t i = 0; i < numeric.size(); ++i) {
+      const double error = std::abs(numeric[i] - expected[i]) / scale;
       if (error > result.worst || std::isnan(error)) result.worst = error;
       if (!(error <= options.tolerance) && result.ok) {
         result.ok = false;
         result.message = str("input ", k, " ", inputs[k].shape(), " element ", i, ": analytic ",
-                             expected[i], ", numeric ", numeric);
+                             expected[i], ", numeric ", numeric[i], ", scale ", scale);
       }
     }
   }

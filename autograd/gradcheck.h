@@ -11,8 +11,11 @@
 namespace athanor {
 
 struct GradcheckOptions {
-  double step = 1e-6;       // of the central difference
-  double tolerance = 1e-6;  // largest |analytic - numeric| / max(1, |numeric|, |analytic|)
+  double step = 1e-6;  // of the central difference
+  // Largest |analytic - numeric| relative to the largest |analytic| or |numeric| of the input,
+  // which counts as at least `smallest`: below, the rounding of the differences shows.
+  double tolerance = 1e-6;
+  double smallest = 1e-3;
 };
 
 struct GradcheckResult {
@@ -30,6 +33,6 @@ GradcheckResult gradcheck(const DifferentiableFunction& f, const std::vector<Ten
 
 // The same for the gradient itself: checks the second derivatives.
 GradcheckResult gradgradcheck(const DifferentiableFunction& f, const std::vector<Tensor>& inputs,
-                              const GradcheckOptions& options = {1e-6, 1e-5});
+                              const GradcheckOptions& options = {1e-6, 1e-5, 0.1});
 
 }  // namespace athanor

@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/terminal_progress.h"
+#include "tensor/base/deterministic.h"
 #include "tensor/base/error.h"
 #include "tensor/base/parallel.h"
 
@@ -16,6 +17,8 @@ void add_run_options(CLI::App& c, RunOptions& o, const std::string& out) {
   c.add_option("--set", o.set, "Set a recipe key: a.b=value (repeatable)")->take_all();
   c.add_option("--seed", o.seed, "Seed; overrides the recipe")->check(CLI::NonNegativeNumber);
   c.add_option("--threads", o.threads, "Threads, 0 = all cores")->check(CLI::NonNegativeNumber);
+  c.add_flag("--deterministic", o.deterministic,
+             "The same bits at every number of threads; convolutions are somewhat slower");
   c.add_option("--device", o.device, "cpu")->capture_default_str();
   c.add_flag("--json", o.json, "Print summary.json instead of the table");
 }
@@ -31,6 +34,7 @@ distill::Recipe resolve_recipe(const RunOptions& o,
   if (o.seed >= 0) recipe.seed = static_cast<std::uint64_t>(o.seed);
   for (const std::string& assignment : o.set) distill::set_key(recipe, assignment);
   if (o.threads > 0) set_num_threads(o.threads);
+  set_deterministic(o.deterministic);
   distill::check_recipe(recipe);
   return recipe;
 }

@@ -22,6 +22,7 @@ struct RunOptions {
   std::string device = "cpu";
   int threads = 0;
   std::int64_t seed = -1;  // -1: the recipe's
+  bool deterministic = false;
   bool json = false;
 };
 
@@ -29,7 +30,7 @@ struct RunOptions {
 void add_run_options(CLI::App& command, RunOptions& options, const std::string& out);
 
 // The recipe file, with `adjust` applied to it, then --seed and --set; checked. Sets the number of
-// threads.
+// threads and deterministic mode.
 distill::Recipe resolve_recipe(const RunOptions& options,
                                const std::function<void(distill::Recipe&)>& adjust = {});
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tensor/base/parallel.h"
+#include "tensor/base/sizes.h"
 
 namespace athanor {
 namespace {
@@ -102,6 +103,7 @@ Generator Generator::fork(std::uint64_t label) const {
 Tensor random_uniform(const Shape& shape, Generator& generator, double low, double high,
                       DType dtype) {
   check_floating("random_uniform", dtype);
+  check_sizes("random_uniform", shape);
   Tensor t = empty(shape, dtype);
   detail::label_new_blocks("random_uniform");
   visit(dtype, [&]<class T>(Tag<T>) {
@@ -117,6 +119,7 @@ Tensor random_uniform(const Shape& shape, Generator& generator, double low, doub
 Tensor random_normal(const Shape& shape, Generator& generator, double mean, double stddev,
                      DType dtype) {
   check_floating("random_normal", dtype);
+  check_sizes("random_normal", shape);
   Tensor t = empty(shape, dtype);
   detail::label_new_blocks("random_normal");
   visit(dtype, [&]<class T>(Tag<T>) {
@@ -137,6 +140,7 @@ Tensor random_normal(const Shape& shape, Generator& generator, double mean, doub
 
 Tensor random_bernoulli(const Shape& shape, Generator& generator, double p) {
   if (!(p >= 0 && p <= 1)) fail("random_bernoulli", "expected p in [0, 1], got ", p);
+  check_sizes("random_bernoulli", shape);
   const std::uint64_t threshold = static_cast<std::uint64_t>(p * 4294967296.0);
   Tensor t = empty(shape, DType::boolean);
   detail::label_new_blocks("random_bernoulli");

@@ -2,9 +2,11 @@
 
 #include "autograd/node.h"
 #include "autograd/ops/binary.h"
+#include "autograd/ops/copy.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape.h"
 #include "autograd/ops/unary.h"
+#include "tensor/base/compute_dtype.h"
 #include "tensor/ops/copy.h"
 
 namespace athanor {
@@ -53,6 +55,11 @@ void composed_gradients(const Variable& dy_in, const Variable& x, const Variable
 
 Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta,
                     Tensor& running_mean, Tensor& running_var, const BatchNormOptions& options) {
+  if (x.defined() && compute_dtype(x.dtype()) != x.dtype()) {
+    const auto wide = [&](const Variable& v) { return cast(v, compute_dtype(x.dtype())); };
+    return cast(batch_norm(wide(x), wide(gamma), wide(beta), running_mean, running_var, options),
+                x.dtype());
+  }
   BatchNormResult result = batch_norm_with_statistics(x.tensor(), gamma.tensor(), beta.tensor(),
                                                       running_mean, running_var, options);
   const Tensor y = result.y;

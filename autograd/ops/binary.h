@@ -1,5 +1,6 @@
 // Elementwise functions of two variables with broadcasting, with gradients.
-// Arguments as in tensor/ops/binary.h; both inputs must have one dtype after promotion.
+// Arguments and errors as in tensor/ops/binary.h; the gradient of an input that was broadcast is
+// summed over the repeated axes.
 #pragma once
 
 #include "autograd/ops/unary.h"
@@ -8,12 +9,14 @@
 
 namespace athanor {
 
-Variable add(const Variable& a, const Variable& b);      // da = dy, db = dy
-Variable sub(const Variable& a, const Variable& b);      // da = dy, db = -dy
-Variable mul(const Variable& a, const Variable& b);      // da = dy b, db = dy a
-Variable div(const Variable& a, const Variable& b);      // da = dy / b, db = -dy y / b
-Variable pow(const Variable& a, const Variable& b);      // da = dy b a^(b-1), db = dy y ln a
-Variable maximum(const Variable& a, const Variable& b);  // dy to the larger; half each at a tie
+Variable add(const Variable& a, const Variable& b);  // da = dy, db = dy
+Variable sub(const Variable& a, const Variable& b);  // da = dy, db = -dy
+Variable mul(const Variable& a, const Variable& b);  // da = dy b, db = dy a
+Variable div(const Variable& a, const Variable& b);  // da = dy / b, db = -dy y / b
+Variable pow(const Variable& a, const Variable& b);  // da = dy b a^(b-1), db = dy y ln a
+// da = dy where a > b and db = dy where b > a, 0 elsewhere; dy / 2 each at a tie
+Variable maximum(const Variable& a, const Variable& b);
+// da = dy where a < b and db = dy where b < a, 0 elsewhere; dy / 2 each at a tie
 Variable minimum(const Variable& a, const Variable& b);
 // y = a + w (b - a);  da = (1 - w) dy, db = w dy, dw = dy (b - a)
 Variable lerp(const Variable& a, const Variable& b, const Variable& weight);

@@ -1,4 +1,4 @@
-// Copies, with gradients. As in tensor/ops/copy.h.
+// Copies, with gradients. Arguments and errors as in tensor/ops/copy.h.
 #pragma once
 
 #include "autograd/variable.h"

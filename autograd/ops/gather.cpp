@@ -2,6 +2,7 @@
 
 #include "autograd/node.h"
 #include "autograd/ops/shape.h"
+#include "tensor/base/sizes.h"
 
 namespace athanor {
 
@@ -37,6 +38,7 @@ Variable embedding(const Variable& weight, const Tensor& index) {
   if (weight.rank() != 2) {
     fail("embedding", "expected weight [V, D], got ", describe(weight.tensor()));
   }
+  check_room("embedding", index.shape());
   Shape shape = index.shape();
   shape.push_back(weight.size(1));
   return reshape(index_select(weight, 0, reshape(index, {index.numel()})), shape);

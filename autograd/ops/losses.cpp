@@ -6,6 +6,7 @@
 #include "autograd/ops/unary.h"
 #include "autograd/ops/where.h"
 #include "tensor/ops/copy.h"
+#include "tensor/ops/shape.h"
 
 namespace athanor {
 namespace {
@@ -32,6 +33,7 @@ void check_pair(const char* op, const Variable& a, const Variable& b) {
 
 Variable difference(const char* op, const Variable& x, const Variable& targets) {
   check_pair(op, x, targets);
+  broadcast_shape(op, x.shape(), targets.shape());
   return x - targets;
 }
 
@@ -67,6 +69,7 @@ Variable smooth_l1_loss(const Variable& x, const Variable& targets, double beta,
 Variable bce_with_logits(const Variable& logits, const Variable& targets, Reduction reduction,
                          const Variable& positive_weight) {
   check_pair("bce_with_logits", logits, targets);
+  broadcast_shape("bce_with_logits", logits.shape(), targets.shape());
   // -log sigmoid(x) = softplus(-x) and -log(1 - sigmoid(x)) = softplus(x) = softplus(-x) + x.
   if (!positive_weight.defined()) {
     return reduce_loss("bce_with_logits", softplus(logits) - logits * targets, reduction);
@@ -92,6 +95,7 @@ Variable kl_div(const Variable& log_probabilities, const Variable& targets, Redu
 
 Variable cosine_similarity(const Variable& a, const Variable& b, int axis, double epsilon) {
   check_pair("cosine_similarity", a, b);
+  broadcast_shape("cosine_similarity", a.shape(), b.shape());
   if (!(epsilon > 0)) fail("cosine_similarity", "expected epsilon > 0, got ", epsilon);
   const Variable product = sum(a * b, {axis});
   const Variable lengths = norm(a, {axis}) * norm(b, {axis});

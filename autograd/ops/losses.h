@@ -3,6 +3,8 @@
 // kl_div.h.
 //
 // Both inputs broadcast. Floating dtypes. The targets get gradients too, unless they are constants.
+// All throw, naming the op, for an undefined or integer input, two dtypes and shapes that do not
+// fit.
 #pragma once
 
 #include "autograd/variable.h"
@@ -41,6 +43,7 @@ Variable cosine_similarity(const Variable& a, const Variable& b, int axis = -1,
                            double epsilon = 1e-8);
 // 1 - cos(a, b) where the label is 1, max(0, cos(a, b) - margin) where it is -1, along the last
 // axis. a and b [B, D], labels [B] of any number dtype. Throws for another label.
+// da = -dy dcos/da where the label is 1, dy dcos/da where it is -1 and cos > margin, else 0
 Variable cosine_embedding_loss(const Variable& a, const Variable& b, const Tensor& labels,
                                double margin = 0, Reduction reduction = Reduction::mean);
 

@@ -1,5 +1,5 @@
-// Sparse matrices times dense ones, with gradients for values and dense matrices. Arguments as in
-// tensor/ops/sparse.h.
+// Sparse matrices times dense ones, with gradients for values and dense matrices.
+// Arguments and errors as in tensor/ops/sparse.h.
 #pragma once
 
 #include "autograd/variable.h"

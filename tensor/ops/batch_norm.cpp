@@ -79,6 +79,12 @@ BatchNormResult batch_norm_with_statistics(const Tensor& x, const Tensor& gamma,
 
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, Tensor& running_mean,
                   Tensor& running_var, const BatchNormOptions& options) {
+  check_defined("batch_norm", "x", x);
+  if (const DType wide = compute_dtype(x.dtype()); wide != x.dtype()) {
+    return cast(batch_norm(cast(x, wide), cast(gamma, wide), cast(beta, wide), running_mean,
+                           running_var, options),
+                x.dtype());
+  }
   return batch_norm_with_statistics(x, gamma, beta, running_mean, running_var, options).y;
 }
 

@@ -1,7 +1,8 @@
 // Batch normalisation (Ioffe & Szegedy 2015) over all axes but channels (axis 1).
 //
 // x [N, C] or [N, C, H, W] (layout as in conv2d.h); gamma, beta, mean, rstd, running_mean and
-// running_var [C]. f32 and f64, all of x's dtype.
+// running_var [C]. f32 and f64, all of x's dtype; f16 and bf16 x is computed in f32, with running
+// statistics in f32.
 #pragma once
 
 #include "tensor/tensor.h"
@@ -21,7 +22,7 @@ struct BatchNormOptions {
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, Tensor& running_mean,
                   Tensor& running_var, const BatchNormOptions& options = {});
 
-// The parts of which batch_norm consists, for the gradient.
+// The parts of which batch_norm consists, for the gradient; errors as there. f32 and f64 only.
 struct BatchNormResult {
   Tensor y, mean, rstd;  // the mean and 1 / sqrt(variance + eps) that normalised
 };
@@ -29,8 +30,9 @@ BatchNormResult batch_norm_with_statistics(const Tensor& x, const Tensor& gamma,
                                            Tensor& running_mean, Tensor& running_var,
                                            const BatchNormOptions& options);
 
-// Gradients of the training form: dgamma = sum of dy xhat, dbeta = sum of dy,
-// dx = gamma rstd (dy - dbeta / M - xhat dgamma / M), xhat = (x - mean) rstd.
+// Gradients of the training form (throws for shapes and dtypes that differ from x's): dgamma = sum
+// of dy xhat, dbeta = sum of dy, dx = gamma rstd (dy - dbeta / M - xhat dgamma / M), xhat = (x -
+// mean) rstd.
 struct BatchNormGradients {
   Tensor dx, dgamma, dbeta;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tensor/base/sizes.h"
 #include "tensor/ops/copy.h"
 #include "tensor/ops/operand.h"
 #include "tensor/ops/shape.h"
@@ -48,6 +49,7 @@ void check_in_place(const char* name, const Tensor& y, const Tensor& x) {
   if (x.dtype() != y.dtype()) {
     fail(name, "expected x of dtype ", y.dtype(), ", got ", describe(x));
   }
+  check_broadcasts_to(name, x.shape(), y.shape());
 }
 
 void run_in_place(const char* name, BinaryOp op, Tensor& y, const Tensor& x) {
@@ -100,6 +102,9 @@ Tensor lerp(const Tensor& a, const Tensor& b, const Tensor& weight) {
   check_dtype("lerp", "a", a, kFloats, "a floating dtype");
   check_dtype("lerp", "b", b, kFloats, "a floating dtype");
   check_dtype("lerp", "weight", weight, kFloats, "a floating dtype");
+  check_same_device("lerp", a, b);
+  check_same_device("lerp", a, weight);
+  broadcast_shape("lerp", weight.shape(), broadcast_shape("lerp", a.shape(), b.shape()));
   return add(a, mul(weight, sub(b, a)));
 }
 Tensor equal(const Tensor& a, const Tensor& b) { return run("equal", BinaryOp::equal, a, b); }

@@ -1,5 +1,6 @@
 #include "tensor/ops/cat.h"
 
+#include "tensor/base/sizes.h"
 #include "tensor/ops/copy.h"
 #include "tensor/ops/operand.h"
 #include "tensor/ops/shape.h"
@@ -51,6 +52,7 @@ Tensor stack(const std::vector<Tensor>& parts, int axis) {
     if (!(part.shape() == parts[0].shape())) {
       fail("stack", "expected equal shapes, got ", describe(parts[0]), " and ", describe(part));
     }
+    check_room("stack", part.shape());
     wide.push_back(unsqueeze(part, axis));
   }
   return cat(wide, axis < 0 ? axis + parts[0].rank() + 1 : axis);

@@ -1,7 +1,8 @@
 // Convolution of images.
 //
 // Activations have shape [N, C, H, W] and lie in N, H, W, C order in memory; an input in another
-// order is copied first (layout.h counts that), results always are in that order. f32 and f64.
+// order is copied first (layout.h counts that), results always are in that order. Floating dtypes;
+// f16 and bf16 are summed in f32 or wider.
 #pragma once
 
 #include "tensor/base/size2.h"
@@ -24,11 +25,12 @@ struct Conv2dOptions {
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b = {},
               const Conv2dOptions& options = {});
 
-// The gradient of conv2d for x of the given shape: dy [N, O, H', W'], result [N, I, H, W].
+// The gradient of conv2d for x of the given shape: dy [N, O, H', W'], result [N, I, H, W]. Throws
+// as conv2d does, and when dy does not have the shape of its result.
 Tensor conv2d_backward_input(const Tensor& dy, const Tensor& w, const Shape& x_shape,
                              const Conv2dOptions& options = {});
 
-// The gradients for w of the given shape, and for b.
+// The gradients for w of the given shape, and for b. Errors as above.
 struct Conv2dWeightGradients {
   Tensor dw;  // [O, I / groups, kH, kW]
   Tensor db;  // [O]; undefined unless asked for

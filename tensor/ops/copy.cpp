@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "tensor/base/sizes.h"
 #include "tensor/ops/operand.h"
 #include "tensor/ops/shape.h"
 
@@ -25,6 +26,7 @@ void run_copy(const char* op, const Tensor& x, const Tensor& y) {
 }  // namespace
 
 Tensor full(const Shape& shape, double value, DType dtype) {
+  check_sizes("full", shape);
   Tensor y = empty(shape, dtype);
   run_fill("full", y, value);
   return y;
@@ -81,6 +83,7 @@ Tensor linspace(double first, double last, std::int64_t count, DType dtype) {
 Tensor eye(std::int64_t n, std::int64_t m, DType dtype) {
   if (m == -1) m = n;
   if (n < 0 || m < 0) fail("eye", "expected sizes >= 0, got ", n, " and ", m);
+  check_sizes("eye", {n, m});
   Tensor y = zeros({n, m}, dtype);
   const std::int64_t count = std::min(n, m);
   if (count == 0) return y;
@@ -134,6 +137,7 @@ void copy_(Tensor& y, const Tensor& x) {
   check_defined("copy_", "y", y);
   check_defined("copy_", "x", x);
   check_same_device("copy_", y, x);
+  check_broadcasts_to("copy_", x.shape(), y.shape());
   const Tensor from = expand(x, y.shape());
   run_copy("copy_", from, y);
   y.bump_version("copy_");

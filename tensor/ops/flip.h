@@ -1,4 +1,4 @@
-// Elements in another order along axes.
+// Elements in another order along axes. Both throw for an axis out of range.
 #pragma once
 
 #include "tensor/ops/reduce.h"

@@ -1,5 +1,6 @@
 #include "tensor/ops/gather.h"
 
+#include "tensor/base/sizes.h"
 #include "tensor/ops/copy.h"
 #include "tensor/ops/operand.h"
 #include "tensor/ops/shape.h"
@@ -53,6 +54,7 @@ Tensor index_select(const Tensor& x, int axis, const Tensor& index) {
 Tensor index_add(const Tensor& x, int axis, const Tensor& index, std::int64_t n) {
   check_dtype("index_add", "x", x, kNumbers, "a number dtype");
   axis = normalize_axis("index_add", axis, x.shape());
+  if (n < 0) fail("index_add", "expected n >= 0, got ", n);
   const Tensor at = checked_index("index_add", x, index, n);
   if (!(at.shape() == Shape{x.shape()[axis]})) {
     fail("index_add", "expected an index [", x.shape()[axis], "], got ", describe(index));
@@ -77,6 +79,7 @@ Tensor take_along_axis(const Tensor& x, const Tensor& index, int axis) {
 Tensor scatter_add(const Tensor& x, const Tensor& index, int axis, std::int64_t n) {
   check_dtype("scatter_add", "x", x, kNumbers, "a number dtype");
   axis = normalize_axis("scatter_add", axis, x.shape());
+  if (n < 0) fail("scatter_add", "expected n >= 0, got ", n);
   const Tensor at = checked_index("scatter_add", x, index, n);
   if (!(at.shape() == x.shape())) {
     fail("scatter_add", "expected an index ", x.shape(), ", got ", describe(index));
@@ -90,6 +93,7 @@ Tensor scatter_add(const Tensor& x, const Tensor& index, int axis, std::int64_t 
 
 Tensor one_hot(const Tensor& index, std::int64_t classes, DType dtype) {
   check_dtype("one_hot", "index", index, {DType::i64}, "dtype i64");
+  check_room("one_hot", index.shape());
   if (classes < 1) fail("one_hot", "expected classes >= 1, got ", classes);
   if (!kNumbers.contains(dtype)) fail("one_hot", "expected a number dtype, got ", dtype);
   const Tensor at = checked_index("one_hot", {}, unsqueeze(index, -1), classes);

@@ -13,10 +13,11 @@ struct KlDivRows {
 
 // loss[b] = T^2 sum_k q_k (log q_k - log p_k), q = softmax(teacher_b / T), p = softmax(student_b /
 // T); the factor T^2 keeps the gradient's scale (Hinton 2015). Both logits [B, K] of one floating
-// dtype, K >= 1; T > 0.
+// dtype, K >= 1; T > 0. Throws otherwise.
 KlDivRows kl_div_rows(const Tensor& student_logits, const Tensor& teacher_logits,
                       double temperature);
-// The gradient of the rows' losses with respect to the student's logits; dloss [B].
+// The gradient of the rows' losses with respect to the student's logits; dloss [B] of
+// their dtype. Throws when a shape or dtype does not fit.
 Tensor kl_div_grad(const Tensor& student_logits, const Tensor& teacher_logits,
                    const KlDivRows& rows, const Tensor& dloss, double temperature);
 

@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "tensor/backend/kernels.h"
+#include "tensor/base/compute_dtype.h"
 #include "tensor/ops/copy.h"
 #include "tensor/tensor.h"
 
@@ -16,9 +17,6 @@ namespace athanor {
 inline Operand operand(const Tensor& t) {
   return {t.raw(), t.shape().begin(), t.strides().begin(), t.rank(), t.dtype()};
 }
-
-// The dtype in which values of `t` are computed and kept between passes: f32 for f16 and bf16.
-inline DType compute_dtype(DType t) { return t == DType::f16 || t == DType::bf16 ? DType::f32 : t; }
 
 // Throws unless `t` is defined.
 inline void check_defined(const char* op, const char* argument, const Tensor& t) {

@@ -11,7 +11,8 @@ struct AdamWStep {
 };
 
 // One AdamW step (nn/optim.h) in place on p, m and v, given the gradient g. f32 or f64, one shape;
-// p, m and v share their strides and are dense. Bumps p's version.
+// p, m and v share their strides and are dense. Bumps p's version. Throws when a shape or
+// dtype does not fit.
 void adamw_(Tensor& p, const Tensor& g, Tensor& m, Tensor& v, const AdamWStep& step);
 
 }  // namespace athanor

@@ -1,5 +1,6 @@
 // Reductions over axes. `axes` may be negative; an empty list means all axes. With keepdim the
-// reduced axes stay with size 1.
+// reduced axes stay with size 1. All throw for an axis out of range or named twice, and for a dtype
+// that a line excludes.
 #pragma once
 
 #include <vector>
@@ -15,7 +16,7 @@ using Axes = std::vector<int>;
 Tensor sum(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 // Floating dtypes. Throws for a mean of nothing.
 Tensor mean(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
-// Largest and smallest value; NaN wins. Throws for a maximum of nothing.
+// Largest and smallest value; NaN wins. Number dtypes, which stay. Throws for a maximum of nothing.
 Tensor amax(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 Tensor amin(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 // To bool: nonzero counts as true; any dtype.
@@ -26,8 +27,8 @@ Tensor all(const Tensor& x, const Axes& axes = {}, bool keepdim = false);
 // twice. `op` names the caller.
 unsigned reduced_axes(const char* op, const Shape& shape, const Axes& axes);
 
-// x summed to `shape`, the reverse of broadcasting: shape must broadcast to x's shape. Number
-// dtypes, which stay.
+// x summed to `shape`, the reverse of broadcasting: shape must broadcast to x's shape (an
+// error otherwise). Number dtypes, which stay.
 Tensor sum_to(const Tensor& x, const Shape& shape);
 
 }  // namespace athanor

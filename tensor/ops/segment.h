@@ -28,10 +28,11 @@ class Segments {
 };
 
 // Sums of the rows of each segment in their order: x [n, ...] -> [count, ...]; 0 for an empty
-// segment. Floating dtypes. Each segment is one thread's: the same bits at every number of threads.
+// segment. Floating dtypes. Throws unless x has the segments' n rows. Each segment is one thread's:
+// the same bits at every number of threads.
 Tensor segment_sum(const Tensor& x, const Segments& segments);
 // For each segment and column the row (i64) of the largest value, the first of equals; NaN wins; 0
-// for an empty segment. x [n, ...] -> [count, ...]. Floating dtypes.
+// for an empty segment. x [n, ...] -> [count, ...]. Floating dtypes. Errors as segment_sum's.
 Tensor segment_argmax(const Tensor& x, const Segments& segments);
 
 }  // namespace athanor

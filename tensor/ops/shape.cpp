@@ -1,5 +1,6 @@
 #include "tensor/ops/shape.h"
 
+#include "tensor/base/sizes.h"
 #include "tensor/ops/copy.h"
 #include "tensor/ops/operand.h"
 
@@ -21,6 +22,7 @@ Shape resolve_shape(const Tensor& x, Shape shape) {
     } else if (shape[i] < 0) {
       fail("reshape", "expected sizes >= 0 or -1, got ", shape);
     } else {
+      check_sizes("reshape", {known, shape[i]});
       known *= shape[i];
     }
   }
@@ -212,6 +214,7 @@ std::vector<Tensor> chunk(const Tensor& x, std::int64_t count, int axis) {
 
 Tensor expand(const Tensor& x, const Shape& shape) {
   check_defined("expand", "x", x);
+  check_sizes("expand", shape);
   if (x.shape() == shape) return x;
   const int added = shape.size() - x.rank();
   Strides strides = Dims::filled(shape.size(), 0);
@@ -258,6 +261,7 @@ Tensor as_strided(const Tensor& x, const Shape& shape, const Strides& strides,
 
 Tensor unsqueeze(const Tensor& x, int axis) {
   check_defined("unsqueeze", "x", x);
+  check_room("unsqueeze", x.shape());
   const int rank = x.rank();
   if (axis < -rank - 1 || axis > rank) {
     fail("unsqueeze", "expected axis in [", -rank - 1, ", ", rank, "], got ", axis, " (input ",

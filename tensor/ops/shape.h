@@ -1,5 +1,6 @@
 // Operations that change the shape. All but `reshape` of awkward strides return views that share
-// memory with their input. Axes may be negative: -1 is the last.
+// memory with their input. Axes may be negative: -1 is the last. Any dtype. All throw for an axis
+// out of range and for sizes that do not fit.
 #pragma once
 
 #include <span>

@@ -1,4 +1,5 @@
-// Softmax and its relatives along one axis; stable for any finite input. Floating dtypes.
+// Softmax and its relatives along one axis; stable for any finite input. Floating dtypes;
+// another one, and an axis out of range, are errors.
 #pragma once
 
 #include "tensor/ops/reduce.h"

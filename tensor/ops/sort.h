@@ -1,5 +1,5 @@
 // Order along one axis. Number dtypes; NaN comes last in a sort, in both directions, and wins a
-// maximum or minimum.
+// maximum or minimum. All throw for bool and for an axis out of range.
 #pragma once
 
 #include "tensor/tensor.h"

@@ -39,10 +39,10 @@ class SparsePattern {
 };
 
 // y = A x for A with `values` [n] at the pattern's places; undefined values are ones. x [columns,
-// ...] -> y [rows, ...]. Floating, one dtype.
+// ...] -> y [rows, ...]. Floating, one dtype. Throws when a shape or dtype does not fit.
 Tensor sparse_matmul(const SparsePattern& pattern, const Tensor& values, const Tensor& x);
 // a b^T at the pattern's places only: y[i] = sum of a[row[i]] b[column[i]]. a [rows, ...], b
-// [columns, ...] -> [n]. Floating, one dtype.
+// [columns, ...] -> [n]. Floating, one dtype. Throws when a shape or dtype does not fit.
 Tensor sparse_dot(const SparsePattern& pattern, const Tensor& a, const Tensor& b);
 
 }  // namespace athanor

@@ -1,5 +1,6 @@
 #include "tensor/ops/where.h"
 
+#include "tensor/base/sizes.h"
 #include "tensor/ops/binary.h"
 #include "tensor/ops/copy.h"
 #include "tensor/ops/operand.h"
@@ -30,6 +31,8 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
 Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) {
   check_defined("masked_fill", "x", x);
   check_dtype("masked_fill", "mask", mask, {DType::boolean}, "dtype bool");
+  check_same_device("masked_fill", x, mask);
+  check_broadcasts_to("masked_fill", mask.shape(), x.shape());
   check_scalar("masked_fill", value, x.dtype());
   return where(expand(mask, x.shape()), scalar(value, x.dtype()), x);
 }

@@ -1,4 +1,4 @@
-// Choice by a mask.
+// Choice by a mask. Both throw when shapes do not broadcast, or the mask is not bool.
 #pragma once
 
 #include "tensor/tensor.h"

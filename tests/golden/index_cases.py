@@ -46,3 +46,27 @@ case("scatter_add", lambda r: [r.uniform((3, 5)), r.index((3, 5), 4)],
      lambda x, i: torch.zeros(3, 4).scatter_add(1, i, x))
 case("embedding", lambda r: [r.uniform((6, 3)), r.index((2, 5), 6)], lambda w, i: F.embedding(i, w))
 case("one_hot", lambda r: [r.index((2, 5), 4)], lambda i: F.one_hot(i, 4), gradient=False)
+
+case("clone", lambda r: [r.uniform((3, 4))], lambda x: x.T.clone())
+case("contiguous", lambda r: [r.uniform((3, 4))], lambda x: x.T.contiguous())
+
+
+def spread(x):
+    wide = torch.zeros(3, 9)
+    wide[:, 1:8:3] = x
+    return wide
+
+
+case("unslice", lambda r: [r.uniform((3, 3))], spread)
+for name, i in [("values", 0), ("index", 1), ("counts", 2)]:
+    case("unique/" + name, lambda r: [r.index((4, 6), 7) * 1.0],
+         lambda x, i=i: torch.unique(x, return_inverse=True, return_counts=True)[i],
+         gradient=False)
+
+# New tensors: the input has the numbers that they are made of.
+case("arange", lambda r: [r.uniform((2,))],
+     lambda x: torch.arange(6) * x[1].item() + x[0].item(), gradient=False)
+case("linspace", lambda r: [r.uniform((2,))],
+     lambda x: torch.linspace(x[0].item(), x[1].item(), 7), gradient=False)
+case("eye", lambda r: [r.uniform((1,))], lambda x: x * torch.eye(3, 5), gradient=False)
+case("full", lambda r: [r.uniform((1,))], lambda x: torch.full((2, 3), x.item()), gradient=False)

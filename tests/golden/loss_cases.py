@@ -32,6 +32,10 @@ case("cross_entropy/smoothing", lambda r: [logits(r), r.index((6,), 5)],
 case("cross_entropy/weights",
      lambda r: [logits(r), r.index((6,), 5), r.uniform((6,), 0.1, 2)],
      lambda x, y, w: (w * F.cross_entropy(x, y, reduction="none")).mean())
+case("cross_entropy/ignore", lambda r: [logits(r), r.index((6,), 5)],
+     lambda x, y: F.cross_entropy(x, y, ignore_index=1))
+case("cross_entropy/options", lambda r: [logits(r), r.index((6,), 5), Constant(r.uniform((5,), .2, 2))],
+     lambda x, y, w: F.cross_entropy(x, y, weight=w, ignore_index=1, label_smoothing=0.1))
 case("cross_entropy_by_row", lambda r: [logits(r), r.index((6,), 5)],
      lambda x, y: F.cross_entropy(x, y, reduction="none"))
 case("soft_cross_entropy", lambda r: [logits(r), Constant(probabilities(r))], F.cross_entropy)

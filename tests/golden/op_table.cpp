@@ -137,6 +137,22 @@ void add_shapes(Table& t) {
   t["scatter_add"] = [](const Vars& x) { return scatter_add(x[0], x[1].tensor(), 1, 4); };
   t["embedding"] = [](const Vars& x) { return embedding(x[0], x[1].tensor()); };
   t["one_hot"] = [](const Vars& x) { return one_hot(x[0].tensor(), 4); };
+  t["clone"] = [](const Vars& x) { return clone(transpose(x[0])); };
+  t["contiguous"] = [](const Vars& x) { return contiguous(transpose(x[0])); };
+  t["unslice"] = [](const Vars& x) { return unslice(x[0], 1, 9, 1, 3); };
+  t["unique/values"] = [](const Vars& x) { return unique(x[0].tensor()).values; };
+  t["unique/index"] = [](const Vars& x) { return unique(x[0].tensor()).index; };
+  t["unique/counts"] = [](const Vars& x) { return unique(x[0].tensor()).counts; };
+}
+
+void add_creation(Table& t) {
+  const auto number = [](const Vars& x, int i) { return select(x[0].tensor(), 0, i).item(); };
+  t["arange"] = [=](const Vars& x) { return arange(6, x[0].dtype(), number(x, 0), number(x, 1)); };
+  t["linspace"] = [=](const Vars& x) {
+    return linspace(number(x, 0), number(x, 1), 7, x[0].dtype());
+  };
+  t["eye"] = [=](const Vars& x) { return mul(eye(3, 5, x[0].dtype()), number(x, 0)); };
+  t["full"] = [=](const Vars& x) { return full({2, 3}, number(x, 0), x[0].dtype()); };
 }
 
 Variable normalised(const Vars& x, bool training, bool relu) {
@@ -166,6 +182,50 @@ void add_images(Table& t) {
   t["batch_norm/relu"] = [](const Vars& x) { return normalised(x, true, true); };
 }
 
+void add_resampling(Table& t) {
+  t["conv1d"] = [](const Vars& x) {
+    return conv1d(x[0], x[1], x[2], {.stride = 2, .padding = 2, .dilation = 2, .groups = 2});
+  };
+  t["conv_transpose1d"] = [](const Vars& x) {
+    return conv_transpose1d(x[0], x[1], x[2],
+                            {.stride = 3, .padding = 1, .output_padding = 2, .groups = 2});
+  };
+  t["conv_transpose2d"] = [](const Vars& x) {
+    return conv_transpose2d(x[0], x[1], x[2], {.stride = 2, .padding = 1, .output_padding = 1});
+  };
+  t["conv_transpose2d/groups"] = [](const Vars& x) {
+    return conv_transpose2d(x[0], x[1], x[2], {.stride = {1, 3}, .dilation = {2, 1}, .groups = 2});
+  };
+  t["conv2d_backward_input"] = [](const Vars& x) {
+    return conv2d_backward_input(x[0], x[1], {2, 2, 4, 3});
+  };
+  t["conv2d_backward_weight"] = [](const Vars& x) {
+    return conv2d_backward_weight(x[0], x[1], {3, 2, 2, 2});
+  };
+  t["avg_pool2d_backward"] = [](const Vars& x) { return avg_pool2d_backward(x[0], {2, 3, 6, 6}); };
+  t["max_pool2d_backward"] = [](const Vars& x) {
+    return max_pool2d_backward(x[0], cast(x[1].tensor(), DType::i32), {2, 3, 6, 6});
+  };
+  t["max_pool2d_gather"] = [](const Vars& x) {
+    return max_pool2d_gather(x[0], cast(x[1].tensor(), DType::i32));
+  };
+  t["channels_last"] = [](const Vars& x) { return channels_last(x[0]); };
+  const Pool1dOptions pool{.kernel = 3, .stride = 2, .padding = 1};
+  t["max_pool1d"] = [=](const Vars& x) { return max_pool1d(x[0], pool); };
+  t["avg_pool1d"] = [=](const Vars& x) { return avg_pool1d(x[0], pool); };
+  t["adaptive_avg_pool1d"] = [](const Vars& x) { return adaptive_avg_pool1d(x[0], 4); };
+  t["adaptive_max_pool1d"] = [](const Vars& x) { return adaptive_max_pool1d(x[0], 4); };
+  t["adaptive_avg_pool2d"] = [](const Vars& x) { return adaptive_avg_pool2d(x[0], {3, 5}); };
+  t["adaptive_max_pool2d"] = [](const Vars& x) { return adaptive_max_pool2d(x[0], {3, 5}); };
+  t["upsample_nearest2d"] = [](const Vars& x) { return upsample_nearest2d(x[0], {6, 5}); };
+  t["upsample_bilinear2d"] = [](const Vars& x) { return upsample_bilinear2d(x[0], {6, 5}); };
+  t["upsample_bilinear2d/corners"] = [](const Vars& x) {
+    return upsample_bilinear2d(x[0], {6, 5}, true);
+  };
+  t["group_norm"] = [](const Vars& x) { return group_norm(x[0], 2, x[1], x[2]); };
+  t["instance_norm"] = [](const Vars& x) { return instance_norm(x[0], x[1], x[2]); };
+}
+
 void add_losses(Table& t) {
   t["cross_entropy"] = [](const Vars& x) { return cross_entropy(x[0], x[1].tensor()); };
   t["cross_entropy/smoothing"] = [](const Vars& x) {
@@ -173,6 +233,12 @@ void add_losses(Table& t) {
   };
   t["cross_entropy/weights"] = [](const Vars& x) {
     return cross_entropy(x[0], x[1].tensor(), x[2]);
+  };
+  t["cross_entropy/ignore"] = [](const Vars& x) {
+    return cross_entropy(x[0], x[1].tensor(), CrossEntropyOptions{.ignore_class = 1});
+  };
+  t["cross_entropy/options"] = [](const Vars& x) {
+    return cross_entropy(x[0], x[1].tensor(), CrossEntropyOptions{0.1, 1, x[2].tensor()});
   };
   t["cross_entropy_by_row"] = [](const Vars& x) {
     return cross_entropy_by_row(x[0], x[1].tensor());
@@ -239,8 +305,10 @@ const std::map<std::string, GoldenOp>& golden_ops() {
     Table t;
     add_elementwise(t);
     add_reductions(t);
+    add_creation(t);
     add_shapes(t);
     add_images(t);
+    add_resampling(t);
     add_losses(t);
     add_value_losses(t);
     add_graphs(t);

@@ -7,6 +7,8 @@
 
 #include "autograd/ops.h"
 #include "nn/optim.h"
+#include "tensor/base/deterministic.h"
+#include "tensor/base/parallel.h"
 #include "tests/golden/golden.h"
 
 using namespace athanor;
@@ -135,6 +137,28 @@ TEST_CASE("a transformer trains like PyTorch's") {
   const NamedTensors golden = load_golden("transformer");
   check_training(golden, DType::f64, transformer);
   check_training(golden, DType::f32, transformer);
+}
+
+TEST_CASE("deterministic training ends at the same bits with 1, 2 and 4 threads") {
+  const NamedTensors cnn_golden = load_golden("cnn"), golden = load_golden("transformer");
+  const int before = num_threads();
+  set_deterministic(true);
+  std::map<std::string, std::vector<float>> first;
+  for (const int threads : {1, 2, 4}) {
+    set_num_threads(threads);
+    Cnn cnn(DType::f32);
+    Parameters all =
+        check_training(cnn_golden, DType::f32,
+                       [&](const Parameters& p, const Tensor& batch) { return cnn(p, batch); });
+    all.merge(check_training(golden, DType::f32, transformer));
+    for (const auto& [name, p] : all) {
+      INFO(name << " at " << threads << " threads");
+      const auto values = p.tensor().to_vector<float>();
+      CHECK(first.try_emplace(name, values).first->second == values);
+    }
+  }
+  set_deterministic(false);
+  set_num_threads(before);
 }
 
 TEST_CASE("optimisers make PyTorch's steps on given gradients") {

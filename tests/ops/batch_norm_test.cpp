@@ -20,7 +20,6 @@ OpCase norm_case(const char* name, const Shape& x, const BatchNormOptions& optio
              return batch_norm(v[0], v[1], v[2], running_mean, running_var, options);
            }};
   c.numeric = numeric;
-  c.low_precision = false;
   return c;
 }
 

@@ -21,7 +21,6 @@ OpCase conv_case(const char* name, const Shape& x, const Shape& w, const Conv2dO
   c.numeric = numeric;
   // oneDNN splits the sum of a weight gradient by the number of threads.
   c.thread_invariant = false;
-  c.low_precision = false;
   // Sums of up to 10^4 products in f32, whose error grows with their square root: 100 * 6e-8.
   c.tolerance_f32 = 2e-5;
   return c;
@@ -50,7 +49,6 @@ TEST_CASE("the gradients of conv2d as operations") {
                 }};
   for (OpCase* c : {&input, &weight}) {
     c->thread_invariant = false;  // oneDNN, as above
-    c->low_precision = false;
     check_op_case(*c);
   }
 }

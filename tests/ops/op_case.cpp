@@ -7,6 +7,7 @@
 
 #include "autograd/gradcheck.h"
 #include "tensor/backend/kernels.h"
+#include "tensor/base/deterministic.h"
 #include "tensor/base/parallel.h"
 #include "tensor/ops.h"
 
@@ -140,22 +141,46 @@ bool same_bits(const Tensor& a, const Tensor& b) {
   });
 }
 
-void check_threads(const OpCase& c) {
-  const std::vector<Tensor> inputs = make_inputs(c, DType::f32);
-  const int before = num_threads();
-  set_num_threads(1);
-  const Outcome one = evaluate(c, inputs);
-  for (int threads : {2, 4}) {
+// Restores the number of threads and the mode, also when a check throws.
+struct Settings {
+  int threads = num_threads();
+  bool mode = deterministic();
+  ~Settings() {
     set_num_threads(threads);
-    const Outcome many = evaluate(c, inputs);
-    INFO(threads << " threads against one");
-    CHECK(same_bits(many.value, one.value));
-    for (std::size_t i = 0; i < one.gradients.size(); ++i) {
-      INFO("gradient " << i);
-      CHECK(same_bits(many.gradients[i], one.gradients[i]));
+    set_deterministic(mode);
+  }
+};
+
+void check_same_bits(const Outcome& got, const Outcome& expected) {
+  CHECK(same_bits(got.value, expected.value));
+  REQUIRE(got.gradients.size() == expected.gradients.size());
+  for (std::size_t i = 0; i < expected.gradients.size(); ++i) {
+    INFO("gradient " << i);
+    CHECK(same_bits(got.gradients[i], expected.gradients[i]));
+  }
+}
+
+// The same bits at 1, 2 and 4 threads: in deterministic mode for every operation and dtype path,
+// and without it where the case does not say otherwise.
+void check_threads(const OpCase& c, const Outcome& exact) {
+  const Settings restore;
+  for (const bool mode : {true, false}) {
+    if (!mode && !c.thread_invariant) continue;
+    set_deterministic(mode);
+    for (const DType dtype : {DType::f32, DType::bf16}) {
+      if (dtype == DType::bf16 && !(mode && c.numeric)) continue;
+      INFO((mode ? "deterministic mode, " : "") << name_of(dtype));
+      const std::vector<Tensor> inputs = make_inputs(c, dtype);
+      set_num_threads(1);
+      const Outcome one = evaluate(c, inputs);
+      if (dtype == DType::f32) compare("f32 = f64", one, exact, c.tolerance_f32);
+      for (const int threads : {2, 4}) {
+        INFO(threads << " threads against one");
+        set_num_threads(threads);
+        check_same_bits(evaluate(c, inputs), one);
+      }
     }
   }
-  set_num_threads(before);
 }
 
 void check_gradients(const OpCase& c, const std::vector<Tensor>& inputs) {
@@ -186,11 +211,6 @@ void check_gradients(const OpCase& c, const std::vector<Tensor>& inputs) {
 // is left is the arithmetic.
 void check_low_precision(const OpCase& c, DType dtype, double tolerance) {
   const std::vector<Tensor> inputs = make_inputs(c, dtype);
-  if (!c.low_precision) {
-    INFO("expected an error that names " << name_of(dtype));
-    CHECK_THROWS_WITH(c.run(leaves_of(c, inputs)), Catch::Contains(name_of(dtype)));
-    return;
-  }
   const How how{1, false, dtype};
   const Outcome expected = evaluate(c, cast_floating(inputs, DType::f64), how);
   const Outcome got = evaluate(c, inputs, how);
@@ -264,6 +284,35 @@ void check_integers(const OpCase& c, DType dtype) {
   }
 }
 
+// An undefined input is left out or refused, one on another device is refused; both by an error
+// that names the operation.
+void check_refusals(const OpCase& c, const std::vector<Tensor>& inputs) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    INFO("input " << i << " undefined");
+    std::vector<Variable> some = leaves_of(c, inputs);
+    some[i] = Variable();
+    try {
+      c.run(some);
+    } catch (const Error& error) {
+      INFO("threw " << error.what());
+      CHECK(error.what()[0] == '[');
+    }
+  }
+  if (inputs.size() < 2) return;
+  // Memory of the host under another device's name.
+  const Device other{DeviceType::cpu, 1};
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    INFO("input " << i << " on another device");
+    std::vector<Variable> mixed = leaves_of(c, inputs);
+    Tensor elsewhere = empty(inputs[i].shape(), inputs[i].dtype(), other);
+    const Tensor plain = contiguous(inputs[i]);
+    std::copy_n(static_cast<const std::byte*>(plain.raw()), plain.numel() * size_of(plain.dtype()),
+                static_cast<std::byte*>(elsewhere.raw()));
+    mixed[i] = Variable(elsewhere, mixed[i].requires_grad());
+    CHECK_THROWS_WITH(c.run(mixed), Catch::StartsWith("["));
+  }
+}
+
 }  // namespace
 
 OpCase values_case(std::string name, std::vector<CaseInput> inputs,
@@ -326,7 +375,8 @@ void check_op_case(const OpCase& c) {
     }
     if (c.numeric) check_gradients(c, exact);
   }
-  if (c.thread_invariant) check_threads(c);
+  check_threads(c, expected);
+  check_refusals(c, inputs);
 }
 
 }  // namespace athanor::test

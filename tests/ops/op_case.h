@@ -13,10 +13,12 @@
 //     against the one that records a graph;
 //   - the same values for inputs with gaps in memory and with their axes in another order;
 //   - two backward calls give twice the gradient;
-//   - the same bits at 1, 2 and 4 threads;
+//   - the same bits at 1, 2 and 4 threads, in deterministic mode and (but for a listed few) out of
+//     it;
 //   - empty and 0-dim inputs: a consistent result, or an error that names the op;
 //   - integer and bool inputs: the f64 result in the integers' range, or an error that names the
 //   op;
+//   - an undefined input and inputs on two devices: an error that names the op;
 //   - that the inputs keep their values.
 // scripts/check_op_cases.py demands a case of every public operation.
 #pragma once
@@ -41,11 +43,11 @@ struct OpCase {
   std::string name;  // the public op, then a variant: "softmax/axis0"
   std::vector<CaseInput> inputs;
   std::function<Variable(const std::vector<Variable>&)> run;
-  bool gradient = true;          // false: only values are checked (say why at the case)
-  bool second_gradient = true;   // false: gradgradcheck is skipped (say why at the case)
-  bool numeric = true;           // false: inputs too large for numeric differences
-  bool thread_invariant = true;  // false: bits may change with the thread count (say why)
-  bool low_precision = true;     // false: f16 and bf16 are errors, f32 and f64 kernels only
+  bool gradient = true;         // false: only values are checked (say why at the case)
+  bool second_gradient = true;  // false: gradgradcheck is skipped (say why at the case)
+  bool numeric = true;          // false: inputs too large for numeric differences
+  // false: out of deterministic mode bits may change with the thread count (say why).
+  bool thread_invariant = true;
   // Largest |f32 - f64| relative to the largest |f64| of the tensor, forward and backward.
   double tolerance_f32 = 1e-5;
   // The same for the 16-bit dtypes: a few roundings of 2^-9 and 2^-12.

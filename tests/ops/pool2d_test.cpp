@@ -19,7 +19,6 @@ void check_pools(const char* name, const Shape& x, const Pool2dOptions& options,
                 return avg_pool2d(v[0], options);
               }};
   largest.numeric = mean.numeric = numeric;
-  largest.low_precision = mean.low_precision = false;
   check_op_case(largest);
   check_op_case(mean);
 }
@@ -51,7 +50,6 @@ TEST_CASE("the gradients of pooling as operations") {
                 return avg_pool2d_backward(v[0], {1, 2, 4, 4}, options);
               }};
   for (OpCase* c : {&back, &gather, &mean}) {
-    c->low_precision = false;
     check_op_case(*c);
   }
 }
@@ -59,7 +57,6 @@ TEST_CASE("the gradients of pooling as operations") {
 TEST_CASE("global_avg_pool2d and its gradient") {
   OpCase c{
       "global_avg_pool2d", {{{2, 3, 4, 5}}}, [](const Vars& v) { return global_avg_pool2d(v[0]); }};
-  c.low_precision = false;
   check_op_case(c);
   const Tensor x = from_values<float>({1, 2, 3, 6, 0, 0, 0, 4}, {1, 2, 2, 2});
   const Tensor y = global_avg_pool2d(x);

@@ -53,7 +53,7 @@ class ChecksCanFail(unittest.TestCase):
         self.assertEqual(len(text.splitlines()), 1, "one violation, one complaint: " + text)
 
     def test_clean_tree_passes_every_check(self):
-        for name in ("layers", "stems", "files", "format", "docs", "op_cases"):
+        for name in ("layers", "stems", "files", "format", "docs", "op_cases", "op_docs", "golden"):
             with self.subTest(name):
                 self.assertEqual(self.run_check(name, {}), (0, ""))
 
@@ -132,6 +132,39 @@ class ChecksCanFail(unittest.TestCase):
         self.assertEqual(self.run_check("op_cases", declared | {listed: "softmax: why\n"}), (0, ""))
         self.assert_complains("op_cases", declared | {test: case, listed: "softmax: why\n"},
                               "softmax needs no exception")
+
+    def test_golden(self):
+        declared = {"tensor/ops/softmax.h": "#pragma once\nTensor softmax(const Tensor& x);\n"}
+        table = "tests/golden/op_table.cpp"
+        row = 't["softmax/axis0"] = [](const Vars& x) { return softmax(x[0], 0); };\n'
+        self.assertEqual(self.run_check("golden", declared | {table: row}), (0, ""))
+        none = "tensor/ops/softmax.h:2: softmax has no golden case"
+        self.assert_complains("golden", declared, none)
+        self.assert_complains("golden", declared | {table: row.replace("softmax/", "max/")}, none)
+        listed = "scripts/golden_exceptions.txt"
+        self.assertEqual(self.run_check("golden", declared | {listed: "softmax: why\n"}), (0, ""))
+        self.assert_complains("golden", declared | {table: row, listed: "softmax: why\n"},
+                              "softmax needs no exception")
+
+    def test_op_docs(self):
+        head = "// Softmax. Floating dtypes.\n#pragma once\nnamespace athanor {\n"
+        comment = "// Along `axis`. Throws for an axis out of range.\n"
+        tensor = "Tensor softmax(const Tensor& x, int axis);\n"
+        path = "tensor/ops/softmax.h"
+        self.assertEqual(self.run_check("op_docs", {path: head + comment + tensor}), (0, ""))
+        self.assert_complains("op_docs", {path: head + tensor}, "lacks: shapes, errors")
+        # A blank line ends what a comment stands for.
+        self.assert_complains("op_docs", {path: head + comment + "\n" + tensor},
+                              "lacks: shapes, errors")
+        self.assert_complains("op_docs", {path: head.replace("Floating", "All") .replace("dtypes", "")
+                                          + comment + tensor}, "the comment of softmax lacks: dtypes")
+        variable = "Variable softmax(const Variable& x);"
+        path = "autograd/ops/softmax.h"
+        head = head.replace("Softmax.", "Arguments and errors as in tensor/ops/softmax.h.")
+        self.assertEqual(self.run_check(
+            "op_docs", {path: head + variable + "  // dx = y (dy - sum(y dy))\n"}), (0, ""))
+        self.assert_complains("op_docs", {path: head + variable + "  // the usual\n"},
+                              "lacks: gradient's formula")
 
     def test_files(self):
         self.assertEqual(self.run_check("files", {"nn/a.h": "\n" * 400}), (0, ""))

@@ -1,8 +1,16 @@
 // Convolution by oneDNN: activations in N, H, W, C order as they are, weights reordered into the
 // layout that the primitive asks for (they are small beside the activations).
+//
+// oneDNN splits the sums of a weight gradient by the number of threads. In deterministic mode each
+// pass runs as one-thread primitives over images cut by shape, and partial weight gradients are
+// added in their order.
+#include <algorithm>
+#include <vector>
+
 #include "tensor/backend/conv_args.h"
 #include "tensor/backend/cpu/onednn.h"
 #include "tensor/backend/kernels.h"
+#include "tensor/base/deterministic.h"
 
 namespace athanor::cpu {
 namespace {
@@ -161,12 +169,78 @@ void run(const char* op, Pass pass, const Conv2dArgs& a) {
   });
 }
 
-void conv2d(const Conv2dArgs& a) { run("conv2d", Pass::forward, a); }
+// While one lives, this thread's primitives are made for and run on one thread.
+class OneThread {
+ public:
+  OneThread() : before_(num_threads()) { set_num_threads(1); }
+  ~OneThread() { set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_;
+};
+
+// A pass over some of the images, and its own weight gradients.
+struct Piece {
+  std::int64_t x_sizes[4], y_sizes[4];
+  Conv2dArgs args;
+  std::vector<float> dw, db;
+
+  Piece(const Conv2dArgs& a, std::int64_t first, std::int64_t count, bool own_gradients) : args(a) {
+    std::copy_n(a.x.sizes, 4, x_sizes);
+    std::copy_n(a.y.sizes, 4, y_sizes);
+    x_sizes[0] = y_sizes[0] = count;
+    args.x.sizes = x_sizes;
+    args.y.sizes = y_sizes;
+    args.x.data = a.x.as<float>() + first * a.x.strides[0];
+    args.y.data = a.y.as<float>() + first * a.y.strides[0];
+    if (!own_gradients) return;
+    dw.resize(static_cast<std::size_t>(a.w.numel()));
+    args.w.data = dw.data();
+    if (!a.b.data) return;
+    db.resize(static_cast<std::size_t>(a.b.numel()));
+    args.b.data = db.data();
+  }
+  Piece(const Piece&) = delete;
+  Piece& operator=(const Piece&) = delete;
+};
+
+void add_up(const std::vector<float>& part, const Operand& total) {
+  float* sum = total.as<float>();
+  for (std::size_t i = 0; i < part.size(); ++i) sum[i] += part[i];
+}
+
+void run_deterministic(const char* op, Pass pass, const Conv2dArgs& a) {
+  constexpr std::int64_t kPieces = 16;  // as many threads can share the work
+  const std::int64_t images = a.x.sizes[0], size = (images + kPieces - 1) / kPieces;
+  const std::int64_t pieces = (images + size - 1) / size;
+  const bool sums = pass == Pass::backward_weight;
+  std::vector<std::unique_ptr<Piece>> parts;
+  for (std::int64_t i = 0; i < pieces; ++i) {
+    const std::int64_t first = i * size, count = std::min(size, images - first);
+    parts.push_back(std::make_unique<Piece>(a, first, count, sums && i > 0));
+  }
+  parallel_chunks(pieces, [&](std::int64_t i) {
+    const OneThread one;
+    run(op, pass, parts[static_cast<std::size_t>(i)]->args);
+  });
+  for (std::size_t i = 1; sums && i < parts.size(); ++i) {
+    add_up(parts[i]->dw, a.w);
+    if (a.b.data) add_up(parts[i]->db, a.b);
+  }
+}
+
+void run_pass(const char* op, Pass pass, const Conv2dArgs& a) {
+  deterministic() ? run_deterministic(op, pass, a) : run(op, pass, a);
+}
+
+void conv2d(const Conv2dArgs& a) { run_pass("conv2d", Pass::forward, a); }
 void conv2d_backward_input(const Conv2dArgs& a) {
-  run("conv2d_backward_input", Pass::backward_input, a);
+  run_pass("conv2d_backward_input", Pass::backward_input, a);
 }
 void conv2d_backward_weight(const Conv2dArgs& a) {
-  run("conv2d_backward_weight", Pass::backward_weight, a);
+  run_pass("conv2d_backward_weight", Pass::backward_weight, a);
 }
 
 }  // namespace

@@ -1,36 +1,7 @@
-#include <vector>
-
-#include "tensor/backend/reference/reference.h"
+#include "tensor/backend/reference/sums.h"
 
 namespace athanor::reference {
 namespace {
-
-// A sum in double for each element of `result`, numbered row by row.
-struct Sums {
-  explicit Sums(const Operand& result)
-      : values(static_cast<std::size_t>(result.numel()), 0.0), view(result) {
-    std::int64_t step = 1;
-    for (int i = result.rank - 1; i >= 0; --i) {
-      strides[i] = step;
-      step *= result.sizes[i];
-    }
-    view.strides = strides;
-  }
-
-  void write_to(const Operand& result) const {
-    visit_float(result.dtype, [&]<class T>(Tag<T>) {
-      Index index(result.sizes, result.rank);
-      for (double value : values) {
-        result.as<T>()[index.offset(result.strides)] = static_cast<T>(value);
-        index.next();
-      }
-    });
-  }
-
-  std::int64_t strides[kMaxRank];
-  std::vector<double> values;
-  Operand view;  // of `values`: sizes and strides only
-};
 
 // Calls tap(offset in x, offset in w, offset in y) for each product of the convolution. The three
 // kernels differ only in which of the three they add to.
@@ -66,7 +37,7 @@ std::size_t place(std::int64_t at) { return static_cast<std::size_t>(at); }
 }  // namespace
 
 void conv2d(const Conv2dArgs& a) {
-  visit_float(a.x.dtype, [&]<class T>(Tag<T>) {
+  visit_real(a.x.dtype, [&]<class T>(Tag<T>) {
     const T *x = a.x.as<T>(), *w = a.w.as<T>(), *b = a.b.as<T>();
     Sums sums(a.y);
     if (b) {
@@ -85,7 +56,7 @@ void conv2d(const Conv2dArgs& a) {
 }
 
 void conv2d_backward_input(const Conv2dArgs& a) {
-  visit_float(a.x.dtype, [&]<class T>(Tag<T>) {
+  visit_real(a.x.dtype, [&]<class T>(Tag<T>) {
     const T *w = a.w.as<T>(), *dy = a.y.as<T>();
     Sums sums(a.x);
     for_each_tap(a, sums.view, a.w, a.y,
@@ -97,7 +68,7 @@ void conv2d_backward_input(const Conv2dArgs& a) {
 }
 
 void conv2d_backward_weight(const Conv2dArgs& a) {
-  visit_float(a.x.dtype, [&]<class T>(Tag<T>) {
+  visit_real(a.x.dtype, [&]<class T>(Tag<T>) {
     const T *x = a.x.as<T>(), *dy = a.y.as<T>();
     Sums sums(a.w);
     for_each_tap(a, a.x, sums.view, a.y,

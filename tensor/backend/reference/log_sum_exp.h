@@ -24,12 +24,4 @@ double log_sum_exp(const T* x, std::int64_t n, std::int64_t stride, double scale
   return largest + std::log(total);
 }
 
-// Calls f(Tag<T>) for the floating dtypes.
-template <class F>
-void visit_real(DType t, F&& f) {
-  visit(t, [&]<class T>(Tag<T> tag) {
-    if constexpr (!std::is_integral_v<T>) f(tag);
-  });
-}
-
 }  // namespace athanor::reference

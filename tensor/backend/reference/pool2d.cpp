@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "tensor/backend/reference/reference.h"
+#include "tensor/backend/reference/sums.h"
 
 namespace athanor::reference {
 namespace {
@@ -31,22 +31,16 @@ std::int64_t place(const Operand& x, const Index& at, std::int64_t row, std::int
   return at[0] * x.strides[0] + at[1] * x.strides[1] + row * x.strides[2] + column * x.strides[3];
 }
 
-// Offset of the element that `index` names for y's element `at`.
-std::int64_t indexed(const Pool2dArgs& a, const Index& at) {
+// Offset in `x` of the element that a.index names for y's element `at`.
+std::int64_t indexed(const Pool2dArgs& a, const Operand& x, const Index& at) {
   const std::int32_t plane = a.index.as<std::int32_t>()[at.offset(a.index.strides)];
-  return place(a.x, at, plane / a.x.sizes[3], plane % a.x.sizes[3]);
-}
-
-template <class T>
-void clear(const Operand& x) {
-  Index at(x.sizes, x.rank);
-  for (std::int64_t i = x.numel(); i > 0; --i, at.next()) x.as<T>()[at.offset(x.strides)] = T(0);
+  return place(x, at, plane / x.sizes[3], plane % x.sizes[3]);
 }
 
 }  // namespace
 
 void max_pool2d(const Pool2dArgs& a) {
-  visit_float(a.x.dtype, [&]<class T>(Tag<T>) {
+  visit_real(a.x.dtype, [&]<class T>(Tag<T>) {
     const T* x = a.x.as<T>();
     for_each_output(a, [&](const Index& at) {
       const Window window(a, at[2], at[3]);
@@ -67,51 +61,54 @@ void max_pool2d(const Pool2dArgs& a) {
 }
 
 void max_pool2d_backward(const Pool2dArgs& a) {
-  visit_float(a.x.dtype, [&]<class T>(Tag<T>) {
-    clear<T>(a.x);
+  visit_real(a.x.dtype, [&]<class T>(Tag<T>) {
+    Sums dx(a.x);
     for_each_output(a, [&](const Index& at) {
-      a.x.as<T>()[indexed(a, at)] += a.y.as<T>()[at.offset(a.y.strides)];
+      dx.values[static_cast<std::size_t>(indexed(a, dx.view, at))] +=
+          double(a.y.as<T>()[at.offset(a.y.strides)]);
     });
+    dx.write_to(a.x);
   });
 }
 
 void max_pool2d_gather(const Pool2dArgs& a) {
-  visit_float(a.x.dtype, [&]<class T>(Tag<T>) {
+  visit_real(a.x.dtype, [&]<class T>(Tag<T>) {
     for_each_output(a, [&](const Index& at) {
-      a.y.as<T>()[at.offset(a.y.strides)] = a.x.as<T>()[indexed(a, at)];
+      a.y.as<T>()[at.offset(a.y.strides)] = a.x.as<T>()[indexed(a, a.x, at)];
     });
   });
 }
 
 void avg_pool2d(const Pool2dArgs& a) {
-  visit_float(a.x.dtype, [&]<class T>(Tag<T>) {
+  visit_real(a.x.dtype, [&]<class T>(Tag<T>) {
     const double area = double(a.kernel.h * a.kernel.w);
     for_each_output(a, [&](const Index& at) {
       const Window window(a, at[2], at[3]);
       double sum = 0;
       for (std::int64_t row = window.top; row < window.bottom; ++row) {
         for (std::int64_t column = window.left; column < window.right; ++column) {
-          sum += a.x.as<T>()[place(a.x, at, row, column)];
+          sum += double(a.x.as<T>()[place(a.x, at, row, column)]);
         }
       }
-      a.y.as<T>()[at.offset(a.y.strides)] = static_cast<T>(sum / area);
+      a.y.as<T>()[at.offset(a.y.strides)] = static_cast<T>(static_cast<compute_t<T>>(sum / area));
     });
   });
 }
 
 void avg_pool2d_backward(const Pool2dArgs& a) {
-  visit_float(a.x.dtype, [&]<class T>(Tag<T>) {
+  visit_real(a.x.dtype, [&]<class T>(Tag<T>) {
     const double area = double(a.kernel.h * a.kernel.w);
-    clear<T>(a.x);
+    Sums dx(a.x);
     for_each_output(a, [&](const Index& at) {
       const Window window(a, at[2], at[3]);
-      const T share = static_cast<T>(a.y.as<T>()[at.offset(a.y.strides)] / area);
+      const double share = double(a.y.as<T>()[at.offset(a.y.strides)]) / area;
       for (std::int64_t row = window.top; row < window.bottom; ++row) {
         for (std::int64_t column = window.left; column < window.right; ++column) {
-          a.x.as<T>()[place(a.x, at, row, column)] += share;
+          dx.values[static_cast<std::size_t>(place(dx.view, at, row, column))] += share;
         }
       }
     });
+    dx.write_to(a.x);
   });
 }
 

@@ -1,0 +1,72 @@
+#include "autograd/ops/upsample2d.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "autograd/ops/binary.h"
+#include "autograd/ops/copy.h"
+#include "autograd/ops/gather.h"
+#include "autograd/ops/shape.h"
+#include "tensor/base/compute_dtype.h"
+
+namespace athanor {
+namespace {
+
+void check_resize(const char* op, const Variable& x, Size2 size) {
+  if (!x.defined() || !is_floating(x.dtype()) || x.rank() != 4 || x.size(2) < 1 || x.size(3) < 1) {
+    fail(op, "expected a floating x [N, C, H, W] with H, W >= 1, got ",
+         x.defined() ? describe(x.tensor()) : "nothing");
+  }
+  if (size.h < 1 || size.w < 1) fail(op, "expected a size >= 1, got ", size);
+}
+
+Tensor nearest(std::int64_t from, std::int64_t to) {
+  std::vector<std::int64_t> places;
+  for (std::int64_t i = 0; i < to; ++i) places.push_back(i * from / to);
+  return from_values(places, {to});
+}
+
+// x [N, ...] resampled along `axis` to `to` elements.
+Variable linear_along(const Variable& x, int axis, std::int64_t to, bool align_corners) {
+  const std::int64_t from = x.size(axis);
+  if (from == to) return x;
+  std::vector<std::int64_t> low, high;
+  std::vector<double> weight;
+  for (std::int64_t i = 0; i < to; ++i) {
+    const double at = static_cast<double>(i), n = static_cast<double>(from),
+                 m = static_cast<double>(to);
+    const double place = align_corners ? (to > 1 ? at * (n - 1) / (m - 1) : 0)
+                                       : std::max((at + 0.5) * n / m - 0.5, 0.0);
+    const auto whole = std::min(static_cast<std::int64_t>(place), from - 1);
+    low.push_back(whole);
+    high.push_back(std::min(whole + 1, from - 1));
+    weight.push_back(place - static_cast<double>(whole));
+  }
+  Shape beside = Dims::filled(x.rank(), 1);
+  beside[axis] = to;
+  const Tensor w = cast(from_values(weight, beside), x.dtype());
+  return lerp(index_select(x, axis, from_values(low, {to})),
+              index_select(x, axis, from_values(high, {to})), Variable(w));
+}
+
+// Channels go last, so that rows and columns are copied with all their channels.
+Variable channels_behind(const Variable& x) { return permute(x, {0, 2, 3, 1}); }
+Variable channels_second(const Variable& y) { return permute(y, {0, 3, 1, 2}); }
+
+}  // namespace
+
+Variable upsample_nearest2d(const Variable& x, Size2 size) {
+  check_resize("upsample_nearest2d", x, size);
+  const Variable rows = index_select(channels_behind(x), 1, nearest(x.size(2), size.h));
+  return channels_second(index_select(rows, 2, nearest(x.size(3), size.w)));
+}
+
+Variable upsample_bilinear2d(const Variable& x, Size2 size, bool align_corners) {
+  check_resize("upsample_bilinear2d", x, size);
+  const Variable wide = cast(channels_behind(x), compute_dtype(x.dtype()));
+  const Variable rows = linear_along(wide, 1, size.h, align_corners);
+  return channels_second(cast(linear_along(rows, 2, size.w, align_corners), x.dtype()));
+}
+
+}  // namespace athanor
