@@ -2,6 +2,7 @@
 #pragma once
 
 #include "autograd/ops/adaptive_pool2d.h"
+#include "autograd/ops/attention.h"
 #include "autograd/ops/batch_norm.h"
 #include "autograd/ops/binary.h"
 #include "autograd/ops/cat.h"
@@ -17,6 +18,7 @@
 #include "autograd/ops/gather.h"
 #include "autograd/ops/group_norm.h"
 #include "autograd/ops/kl_div.h"
+#include "autograd/ops/layer_norm.h"
 #include "autograd/ops/losses.h"
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/norm.h"

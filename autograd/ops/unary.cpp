@@ -28,6 +28,32 @@ Variable from_output(const char* op, const Variable& x, Tensor y, Derivative der
                 });
 }
 
+// Gradient in one pass, from the saved value and dy.
+using FusedGrad = Tensor (*)(const Tensor& saved, const Tensor& dy);
+
+// The two above with a fused gradient for when no graph is asked for.
+template <class Derivative>
+Variable from_input(const char* op, const Variable& x, Tensor y, FusedGrad fused,
+                    Derivative derivative) {
+  return record(op, std::move(y), {x},
+                [x = Saved(x), fused, derivative](const Variable& dy, Gradients& d) {
+                  const Variable& v = x.get(d);
+                  if (!grad_enabled()) return d.set(0, fused(v.tensor(), dy.tensor()));
+                  d.set(0, mul(dy, derivative(v)));
+                });
+}
+template <class Derivative>
+Variable from_output(const char* op, const Variable& x, Tensor y, FusedGrad fused,
+                     Derivative derivative) {
+  SavedOutput saved(y);
+  return record(op, std::move(y), {x},
+                [y = std::move(saved), fused, derivative](const Variable& dy, Gradients& d) {
+                  const Variable v = y.get(d);
+                  if (!grad_enabled()) return d.set(0, fused(v.tensor(), dy.tensor()));
+                  d.set(0, mul(dy, derivative(v)));
+                });
+}
+
 // dx = dy times a factor that is piecewise constant in x.
 template <class Factor>
 Variable piecewise(const char* op, const Variable& x, Tensor y, Factor factor) {
@@ -86,11 +112,11 @@ Variable cos(const Variable& x) {
   return from_input("cos", x, cos(x.tensor()), [](const Variable& v) { return neg(sin(v)); });
 }
 Variable tanh(const Variable& x) {
-  return from_output("tanh", x, tanh(x.tensor()),
+  return from_output("tanh", x, tanh(x.tensor()), tanh_grad,
                      [](const Variable& y) { return 1.0 - square(y); });
 }
 Variable sigmoid(const Variable& x) {
-  return from_output("sigmoid", x, sigmoid(x.tensor()),
+  return from_output("sigmoid", x, sigmoid(x.tensor()), sigmoid_grad,
                      [](const Variable& y) { return mul(y, 1.0 - y); });
 }
 Variable erf(const Variable& x) {
@@ -99,20 +125,18 @@ Variable erf(const Variable& x) {
   });
 }
 Variable relu(const Variable& x) {
-  const Tensor y = relu(x.tensor());
-  return record("relu", y, {x}, [y = SavedOutput(y)](const Variable& dy, Gradients& d) {
-    d.set(0, mul(dy, Variable(positive(y.get(d).tensor()))));
-  });
+  return from_output("relu", x, relu(x.tensor()), relu_grad,
+                     [](const Variable& y) { return Variable(positive(y.tensor())); });
 }
 Variable gelu(const Variable& x) {
-  return from_input("gelu", x, gelu(x.tensor()), [](const Variable& v) {
+  return from_input("gelu", x, gelu(x.tensor()), gelu_grad, [](const Variable& v) {
     const Variable cdf = mul(erf(mul(v, 1.0 / std::numbers::sqrt2)) + 1.0, 0.5);
     const double norm = std::numbers::inv_sqrtpi / std::numbers::sqrt2;  // 1 / sqrt(2 pi)
     return cdf + v * mul(exp(mul(square(v), -0.5)), norm);
   });
 }
 Variable gelu_tanh(const Variable& x) {
-  return from_input("gelu_tanh", x, gelu_tanh(x.tensor()), [](const Variable& v) {
+  return from_input("gelu_tanh", x, gelu_tanh(x.tensor()), gelu_tanh_grad, [](const Variable& v) {
     const double c = std::numbers::sqrt2 * std::numbers::inv_sqrtpi;  // sqrt(2 / pi)
     const Variable v2 = square(v);
     const Variable t = tanh(mul(v + mul(v * v2, 0.044715), c));
@@ -121,7 +145,7 @@ Variable gelu_tanh(const Variable& x) {
   });
 }
 Variable silu(const Variable& x) {
-  return from_input("silu", x, silu(x.tensor()), [](const Variable& v) {
+  return from_input("silu", x, silu(x.tensor()), silu_grad, [](const Variable& v) {
     const Variable s = sigmoid(v);
     return s * (v * (1.0 - s) + 1.0);
   });

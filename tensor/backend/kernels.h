@@ -9,7 +9,9 @@
 #pragma once
 
 #include "tensor/backend/args.h"
+#include "tensor/backend/attention_args.h"
 #include "tensor/backend/conv_args.h"
+#include "tensor/backend/norm_args.h"
 #include "tensor/base/device.h"
 #include "tensor/base/dtype.h"
 #include "tensor/base/live_blocks.h"
@@ -26,6 +28,7 @@ struct Kernels {
   Kernel<CopyArgs> copy;  // any strides, converts dtype
   Kernel<FillArgs> fill;
   Kernel<UnaryArgs> unary;      // elementwise, one input
+  Kernel<UnaryGradArgs> unary_grad;
   Kernel<BinaryArgs> binary;    // elementwise, two inputs
   Kernel<MatmulArgs> matmul;    // batched matrix product
   Kernel<ReduceArgs> reduce;    // sum, max, min, any, all over axes
@@ -47,6 +50,10 @@ struct Kernels {
   Kernel<BatchNormStatisticsArgs> batch_norm_statistics;
   Kernel<BatchNormArgs> batch_norm;
   Kernel<BatchNormBackwardArgs> batch_norm_backward;
+  Kernel<RowNormArgs> row_norm;  // layer and RMS normalisation
+  Kernel<RowNormBackwardArgs> row_norm_backward;
+  Kernel<AttentionArgs> attention;
+  Kernel<AttentionBackwardArgs> attention_backward;
   Kernel<AdamWArgs> adamw;
   Kernel<IndexSelectArgs> index_select;
   Kernel<IndexAddArgs> index_add;

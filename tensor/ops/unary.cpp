@@ -108,4 +108,41 @@ Tensor isfinite(const Tensor& x) { return to_bool("isfinite", UnaryOp::is_finite
 Tensor isnan(const Tensor& x) { return to_bool("isnan", UnaryOp::is_nan, x); }
 Tensor logical_not(const Tensor& x) { return to_bool("logical_not", UnaryOp::logical_not, x); }
 
+namespace {
+
+Tensor activation_grad(const char* op, UnaryOp kind, const Tensor& saved, const Tensor& dy) {
+  check_dtype(op, "its value", saved, kFloats, "a floating dtype");
+  check_defined(op, "dy", dy);
+  check_same_device(op, saved, dy);
+  if (!(saved.shape() == dy.shape()) || saved.dtype() != dy.dtype()) {
+    fail(op, "expected dy like ", describe(saved), ", got ", describe(dy));
+  }
+  Tensor dx = empty_like(saved);
+  if (dx.numel() == 0) return dx;
+  launch(op, &Kernels::unary_grad, saved.dtype(), saved.device(),
+         UnaryGradArgs{kind, operand(saved), operand(dy), operand(dx)});
+  return dx;
+}
+
+}  // namespace
+
+Tensor relu_grad(const Tensor& y, const Tensor& dy) {
+  return activation_grad("relu_grad", UnaryOp::relu, y, dy);
+}
+Tensor tanh_grad(const Tensor& y, const Tensor& dy) {
+  return activation_grad("tanh_grad", UnaryOp::tanh, y, dy);
+}
+Tensor sigmoid_grad(const Tensor& y, const Tensor& dy) {
+  return activation_grad("sigmoid_grad", UnaryOp::sigmoid, y, dy);
+}
+Tensor gelu_grad(const Tensor& x, const Tensor& dy) {
+  return activation_grad("gelu_grad", UnaryOp::gelu, x, dy);
+}
+Tensor gelu_tanh_grad(const Tensor& x, const Tensor& dy) {
+  return activation_grad("gelu_tanh_grad", UnaryOp::gelu_tanh, x, dy);
+}
+Tensor silu_grad(const Tensor& x, const Tensor& dy) {
+  return activation_grad("silu_grad", UnaryOp::silu, x, dy);
+}
+
 }  // namespace athanor

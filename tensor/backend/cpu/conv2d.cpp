@@ -9,6 +9,7 @@
 
 #include "tensor/backend/conv_args.h"
 #include "tensor/backend/cpu/onednn.h"
+#include "tensor/backend/cpu/scratch.h"
 #include "tensor/backend/kernels.h"
 #include "tensor/base/deterministic.h"
 
@@ -130,7 +131,7 @@ memory on(const memory::desc& desc, void* data) { return memory(desc, onednn_eng
 void run(const char* op, Pass pass, const Conv2dArgs& a) {
   with_onednn(op, [&] {
     const auto conv = conv_for(pass, a);
-    auto* scratch = static_cast<std::byte*>(onednn_scratch(conv->w_bytes + conv->scratch));
+    auto* scratch = static_cast<std::byte*>(thread_scratch(conv->w_bytes + conv->scratch));
     dnnl::stream& stream = onednn_stream();
     memory w = on(conv->plain_w, a.w.data);
     const memory packed = conv->reorders ? on(conv->w, scratch) : w;

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "tensor/backend/cpu/blas.h"
+#include "tensor/backend/cpu/matmul.h"
 #include "tensor/backend/cpu/onednn.h"
 #include "tensor/backend/kernels.h"
 #include "tensor/base/error.h"
@@ -57,7 +57,6 @@ Isa choose_isa() {
 
 Kernels build_table() {
   Kernels table;
-  table.matmul = {matmul, kFloatDTypes};
   switch (selected_isa()) {
     case Isa::portable:
       portable::add_isa_kernels(table);
@@ -75,6 +74,8 @@ Kernels build_table() {
 #endif
   }
   add_onednn_kernels(table);
+  own_matmul = table.matmul.run;
+  table.matmul = {matmul, {DType::f32, DType::f64, DType::f16, DType::bf16}};
   return table;
 }
 

@@ -9,7 +9,9 @@ namespace athanor::cpu::ATHANOR_ISA_NAMESPACE {
 void copy(const CopyArgs&);
 void fill(const FillArgs&);
 void unary(const UnaryArgs&);
+void unary_grad(const UnaryGradArgs&);
 void binary(const BinaryArgs&);
+void matmul(const MatmulArgs&);
 void adamw(const AdamWArgs&);
 void reduce(const ReduceArgs&);
 void index_select(const IndexSelectArgs&);
@@ -35,6 +37,10 @@ void avg_pool2d_backward(const Pool2dArgs&);
 void batch_norm_statistics(const BatchNormStatisticsArgs&);
 void batch_norm(const BatchNormArgs&);
 void batch_norm_backward(const BatchNormBackwardArgs&);
+void row_norm(const RowNormArgs&);
+void row_norm_backward(const RowNormBackwardArgs&);
+void attention(const AttentionArgs&);
+void attention_backward(const AttentionBackwardArgs&);
 
 // Fills the entries of `table` that this instruction set's kernels serve.
 void add_isa_kernels(Kernels& table);
