@@ -63,6 +63,7 @@ int main(int argc, char** argv) {
   athanor::cli::add_inspect(app);
   athanor::cli::add_report(app);
   athanor::cli::add_doctor(app);
+  athanor::cli::add_bench(app);
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) std::fputs(app.help().c_str(), stdout);

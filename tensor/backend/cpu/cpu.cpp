@@ -12,14 +12,20 @@ namespace athanor::cpu {
 
 namespace portable {
 void add_isa_kernels(Kernels& table);
-}
+double fma_flops_per_step();
+float run_fma_steps(std::int64_t steps);
+}  // namespace portable
 #if defined(__x86_64__)
 namespace avx2 {
 void add_isa_kernels(Kernels& table);
-}
+double fma_flops_per_step();
+float run_fma_steps(std::int64_t steps);
+}  // namespace avx2
 namespace avx512 {
 void add_isa_kernels(Kernels& table);
-}
+double fma_flops_per_step();
+float run_fma_steps(std::int64_t steps);
+}  // namespace avx512
 #endif
 
 const char* name_of(Isa isa) {
@@ -84,6 +90,22 @@ Kernels build_table() {
 Isa selected_isa() {
   static const Isa isa = choose_isa();
   return isa;
+}
+
+double fma_flops_per_step() {
+#if defined(__x86_64__)
+  if (selected_isa() == Isa::avx512) return avx512::fma_flops_per_step();
+  if (selected_isa() == Isa::avx2) return avx2::fma_flops_per_step();
+#endif
+  return portable::fma_flops_per_step();
+}
+
+float run_fma_steps(std::int64_t steps) {
+#if defined(__x86_64__)
+  if (selected_isa() == Isa::avx512) return avx512::run_fma_steps(steps);
+  if (selected_isa() == Isa::avx2) return avx2::run_fma_steps(steps);
+#endif
+  return portable::run_fma_steps(steps);
 }
 
 }  // namespace athanor::cpu
