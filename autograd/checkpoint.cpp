@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "autograd/node.h"
+#include "tensor/host.h"
 #include "tensor/ops/copy.h"
 
 namespace athanor {
@@ -38,7 +39,7 @@ class Replay {
 
 // Depends on each bit of the elements, in their order in memory.
 std::uint64_t checksum(const Tensor& t) {
-  const Tensor block = t.is_dense() ? t : contiguous(t);
+  const Tensor block = to_host(t.is_dense() ? t : contiguous(t));
   const std::size_t bytes = static_cast<std::size_t>(block.numel() * size_of(block.dtype()));
   const char* data = static_cast<const char*>(block.raw());
   std::uint64_t sum = bytes;

@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "autograd/anomaly.h"
+#include "autograd/autocast.h"
 #include "autograd/node.h"
 #include "autograd/ops/binary.h"
 #include "autograd/ops/copy.h"
@@ -210,6 +211,7 @@ void Engine::run_node(const Ref<Node>& node) {
 
 void Engine::run() {
   GradMode mode(create_);
+  const Autocast off(DType::f32);  // the rules run in the dtypes that forward chose
   while (!queue_.empty()) {
     Node* node = queue_.top();
     queue_.pop();

@@ -12,9 +12,13 @@ endif()
 # athanor_options(target): warnings, optimisation and sanitizers. The kernels raise -O2 to -O3
 # themselves; elsewhere -O2 halves the compile time and costs nothing that was measurable.
 function(athanor_options target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra)
+  target_compile_options(${target} PRIVATE
+    $<$<COMPILE_LANGUAGE:CXX>:-Wall> $<$<COMPILE_LANGUAGE:CXX>:-Wextra>
+    $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall>)
   if(ATHANOR_WERROR)
-    target_compile_options(${target} PRIVATE -Werror)
+    target_compile_options(${target} PRIVATE
+      $<$<COMPILE_LANGUAGE:CXX>:-Werror>
+      "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-Werror all-warnings>")
   endif()
   if(ATHANOR_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${ATHANOR_SANITIZE}

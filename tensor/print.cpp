@@ -1,4 +1,5 @@
 #include "tensor/print.h"
+#include "tensor/host.h"
 
 #include <algorithm>
 #include <array>
@@ -144,7 +145,7 @@ std::vector<std::string> plain_texts(const std::vector<T>& values) {
 class Printer {
  public:
   Printer(const Tensor& t, const PrintOptions& options)
-      : t_(t), options_(options), summarise_(t.numel() > options.threshold) {}
+      : t_(to_host(t)), options_(options), summarise_(t.numel() > options.threshold) {}
 
   std::string run() {
     visit(t_.dtype(), [&]<class T>(Tag<T>) { collect_texts<T>(); });
@@ -239,7 +240,7 @@ class Printer {
     text_ += ']';
   }
 
-  const Tensor& t_;
+  const Tensor t_;
   const PrintOptions& options_;
   bool summarise_, shortened_ = false;
   std::vector<std::string> texts_;

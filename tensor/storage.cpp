@@ -8,7 +8,9 @@
 #include <new>
 #include <vector>
 
+#include "tensor/backend/device.h"
 #include "tensor/base/error.h"
+#include "tensor/devices.h"
 
 namespace athanor {
 namespace {
@@ -130,11 +132,13 @@ CachingAllocator& allocator() {
   return *instance;
 }
 
-[[noreturn]] void out_of_memory(std::int64_t bytes, const Shape& shape, DType dtype) {
-  const MemoryStats stats = allocator().stats();
-  const std::int64_t limit = allocator().limit();
-  std::string text = str("[allocate] out of memory: asked for ", bytes, " bytes (", shape, " ",
-                         dtype, ") with ", stats.live, " live and ", stats.peak, " at the peak");
+[[noreturn]] void out_of_memory(std::int64_t bytes, Device device, const Shape& shape,
+                                DType dtype) {
+  const MemoryStats stats = memory_stats(device);
+  const std::int64_t limit = memory_limit(device);
+  std::string text =
+      str("[allocate] out of memory on ", device, ": asked for ", bytes, " bytes (", shape, " ",
+          dtype, ") with ", stats.live, " live and ", stats.peak, " at the peak");
   if (limit > 0) text += str(", the limit is ", limit);
   const std::vector<LiveTensor> largest = largest_live_tensors(5);
   for (std::size_t i = 0; i < largest.size(); ++i) {
@@ -150,6 +154,22 @@ CachingAllocator& allocator() {
 MemoryStats memory_stats() { return allocator().stats(); }
 void reset_peak_memory() { allocator().reset_peak(); }
 void empty_memory_cache() { allocator().release_all(); }
+
+MemoryStats memory_stats(Device device) {
+  if (device.type == DeviceType::cpu) return allocator().stats();
+  const DeviceMemory m = backend_of("memory_stats", device).memory(device.index);
+  return {m.live, m.peak, m.cached, m.allocations};
+}
+
+void reset_peak_memory(Device device) {
+  if (device.type == DeviceType::cpu) return allocator().reset_peak();
+  backend_of("reset_peak_memory", device).reset_peak(device.index);
+}
+
+void empty_memory_cache(Device device) {
+  if (device.type == DeviceType::cpu) return allocator().release_all();
+  backend_of("empty_memory_cache", device).empty_cache(device.index);
+}
 
 std::vector<OpMemory> memory_by_op() {
   std::map<std::string, OpMemory> by_op;
@@ -180,24 +200,46 @@ void set_memory_limit(std::int64_t bytes) {
 }
 std::int64_t memory_limit() { return allocator().limit(); }
 
+void set_memory_limit(std::int64_t bytes, Device device) {
+  if (device.type == DeviceType::cpu) return set_memory_limit(bytes);
+  if (bytes < 0) fail("set_memory_limit", "expected bytes >= 0, got ", bytes);
+  backend_of("set_memory_limit", device).set_limit(device.index, bytes);
+}
+
+std::int64_t memory_limit(Device device) {
+  if (device.type == DeviceType::cpu) return allocator().limit();
+  return backend_of("memory_limit", device).memory(device.index).limit;
+}
+
+namespace {
+
+std::byte* allocate_on(Device device, std::int64_t bytes) {
+  if (device.type == DeviceType::cpu) return allocator().allocate(bytes);
+  return backend_of("allocate", device).allocate(device.index, bytes);
+}
+
+void deallocate_on(Device device, std::byte* block, std::int64_t bytes) noexcept {
+  if (device.type == DeviceType::cpu) return allocator().deallocate(block, bytes);
+  cuda_backend()->deallocate(device.index, block);
+}
+
+}  // namespace
+
 Storage::Storage(std::int64_t bytes, Device device, const Shape& shape, DType dtype)
     : bytes_(bytes), device_(device) {
-  if (device.type != DeviceType::cpu) {
-    fail("allocate", "device ", device, " is not part of this build; expected cpu");
-  }
-  data_ = allocator().allocate(bytes);
-  if (!data_) out_of_memory(bytes, shape, dtype);
+  data_ = allocate_on(device, bytes);
+  if (!data_) out_of_memory(bytes, device, shape, dtype);
   try {
     number_ = detail::note_block(bytes, shape, dtype);
   } catch (...) {
-    allocator().deallocate(data_, bytes);
+    deallocate_on(device_, data_, bytes);
     throw;
   }
 }
 
 Storage::~Storage() {
   detail::forget_block(number_);
-  allocator().deallocate(data_, bytes_);
+  deallocate_on(device_, data_, bytes_);
 }
 
 }  // namespace athanor

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "tensor/backend/device.h"
+#include "tensor/host.h"
+
 namespace athanor {
 namespace {
 
@@ -73,8 +76,9 @@ bool Tensor::is_dense() const {
 
 double Tensor::item() const {
   if (numel_ != 1) fail("item", "expected one element, got ", describe(*this));
+  const Tensor value = to_host(*this);
   return visit(dtype_, [&]<class T>(Tag<T>) {
-    return static_cast<double>(static_cast<compute_t<T>>(*static_cast<const T*>(raw())));
+    return static_cast<double>(static_cast<compute_t<T>>(*static_cast<const T*>(value.raw())));
   });
 }
 
@@ -83,9 +87,42 @@ std::vector<T> Tensor::to_vector() const {
   check_type(DTypeOf<T>::value);
   std::vector<T> values;
   values.reserve(static_cast<std::size_t>(numel_));
-  for_each_row_major<T>(*this, [&](const T* p) { values.push_back(*p); });
+  for_each_row_major<T>(to_host(*this), [&](const T* p) { values.push_back(*p); });
   return values;
 }
+
+// Copies the memory from the first to the last element, gaps included, so that no kernel is needed.
+Tensor to_host(const Tensor& t) {
+  if (t.device().type == DeviceType::cpu) return t;
+  std::int64_t span = t.numel() > 0 ? 1 : 0;  // elements
+  for (int i = 0; i < t.rank() && span > 0; ++i) span += (t.shape()[i] - 1) * t.strides()[i];
+  const std::int64_t bytes = span * size_of(t.dtype());
+  Tensor host(make_ref<Storage>(bytes, Device{}, t.shape(), t.dtype()), t.shape(), t.strides(), 0,
+              t.dtype());
+  detail::label_new_blocks("to");
+  if (bytes > 0) {
+    const Device device = t.device();
+    backend_of("to", device).copy_to_host(device.index, host.raw(), t.raw(), bytes);
+  }
+  return host;
+}
+
+namespace detail {
+
+void transfer(const Tensor& x, const Tensor& y) {
+  const std::int64_t bytes = x.numel() * size_of(x.dtype());
+  if (bytes == 0) return;
+  const Device from = x.device(), to = y.device();
+  if (to.type == DeviceType::cpu) {
+    backend_of("to", from).copy_to_host(from.index, y.raw(), x.raw(), bytes);
+  } else if (from.type == DeviceType::cpu) {
+    backend_of("to", to).copy_to_device(to.index, y.raw(), x.raw(), bytes);
+  } else {
+    backend_of("to", to).copy_between(to.index, y.raw(), from.index, x.raw(), bytes);
+  }
+}
+
+}  // namespace detail
 
 template <class T>
 Tensor from_values(std::span<const T> values, const Shape& shape) {

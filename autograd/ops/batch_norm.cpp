@@ -1,5 +1,6 @@
 #include "autograd/ops/batch_norm.h"
 
+#include "autograd/autocast.h"
 #include "autograd/node.h"
 #include "autograd/ops/binary.h"
 #include "autograd/ops/copy.h"
@@ -8,6 +9,7 @@
 #include "autograd/ops/unary.h"
 #include "tensor/base/compute_dtype.h"
 #include "tensor/ops/copy.h"
+#include "tensor/ops/device.h"
 
 namespace athanor {
 namespace {
@@ -38,7 +40,7 @@ void composed_gradients(const Variable& dy_in, const Variable& x, const Variable
   const Variable xhat = mul(centred, rstd);
   Variable dy = dy_in;
   if (options.relu) {
-    const Tensor zero = scalar(0, x.dtype());
+    const Tensor zero = scalar(0, x.dtype(), x.device());
     dy = mul(dy, Variable(cast(greater(saved.y, zero), x.dtype())));
   }
   if (d.needs(1)) d.set(1, sum(mul(dy, xhat), axes));
@@ -55,6 +57,9 @@ void composed_gradients(const Variable& dy_in, const Variable& x, const Variable
 
 Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta,
                     Tensor& running_mean, Tensor& running_var, const BatchNormOptions& options) {
+  if (autocasts("batch_norm", x)) {
+    return batch_norm(autocast("batch_norm", x), gamma, beta, running_mean, running_var, options);
+  }
   if (x.defined() && compute_dtype(x.dtype()) != x.dtype()) {
     const auto wide = [&](const Variable& v) { return cast(v, compute_dtype(x.dtype())); };
     return cast(batch_norm(wide(x), wide(gamma), wide(beta), running_mean, running_var, options),

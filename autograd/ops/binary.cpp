@@ -1,5 +1,6 @@
 #include "autograd/ops/binary.h"
 
+#include "autograd/autocast.h"
 #include "autograd/node.h"
 #include "autograd/ops/copy.h"
 #include "tensor/ops/copy.h"
@@ -55,6 +56,7 @@ Variable div(const Variable& a, const Variable& b) {
 }
 
 Variable pow(const Variable& a, const Variable& b) {
+  if (autocasts("pow", a, b)) return pow(autocast("pow", a), autocast("pow", b));
   const Tensor y = pow(a.tensor(), b.tensor());
   return record("pow", y, {a, b},
                 [a = Saved(a), b = Saved(b), y = SavedOutput(y)](const Variable& dy, Gradients& d) {

@@ -1,5 +1,6 @@
 #include "autograd/ops/conv2d.h"
 
+#include "autograd/autocast.h"
 #include "autograd/node.h"
 #include "autograd/ops/reduce.h"
 
@@ -18,6 +19,9 @@ void fused_weight_gradients(const Tensor& dy, const Tensor& x, const Shape& w_sh
 
 Variable conv2d(const Variable& x, const Variable& w, const Variable& b,
                 const Conv2dOptions& options) {
+  if (autocasts("conv2d", x, w, b)) {
+    return conv2d(autocast("conv2d", x), autocast("conv2d", w), autocast("conv2d", b), options);
+  }
   Tensor y = conv2d(x.tensor(), w.tensor(), b.tensor(), options);
   return record("conv2d", std::move(y), {x, w, b},
                 [x = Saved(x), w = Saved(w), options](const Variable& dy, Gradients& d) {

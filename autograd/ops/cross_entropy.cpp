@@ -1,5 +1,6 @@
 #include "autograd/ops/cross_entropy.h"
 
+#include "autograd/autocast.h"
 #include "autograd/node.h"
 #include "autograd/ops/binary.h"
 #include "autograd/ops/gather.h"
@@ -7,6 +8,7 @@
 #include "autograd/ops/shape.h"
 #include "autograd/ops/softmax.h"
 #include "tensor/ops/copy.h"
+#include "tensor/ops/device.h"
 #include "tensor/ops/where.h"
 
 namespace athanor {
@@ -14,7 +16,7 @@ namespace {
 
 // [B, K]: s / K everywhere, plus 1 - s at the target.
 Tensor smoothed_targets(const Tensor& targets, std::int64_t K, double s, DType dtype) {
-  const Tensor classes = arange(K);
+  const Tensor classes = arange(K, DType::i64, 0, 1, targets.device());
   const Tensor hit = cast(equal(unsqueeze(targets, 1), classes), dtype);
   return add(mul(hit, 1 - s), s / static_cast<double>(K));
 }
@@ -23,6 +25,9 @@ Tensor smoothed_targets(const Tensor& targets, std::int64_t K, double s, DType d
 
 Variable cross_entropy_by_row(const Variable& logits, const Tensor& targets,
                               double label_smoothing) {
+  if (autocasts("cross_entropy", logits)) {
+    return cross_entropy_by_row(autocast("cross_entropy", logits), targets, label_smoothing);
+  }
   const CrossEntropyRows rows = cross_entropy_rows(logits.tensor(), targets, label_smoothing);
   return record("cross_entropy", rows.loss, {logits},
                 [x = Saved(logits), t = Saved(Variable(targets)), lse = rows.lse,
@@ -58,10 +63,11 @@ Variable cross_entropy(const Variable& logits, const Tensor& targets,
   const char* op = "cross_entropy";
   if (targets.dtype() != DType::i64)
     fail(op, "expected targets of dtype i64, got ", describe(targets));
-  Tensor counts = ones(targets.shape(), DType::boolean), classes = targets;
+  Tensor counts = ones(targets.shape(), DType::boolean, targets.device()), classes = targets;
   if (options.ignore_class) {
-    counts = not_equal(targets, scalar(static_cast<double>(*options.ignore_class), DType::i64));
-    classes = where(counts, targets, scalar(0, DType::i64));
+    counts = not_equal(
+        targets, scalar(static_cast<double>(*options.ignore_class), DType::i64, targets.device()));
+    classes = where(counts, targets, scalar(0, DType::i64, targets.device()));
   }
   if (!any(counts).item()) fail(op, "expected at least one row that counts, got none");
   Tensor row_weights = cast(counts, logits.dtype());

@@ -2,6 +2,7 @@
 
 #include "autograd/ops/binary.h"
 #include "tensor/ops/copy.h"
+#include "tensor/ops/device.h"
 
 namespace athanor {
 
@@ -11,7 +12,7 @@ Variable dropout(const Variable& x, double p, Generator& generator, bool trainin
     fail("dropout", "expected a floating dtype, got ", describe(x.tensor()));
   }
   if (!training || p == 0) return x;
-  const Tensor kept = random_bernoulli(x.shape(), generator, 1 - p);
+  const Tensor kept = random_bernoulli(x.shape(), generator, 1 - p, x.device());
   return x * Variable(mul(cast(kept, x.dtype()), 1 / (1 - p)));
 }
 

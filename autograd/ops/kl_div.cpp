@@ -1,5 +1,6 @@
 #include "autograd/ops/kl_div.h"
 
+#include "autograd/autocast.h"
 #include "autograd/node.h"
 #include "autograd/ops/binary.h"
 #include "autograd/ops/cross_entropy.h"
@@ -10,6 +11,10 @@ namespace athanor {
 
 Variable kl_div_by_row(const Variable& student_logits, const Variable& teacher_logits,
                        double temperature) {
+  if (autocasts("kl_div", student_logits, teacher_logits)) {
+    return kl_div_by_row(autocast("kl_div", student_logits), autocast("kl_div", teacher_logits),
+                         temperature);
+  }
   const Variable teacher = teacher_logits.detach();
   const KlDivRows rows = kl_div_rows(student_logits.tensor(), teacher.tensor(), temperature);
   return record(

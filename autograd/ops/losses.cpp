@@ -6,6 +6,7 @@
 #include "autograd/ops/unary.h"
 #include "autograd/ops/where.h"
 #include "tensor/ops/copy.h"
+#include "tensor/ops/device.h"
 #include "tensor/ops/shape.h"
 
 namespace athanor {
@@ -99,7 +100,7 @@ Variable cosine_similarity(const Variable& a, const Variable& b, int axis, doubl
   if (!(epsilon > 0)) fail("cosine_similarity", "expected epsilon > 0, got ", epsilon);
   const Variable product = sum(a * b, {axis});
   const Variable lengths = norm(a, {axis}) * norm(b, {axis});
-  return product / maximum(lengths, Variable(scalar(epsilon, a.dtype())));
+  return product / maximum(lengths, Variable(scalar(epsilon, a.dtype(), a.device())));
 }
 
 Variable cosine_embedding_loss(const Variable& a, const Variable& b, const Tensor& labels,
@@ -111,7 +112,8 @@ Variable cosine_embedding_loss(const Variable& a, const Variable& b, const Tenso
          describe(b.tensor()), " and ", describe(labels));
   }
   const Tensor sign = cast(labels, DType::f32);
-  const Tensor same = equal(sign, scalar(1)), other = equal(sign, scalar(-1));
+  const Tensor same = equal(sign, scalar(1, DType::f32, sign.device())),
+               other = equal(sign, scalar(-1, DType::f32, sign.device()));
   if (!all(logical_or(same, other)).item()) {
     fail(op, "expected labels 1 and -1, got others in ", describe(labels));
   }

@@ -1,5 +1,6 @@
 #include "autograd/ops/matmul.h"
 
+#include "autograd/autocast.h"
 #include "autograd/node.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape.h"
@@ -13,6 +14,7 @@ Variable as_rows(const Variable& x) { return x.rank() == 2 ? x : reshape(x, {-1,
 }  // namespace
 
 Variable matmul(const Variable& a, const Variable& b) {
+  if (autocasts("matmul", a, b)) return matmul(autocast("matmul", a), autocast("matmul", b));
   // Vectors become matrices, so that the rule knows only one case.
   if (a.rank() == 1 && b.rank() >= 1) {
     const Variable c = matmul(unsqueeze(a, 0), b);
@@ -27,6 +29,9 @@ Variable matmul(const Variable& a, const Variable& b) {
 }
 
 Variable linear(const Variable& x, const Variable& w, const Variable& bias) {
+  if (autocasts("linear", x, w, bias)) {
+    return linear(autocast("linear", x), autocast("linear", w), autocast("linear", bias));
+  }
   return record("linear", linear(x.tensor(), w.tensor(), bias.tensor()), {x, w, bias},
                 [x = Saved(x), w = Saved(w)](const Variable& dy, Gradients& d) {
                   const Variable rows = as_rows(dy);

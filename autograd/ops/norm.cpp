@@ -1,5 +1,6 @@
 #include "autograd/ops/norm.h"
 
+#include "autograd/autocast.h"
 #include "autograd/node.h"
 #include "autograd/ops/binary.h"
 #include "autograd/ops/shape.h"
@@ -9,6 +10,7 @@
 namespace athanor {
 
 Variable var(const Variable& x, const Axes& axes, bool keepdim, int correction) {
+  if (autocasts("var", x)) return var(autocast("var", x), axes, keepdim, correction);
   const Variable center = x - mean(x, axes, true);
   const Variable total = sum(square(center), axes, keepdim);
   if (total.numel() == 0) return total;
@@ -25,6 +27,7 @@ Variable stddev(const Variable& x, const Axes& axes, bool keepdim, int correctio
 }
 
 Variable norm(const Variable& x, const Axes& axes, bool keepdim) {
+  if (autocasts("norm", x)) return norm(autocast("norm", x), axes, keepdim);
   const Tensor y = sqrt(sum(square(x.tensor()), axes, keepdim));
   Shape kept = x.shape();
   const unsigned reduced = reduced_axes("norm", x.shape(), axes);

@@ -1,5 +1,6 @@
 #include "autograd/ops/reduce.h"
 
+#include "autograd/autocast.h"
 #include "autograd/node.h"
 #include "autograd/ops/binary.h"
 #include "autograd/ops/shape.h"
@@ -32,6 +33,7 @@ Variable extreme(const char* op, const Variable& x, Tensor y, const Axes& axes) 
 }  // namespace
 
 Variable sum(const Variable& x, const Axes& axes, bool keepdim) {
+  if (autocasts("sum", x)) return sum(autocast("sum", x), axes, keepdim);
   const Shape shape = x.shape(), kept = keepdim_shape("sum", x.shape(), axes);
   return record("sum", sum(x.tensor(), axes, keepdim), {x},
                 [shape, kept](const Variable& dy, Gradients& d) {
@@ -40,6 +42,7 @@ Variable sum(const Variable& x, const Axes& axes, bool keepdim) {
 }
 
 Variable mean(const Variable& x, const Axes& axes, bool keepdim) {
+  if (autocasts("sum", x)) return mean(autocast("sum", x), axes, keepdim);
   const Shape shape = x.shape(), kept = keepdim_shape("mean", x.shape(), axes);
   const Tensor y = mean(x.tensor(), axes, keepdim);
   const double share =

@@ -1,11 +1,13 @@
 #include "autograd/ops/segment.h"
 
+#include "autograd/autocast.h"
 #include "autograd/node.h"
 #include "autograd/ops/binary.h"
 #include "autograd/ops/gather.h"
 #include "autograd/ops/shape.h"
 #include "autograd/ops/where.h"
 #include "tensor/ops/copy.h"
+#include "tensor/ops/device.h"
 
 namespace athanor {
 namespace {
@@ -28,7 +30,8 @@ Variable segment_sum(const Variable& x, const Segments& segments) {
 
 Variable segment_mean(const Variable& x, const Segments& segments) {
   const Variable total = segment_sum(x, segments);
-  const Tensor sizes = maximum(cast(segments.sizes(), DType::f64), scalar(1, DType::f64));
+  const Tensor sizes =
+      maximum(cast(segments.sizes(), DType::f64), scalar(1, DType::f64, x.device()));
   const Tensor share = cast(reciprocal(sizes), total.dtype());
   return mul(total, Variable(by_segment(share, total.rank())));
 }
@@ -37,11 +40,14 @@ Variable segment_max(const Variable& x, const Segments& segments) {
   const Tensor index = segment_argmax(x.tensor(), segments);
   if (x.numel() == 0 || index.numel() == 0) return segment_sum(x, segments);  // zeros
   const Variable largest = take_along_axis(x, index, 0);
-  const Tensor empty = equal(segments.sizes(), scalar(0, DType::i64));
+  const Tensor empty = equal(segments.sizes(), scalar(0, DType::i64, x.device()));
   return masked_fill(largest, by_segment(empty, x.rank()), 0);
 }
 
 Variable segment_softmax(const Variable& x, const Segments& segments) {
+  if (autocasts("segment_softmax", x)) {
+    return segment_softmax(autocast("segment_softmax", x), segments);
+  }
   const Tensor& ids = segments.ids();
   const auto spread = [&ids](const auto& by_segment) { return index_select(by_segment, 0, ids); };
   const Variable constant = x.detach();

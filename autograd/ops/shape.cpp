@@ -5,6 +5,7 @@
 #include "autograd/ops/gather.h"
 #include "autograd/ops/reduce.h"
 #include "tensor/ops/copy.h"
+#include "tensor/ops/device.h"
 
 namespace athanor {
 namespace {
@@ -81,7 +82,7 @@ Variable unslice(const Variable& x, int axis, std::int64_t n, std::int64_t start
   }
   Shape wide = x.shape();
   wide[axis] = n;
-  Tensor y = zeros(wide, x.dtype());
+  Tensor y = zeros(wide, x.dtype(), x.device());
   const std::int64_t stop = count > 0 ? start + (count - 1) * step + 1 : start;
   Tensor place = slice(y, axis, start, stop, step);
   copy_(place, x.tensor());
@@ -95,15 +96,15 @@ std::vector<Variable> split(const Variable& x, const std::vector<std::int64_t>& 
   std::vector<Shape> shapes;
   for (const Tensor& part : parts) shapes.push_back(part.shape());
   const std::reference_wrapper<const Variable> input(x);
-  return record_many(
-      "split", std::move(parts), {&input, 1},
-      [shapes, axis, dtype = x.dtype()](std::span<const Variable> dys, Gradients& d) {
-        std::vector<Variable> all(dys.begin(), dys.end());
-        for (std::size_t i = 0; i < all.size(); ++i) {
-          if (!all[i].defined()) all[i] = Variable(zeros(shapes[i], dtype));
-        }
-        d.set(0, cat(all, axis));
-      });
+  return record_many("split", std::move(parts), {&input, 1},
+                     [shapes, axis, dtype = x.dtype(), device = x.device()](
+                         std::span<const Variable> dys, Gradients& d) {
+                       std::vector<Variable> all(dys.begin(), dys.end());
+                       for (std::size_t i = 0; i < all.size(); ++i) {
+                         if (!all[i].defined()) all[i] = Variable(zeros(shapes[i], dtype, device));
+                       }
+                       d.set(0, cat(all, axis));
+                     });
 }
 
 std::vector<Variable> chunk(const Variable& x, std::int64_t count, int axis) {
@@ -123,7 +124,8 @@ Variable as_strided(const Variable& x, const Shape& shape, const Strides& stride
   return record("as_strided", as_strided(x.tensor(), shape, strides, offset), {x},
                 [before, shape, strides, offset](const Variable& dy, Gradients& d) {
                   const std::int64_t n = numel_of(before), m = numel_of(shape);
-                  const Tensor places = as_strided(arange(n), shape, strides, offset);
+                  const Tensor places =
+                      as_strided(arange(n, DType::i64, 0, 1, dy.device()), shape, strides, offset);
                   const Variable flat = index_add(reshape(dy, {m}), 0, reshape(places, {m}), n);
                   d.set(0, reshape(flat, before));
                 });

@@ -1,5 +1,6 @@
 #include "autograd/ops/softmax.h"
 
+#include "autograd/autocast.h"
 #include "autograd/node.h"
 #include "autograd/ops/binary.h"
 #include "autograd/ops/reduce.h"
@@ -8,6 +9,7 @@
 namespace athanor {
 
 Variable softmax(const Variable& x, int axis) {
+  if (autocasts("softmax", x)) return softmax(autocast("softmax", x), axis);
   const Tensor value = softmax(x.tensor(), axis);
   return record("softmax", value, {x},
                 [saved = SavedOutput(value), axis](const Variable& dy, Gradients& d) {
@@ -21,6 +23,7 @@ Variable softmax(const Variable& x, int axis) {
 }
 
 Variable log_softmax(const Variable& x, int axis) {
+  if (autocasts("log_softmax", x)) return log_softmax(autocast("log_softmax", x), axis);
   const Tensor value = log_softmax(x.tensor(), axis);
   return record("log_softmax", value, {x},
                 [saved = SavedOutput(value), axis](const Variable& dy, Gradients& d) {
@@ -34,6 +37,7 @@ Variable log_softmax(const Variable& x, int axis) {
 }
 
 Variable logsumexp(const Variable& x, const Axes& axes, bool keepdim) {
+  if (autocasts("logsumexp", x)) return logsumexp(autocast("logsumexp", x), axes, keepdim);
   Tensor y = logsumexp(x.tensor(), axes, keepdim);
   Shape kept = x.shape();
   const unsigned reduced = reduced_axes("logsumexp", x.shape(), axes);

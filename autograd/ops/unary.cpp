@@ -2,9 +2,11 @@
 
 #include <numbers>
 
+#include "autograd/autocast.h"
 #include "autograd/node.h"
 #include "autograd/ops/binary.h"
 #include "tensor/ops/copy.h"
+#include "tensor/ops/device.h"
 
 namespace athanor {
 namespace {
@@ -68,7 +70,9 @@ Variable zero_gradient(const char* op, const Variable& x, Tensor y) {
   });
 }
 
-Tensor positive(const Tensor& x) { return cast(greater(x, scalar(0, x.dtype())), x.dtype()); }
+Tensor positive(const Tensor& x) {
+  return cast(greater(x, scalar(0, x.dtype(), x.device())), x.dtype());
+}
 
 }  // namespace
 
@@ -80,28 +84,34 @@ Variable abs(const Variable& x) {
   return piecewise("abs", x, abs(x.tensor()), [](const Tensor& v) { return sign(v); });
 }
 Variable exp(const Variable& x) {
+  if (autocasts("exp", x)) return exp(autocast("exp", x));
   return from_output("exp", x, exp(x.tensor()), [](const Variable& y) { return y; });
 }
 Variable log(const Variable& x) {
+  if (autocasts("log", x)) return log(autocast("log", x));
   return record("log", log(x.tensor()), {x},
                 [x = Saved(x)](const Variable& dy, Gradients& d) { d.set(0, div(dy, x.get(d))); });
 }
 Variable log1p(const Variable& x) {
+  if (autocasts("log1p", x)) return log1p(autocast("log1p", x));
   return record("log1p", log1p(x.tensor()), {x}, [x = Saved(x)](const Variable& dy, Gradients& d) {
     d.set(0, div(dy, x.get(d) + 1.0));
   });
 }
 Variable expm1(const Variable& x) {
+  if (autocasts("expm1", x)) return expm1(autocast("expm1", x));
   return from_output("expm1", x, expm1(x.tensor()), [](const Variable& y) { return y + 1.0; });
 }
 Variable sqrt(const Variable& x) {
   return from_output("sqrt", x, sqrt(x.tensor()), [](const Variable& y) { return 0.5 / y; });
 }
 Variable rsqrt(const Variable& x) {
+  if (autocasts("rsqrt", x)) return rsqrt(autocast("rsqrt", x));
   return from_output("rsqrt", x, rsqrt(x.tensor()),
                      [](const Variable& y) { return mul(mul(square(y), y), -0.5); });
 }
 Variable reciprocal(const Variable& x) {
+  if (autocasts("reciprocal", x)) return reciprocal(autocast("reciprocal", x));
   return from_output("reciprocal", x, reciprocal(x.tensor()),
                      [](const Variable& y) { return neg(square(y)); });
 }
@@ -175,8 +185,8 @@ Variable square(const Variable& x) {
 Variable clamp(const Variable& x, double lowest, double highest) {
   return piecewise("clamp", x, clamp(x.tensor(), lowest, highest),
                    [lowest, highest](const Tensor& v) {
-                     const Tensor low = greater_equal(v, scalar(lowest, v.dtype()));
-                     const Tensor high = less_equal(v, scalar(highest, v.dtype()));
+                     const Tensor low = greater_equal(v, scalar(lowest, v.dtype(), v.device()));
+                     const Tensor high = less_equal(v, scalar(highest, v.dtype(), v.device()));
                      return cast(logical_and(low, high), v.dtype());
                    });
 }

@@ -1,11 +1,34 @@
+#include <atomic>
 #include <cstdlib>
 #include <string_view>
 
+#include "tensor/backend/device.h"
 #include "tensor/backend/kernels.h"
 #include "tensor/base/error.h"
 
 namespace athanor {
+
+#ifdef ATHANOR_CUDA
+namespace cuda {
+const DeviceBackend& device_backend();  // tensor/backend/cuda/cuda.cpp
+}
+#endif
+
 namespace {
+
+std::atomic<const DeviceBackend*> installed{nullptr};
+
+bool tf32_from_environment() {
+  const char* value = std::getenv("ATHANOR_TF32");
+  if (!value || !*value || std::string_view(value) == "0") return false;
+  if (std::string_view(value) == "1") return true;
+  raise(ErrorKind::usage, "ATHANOR_TF32: expected 0 or 1, got ", value);
+}
+
+std::atomic<bool>& tf32_switch() {
+  static std::atomic<bool> on{tf32_from_environment()};
+  return on;
+}
 
 bool reference_from_environment() {
   const char* value = std::getenv("ATHANOR_BACKEND");
@@ -25,7 +48,51 @@ bool& forced() {
 UseReferenceKernels::UseReferenceKernels() : previous_(forced()) { forced() = true; }
 UseReferenceKernels::~UseReferenceKernels() { forced() = previous_; }
 
+const DeviceBackend* cuda_backend() {
+  if (const DeviceBackend* backend = installed.load(std::memory_order_acquire)) return backend;
+#ifdef ATHANOR_CUDA
+  return &cuda::device_backend();
+#else
+  return nullptr;
+#endif
+}
+
+const DeviceBackend& backend_of(const char* op, Device device) {
+  const DeviceBackend* backend = cuda_backend();
+  if (!backend) {
+    raise(ErrorKind::usage, "[", op, "] device ", device,
+          " is not part of this build (cmake --preset cuda builds it); expected cpu");
+  }
+  const int count = backend->count();
+  if (count == 0) {
+    raise(ErrorKind::usage, "[", op, "] device ", device, " is absent: ", backend->absent());
+  }
+  if (device.index < 0 || device.index >= count) {
+    raise(ErrorKind::usage, "[", op, "] device ", device, " is absent: expected cuda:0",
+          count > 1 ? str(" to cuda:", count - 1) : "");
+  }
+  return *backend;
+}
+
+void set_tf32(bool on) { tf32_switch() = on; }
+bool tf32() { return tf32_switch(); }
+
 namespace detail {
+
+const DeviceBackend* install_cuda_backend(const DeviceBackend* backend) {
+  return installed.exchange(backend, std::memory_order_acq_rel);
+}
+
+const Kernels& device_kernels(const char* op, Device device) {
+  const DeviceBackend& backend = backend_of(op, device);
+  backend.make_current(device.index);
+  return backend.kernels();
+}
+
+DeviceRange::DeviceRange(const char* op, Device device) : index_(device.index) {
+  cuda_backend()->begin_range(index_, op);
+}
+DeviceRange::~DeviceRange() { cuda_backend()->end_range(index_); }
 
 bool reference_forced() { return forced(); }
 

@@ -11,7 +11,9 @@
 #include "tensor/backend/args.h"
 #include "tensor/backend/attention_args.h"
 #include "tensor/backend/conv_args.h"
+#include "tensor/backend/linear_args.h"
 #include "tensor/backend/norm_args.h"
+#include "tensor/backend/random_args.h"
 #include "tensor/base/device.h"
 #include "tensor/base/dtype.h"
 #include "tensor/base/live_blocks.h"
@@ -66,6 +68,8 @@ struct Kernels {
   Kernel<ArgReduceArgs> arg_reduce;
   Kernel<SortArgs> sort;
   Kernel<CumsumArgs> cumsum;
+  Kernel<LinearArgs> linear;  // of devices; the CPU composes it
+  Kernel<RandomArgs> random;  // of devices; the CPU's numbers come from tensor/random.cpp
 };
 
 // Plain, readable loops for every op: the yardstick of the fast kernels.
@@ -87,7 +91,20 @@ class UseReferenceKernels {
 
 namespace detail {
 bool reference_forced();
+// The table of a device that is not the CPU; makes the device current for this thread.
+const Kernels& device_kernels(const char* op, Device device);
 [[noreturn]] void no_kernel(const char* op, DType dtype, Device device);
+// The work that a device is given while one lives is `op`'s: for profiles.
+class DeviceRange {
+ public:
+  DeviceRange(const char* op, Device device);
+  ~DeviceRange();
+  DeviceRange(const DeviceRange&) = delete;
+  DeviceRange& operator=(const DeviceRange&) = delete;
+
+ private:
+  int index_;
+};
 }  // namespace detail
 
 // Runs the kernel `entry` of the device's table on `args`.
@@ -95,7 +112,12 @@ template <class Args>
 void launch(const char* op, Kernel<Args> Kernels::*entry, DType dtype, Device device,
             const Args& args) {
   detail::label_new_blocks(op);
-  if (device.type != DeviceType::cpu) detail::no_kernel(op, dtype, device);
+  if (device.type != DeviceType::cpu) {
+    const Kernel<Args>& kernel = detail::device_kernels(op, device).*entry;
+    if (!kernel.dtypes.contains(dtype)) detail::no_kernel(op, dtype, device);
+    const detail::DeviceRange range(op, device);
+    return kernel.run(args);
+  }
   if (!detail::reference_forced()) {
     const Kernel<Args>& fast = cpu_kernels().*entry;
     if (fast.dtypes.contains(dtype)) return fast.run(args);

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "tensor/base/error.h"
+#include "tensor/host.h"
 #include "tensor/io/limits.h"
 #include "tensor/tensor.h"
 
@@ -114,7 +115,8 @@ Tensor tensor_from_bytes(std::span<const std::byte> bytes, const Shape& shape, D
 // order.
 template <class Sink>
 void for_each_row_major_piece(const Tensor& x, Sink&& sink) {
-  const auto* base = static_cast<const char*>(x.raw());
+  const Tensor host = to_host(x);
+  const auto* base = static_cast<const char*>(host.raw());
   const std::int64_t element = size_of(x.dtype());
   if (x.numel() == 0) return;
   if (x.is_contiguous()) {

@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "tensor/base/sizes.h"
+#include "tensor/ops/device.h"
 #include "tensor/ops/operand.h"
 #include "tensor/ops/shape.h"
 
@@ -136,9 +137,8 @@ void fill_(Tensor& y, double value) {
 void copy_(Tensor& y, const Tensor& x) {
   check_defined("copy_", "y", y);
   check_defined("copy_", "x", x);
-  check_same_device("copy_", y, x);
   check_broadcasts_to("copy_", x.shape(), y.shape());
-  const Tensor from = expand(x, y.shape());
+  const Tensor from = expand(to(x, y.device()), y.shape());
   run_copy("copy_", from, y);
   y.bump_version("copy_");
 }

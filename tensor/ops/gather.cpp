@@ -2,6 +2,7 @@
 
 #include "tensor/base/sizes.h"
 #include "tensor/ops/copy.h"
+#include "tensor/ops/device.h"
 #include "tensor/ops/operand.h"
 #include "tensor/ops/shape.h"
 
@@ -61,7 +62,7 @@ Tensor index_add(const Tensor& x, int axis, const Tensor& index, std::int64_t n)
   }
   Shape shape = x.shape();
   shape[axis] = n;
-  const Tensor from = contiguous(x), y = zeros(shape, x.dtype());
+  const Tensor from = contiguous(x), y = zeros(shape, x.dtype(), x.device());
   run("index_add", &Kernels::index_add, from, at, y, shape, axis, at.numel());
   return y;
 }
@@ -86,7 +87,7 @@ Tensor scatter_add(const Tensor& x, const Tensor& index, int axis, std::int64_t 
   }
   Shape shape = x.shape();
   shape[axis] = n;
-  const Tensor from = contiguous(x), y = zeros(shape, x.dtype());
+  const Tensor from = contiguous(x), y = zeros(shape, x.dtype(), x.device());
   run("scatter_add", &Kernels::scatter_add, from, at, y, shape, axis, at.shape()[axis]);
   return y;
 }
@@ -97,7 +98,7 @@ Tensor one_hot(const Tensor& index, std::int64_t classes, DType dtype) {
   if (classes < 1) fail("one_hot", "expected classes >= 1, got ", classes);
   if (!kNumbers.contains(dtype)) fail("one_hot", "expected a number dtype, got ", dtype);
   const Tensor at = checked_index("one_hot", {}, unsqueeze(index, -1), classes);
-  return scatter_add(ones(at.shape(), dtype), at, -1, classes);
+  return scatter_add(ones(at.shape(), dtype, at.device()), at, -1, classes);
 }
 
 }  // namespace athanor

@@ -55,11 +55,13 @@ inline void check_same_device(const char* op, const Tensor& a, const Tensor& b) 
   }
 }
 
-// Throws unless `index` is i64 with values in [0, n). Returns it contiguous.
+// Throws unless `index` is i64 with values in [0, n). Returns it contiguous. Values on a device are
+// not waited for: its kernels skip wrong ones, and the next copy to the host throws.
 inline Tensor checked_index(const char* op, const Tensor& x, const Tensor& index, std::int64_t n) {
   check_dtype(op, "index", index, {DType::i64}, "dtype i64");
   if (x.defined()) check_same_device(op, x, index);
   const Tensor plain = contiguous(index);
+  if (plain.device().type != DeviceType::cpu) return plain;
   const std::int64_t* values = plain.data<std::int64_t>();
   for (std::int64_t i = 0; i < plain.numel(); ++i) {
     if (values[i] < 0 || values[i] >= n) {

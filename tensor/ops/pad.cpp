@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "tensor/ops/copy.h"
+#include "tensor/ops/device.h"
 #include "tensor/ops/operand.h"
 #include "tensor/ops/shape.h"
 
@@ -34,7 +35,7 @@ Tensor pad(const Tensor& x, const std::vector<PadWidth>& widths, double value) {
     const PadWidth& width = widths[static_cast<std::size_t>(i)];
     shape[i] += width.before + width.after;
   }
-  Tensor y = full(shape, value, x.dtype());
+  Tensor y = full(shape, value, x.dtype(), x.device());
   Tensor middle = crop(y, widths);
   copy_(middle, x);
   return y;

@@ -1,7 +1,9 @@
 #include "tensor/ops/segment.h"
 
+#include "tensor/host.h"
 #include "tensor/ops/binary.h"
 #include "tensor/ops/copy.h"
+#include "tensor/ops/device.h"
 #include "tensor/ops/operand.h"
 #include "tensor/ops/shape.h"
 
@@ -26,7 +28,9 @@ Shape result_shape(const char* op, const Tensor& x, const Segments& segments) {
 
 Segments::Segments(const Tensor& ids, std::int64_t count) {
   if (count < 0) fail("segments", "expected count >= 0, got ", count);
-  ids_ = checked_index("segments", {}, ids, count);
+  // The order is found on the CPU, also for a device, whose ids are read once for it.
+  const Tensor plain = checked_index("segments", {}, to_host(ids), count);
+  ids_ = plain;
   if (ids_.rank() != 1) fail("segments", "expected ids [n], got ", describe(ids));
   offsets_ = zeros({count + 1}, DType::i64);
   order_ = empty({ids_.numel()}, DType::i64, ids_.device());
@@ -38,6 +42,10 @@ Segments::Segments(const Tensor& ids, std::int64_t count) {
   const Tensor places = clone(offsets_);
   std::int64_t* next = static_cast<std::int64_t*>(places.raw());
   for (std::int64_t i = 0; i < rows(); ++i) order[next[id[i]]++] = i;
+  const Device device = ids.device();
+  ids_ = to(plain, device);
+  offsets_ = to(offsets_, device);
+  order_ = to(order_, device);
 }
 
 Tensor Segments::sizes() const {
@@ -45,7 +53,7 @@ Tensor Segments::sizes() const {
 }
 
 Tensor segment_sum(const Tensor& x, const Segments& segments) {
-  const Tensor y = zeros(result_shape("segment_sum", x, segments), x.dtype());
+  const Tensor y = zeros(result_shape("segment_sum", x, segments), x.dtype(), x.device());
   if (x.numel() == 0 || y.numel() == 0) return y;
   const Tensor from = contiguous(x);
   launch("segment_sum", &Kernels::csr_matmul, x.dtype(), x.device(),
@@ -61,7 +69,7 @@ Tensor segment_sum(const Tensor& x, const Segments& segments) {
 }
 
 Tensor segment_argmax(const Tensor& x, const Segments& segments) {
-  const Tensor y = zeros(result_shape("segment_argmax", x, segments), DType::i64);
+  const Tensor y = zeros(result_shape("segment_argmax", x, segments), DType::i64, x.device());
   if (x.numel() == 0 || y.numel() == 0) return y;
   const Tensor from = contiguous(x);
   launch("segment_argmax", &Kernels::segment_argmax, x.dtype(), x.device(),

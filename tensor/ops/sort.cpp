@@ -2,7 +2,9 @@
 
 #include <vector>
 
+#include "tensor/host.h"
 #include "tensor/ops/binary.h"
+#include "tensor/ops/device.h"
 #include "tensor/ops/gather.h"
 #include "tensor/ops/operand.h"
 #include "tensor/ops/shape.h"
@@ -60,10 +62,12 @@ Sorted topk(const Tensor& x, std::int64_t k, int axis, bool largest) {
 
 Unique unique(const Tensor& x) {
   check_defined("unique", "x", x);
-  const Sorted sorted = run("unique", reshape(x, {x.numel()}), 0, false);
+  // Where values change is found on the CPU.
+  const Sorted found = run("unique", reshape(x, {x.numel()}), 0, false);
+  const Sorted sorted{to_host(found.values), to_host(found.index)};
   const std::int64_t n = x.numel();
   Unique result;
-  result.index = empty(x.shape(), DType::i64, x.device());
+  result.index = empty(x.shape(), DType::i64);
   const std::int64_t* from = sorted.index.data<std::int64_t>();
   std::int64_t* index = result.index.data<std::int64_t>();
   std::vector<std::int64_t> first;  // where each value begins in the sorted order
@@ -83,7 +87,8 @@ Unique unique(const Tensor& x) {
   first.push_back(n);
   const Tensor bounds = from_values(first, {m + 1});
   result.counts = sub(slice(bounds, 0, 1, m + 1), starts);
-  return result;
+  return {to(result.values, x.device()), to(result.index, x.device()),
+          to(result.counts, x.device())};
 }
 
 Tensor argmax(const Tensor& x, int axis, bool keepdim) {

@@ -1,6 +1,7 @@
 #include "tensor/ops/sparse.h"
 
 #include "tensor/ops/copy.h"
+#include "tensor/ops/device.h"
 #include "tensor/ops/gather.h"
 #include "tensor/ops/operand.h"
 
@@ -30,12 +31,12 @@ Tensor rows_of_offsets(const Tensor& offsets, std::int64_t n) {
     fail("sparse", "expected offsets from 0 to ", n, " that do not descend, got ",
          describe(offsets), " from ", at[0], " to ", at.back());
   }
-  Tensor row = empty({n}, DType::i64, offsets.device());
+  Tensor row = empty({n}, DType::i64);
   for (std::int64_t r = 0; r < rows; ++r) {
     const auto i = static_cast<std::size_t>(r);
     std::fill(row.data<std::int64_t>() + at[i], row.data<std::int64_t>() + at[i + 1], r);
   }
-  return row;
+  return to(row, offsets.device());
 }
 
 }  // namespace
@@ -81,7 +82,7 @@ Tensor sparse_matmul(const SparsePattern& pattern, const Tensor& values, const T
   }
   Shape shape = x.shape();
   shape[0] = pattern.rows();
-  const Tensor y = zeros(shape, x.dtype());
+  const Tensor y = zeros(shape, x.dtype(), x.device());
   if (pattern.size() == 0 || y.numel() == 0) return y;
   const Tensor from = contiguous(x), weights = values.defined() ? contiguous(values) : values;
   launch("sparse_matmul", &Kernels::csr_matmul, x.dtype(), x.device(),
@@ -103,7 +104,7 @@ Tensor sparse_dot(const SparsePattern& pattern, const Tensor& a, const Tensor& b
     fail("sparse_dot", "expected a and b of one dtype and equal but for the rows, got ",
          describe(a), " and ", describe(b));
   }
-  const Tensor y = zeros({pattern.size()}, a.dtype());
+  const Tensor y = zeros({pattern.size()}, a.dtype(), a.device());
   if (y.numel() == 0 || a.numel() == 0) return y;
   const Tensor left = contiguous(a), right = contiguous(b);
   launch("sparse_dot", &Kernels::csr_dot, a.dtype(), a.device(),

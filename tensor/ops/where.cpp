@@ -3,6 +3,7 @@
 #include "tensor/base/sizes.h"
 #include "tensor/ops/binary.h"
 #include "tensor/ops/copy.h"
+#include "tensor/ops/device.h"
 #include "tensor/ops/operand.h"
 #include "tensor/ops/shape.h"
 
@@ -34,7 +35,7 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) {
   check_same_device("masked_fill", x, mask);
   check_broadcasts_to("masked_fill", mask.shape(), x.shape());
   check_scalar("masked_fill", value, x.dtype());
-  return where(expand(mask, x.shape()), scalar(value, x.dtype()), x);
+  return where(expand(mask, x.shape()), scalar(value, x.dtype(), x.device()), x);
 }
 
 }  // namespace athanor

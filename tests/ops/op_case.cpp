@@ -1,145 +1,18 @@
 #include "tests/ops/op_case.h"
 
-#include <algorithm>
-#include <bit>
 #include <catch2/catch.hpp>
-#include <cmath>
 
 #include "autograd/gradcheck.h"
 #include "tensor/backend/kernels.h"
 #include "tensor/base/deterministic.h"
 #include "tensor/base/parallel.h"
 #include "tensor/ops.h"
+#include "tests/ops/op_case_run.h"
 
 namespace athanor::test {
 namespace {
 
-std::vector<Tensor> cast_floating(const std::vector<Tensor>& inputs, DType dtype) {
-  std::vector<Tensor> converted;
-  for (const Tensor& t : inputs) {
-    converted.push_back(is_floating(t.dtype()) ? cast(t, dtype) : t);
-  }
-  return converted;
-}
-
-std::vector<Tensor> make_inputs(const OpCase& c, DType floating) {
-  Generator generator(20240917);
-  std::vector<Tensor> inputs;
-  for (const CaseInput& input : c.inputs) {
-    const Tensor values = random_uniform(input.shape, generator, input.low, input.high, DType::f64);
-    inputs.push_back(cast(values, is_floating(input.dtype) ? floating : input.dtype));
-  }
-  return inputs;
-}
-
-// The same values in memory with gaps: every second element of the last axis.
-Tensor spread(const Tensor& t) {
-  if (t.rank() == 0) return t;
-  Shape wide = t.shape();
-  wide[t.rank() - 1] *= 2;
-  Tensor memory = zeros(wide, t.dtype());
-  Tensor view = slice(memory, -1, 0, wide.back(), 2);
-  copy_(view, t);
-  return view;
-}
-
-// The same values with the first axis fastest in memory.
-Tensor reversed_order(const Tensor& t) {
-  std::vector<int> axes;
-  for (int i = t.rank() - 1; i >= 0; --i) axes.push_back(i);
-  return permute(contiguous(permute(t, axes)), axes);
-}
-
-std::vector<Variable> leaves_of(const OpCase& c, const std::vector<Tensor>& inputs) {
-  std::vector<Variable> leaves;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const bool wants = c.gradient && is_floating(inputs[i].dtype()) && c.inputs[i].differentiable;
-    leaves.emplace_back(inputs[i], wants);
-  }
-  return leaves;
-}
-
-struct Outcome {
-  DType dtype = DType::f64;       // of the result
-  Tensor value;                   // f64
-  std::vector<Tensor> gradients;  // f64, one a differentiable input
-};
-
-struct How {
-  int backward_calls = 1;
-  bool create_graph = false;
-  DType weights = DType::f64;  // the weights are exact in this dtype
-};
-
-// Weights that turn the result into a scalar; the same for each dtype.
-Tensor weights_for(const Tensor& value, DType exact) {
-  Generator generator(7);
-  const Tensor weights = random_uniform(value.shape(), generator, 0.5, 1.5, DType::f64);
-  return cast(cast(weights, exact), value.dtype());
-}
-
-Outcome evaluate(const OpCase& c, const std::vector<Tensor>& inputs, const How& how = {}) {
-  const std::vector<Variable> leaves = leaves_of(c, inputs);
-  const Variable y = c.run(leaves);
-  Outcome outcome{y.dtype(), cast(y.tensor(), DType::f64), {}};
-  if (!c.gradient) return outcome;
-  const Variable weights(weights_for(y.tensor(), how.weights));
-  if (how.create_graph) {
-    std::vector<Variable> wanted;
-    for (const Variable& leaf : leaves) {
-      if (leaf.requires_grad()) wanted.push_back(leaf);
-    }
-    for (const Variable& gradient : grad({y}, wanted, true, false, false, {weights})) {
-      outcome.gradients.push_back(cast(gradient.tensor(), DType::f64));
-    }
-    return outcome;
-  }
-  for (int i = 0; i < how.backward_calls; ++i) y.backward(weights, i + 1 < how.backward_calls);
-  for (const Variable& leaf : leaves) {
-    if (!leaf.requires_grad()) continue;
-    INFO("a differentiable input got no gradient");
-    REQUIRE(leaf.grad().defined());
-    REQUIRE(leaf.grad().shape() == leaf.shape());
-    REQUIRE(leaf.grad().dtype() == leaf.dtype());
-    outcome.gradients.push_back(cast(leaf.grad().tensor(), DType::f64));
-  }
-  return outcome;
-}
-
-// Largest |a - b| relative to the largest |b| (at least 1e-3); NaN must meet NaN, Inf equal Inf.
-double distance(const Tensor& a, const Tensor& b) {
-  REQUIRE(a.shape() == b.shape());
-  const std::vector<double> x = a.to_vector<double>(), y = b.to_vector<double>();
-  double scale = 1e-3, worst = 0;
-  for (double v : y) {
-    if (std::isfinite(v)) scale = std::max(scale, std::abs(v));
-  }
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    if (x[i] == y[i] || (std::isnan(x[i]) && std::isnan(y[i]))) continue;
-    const double error = std::abs(x[i] - y[i]) / scale;
-    if (!(error <= worst)) worst = error;
-  }
-  return worst;
-}
-
-void compare(const char* what, const Outcome& got, const Outcome& expected, double tolerance) {
-  {
-    INFO(what << ", forward");
-    CHECK(distance(got.value, expected.value) <= tolerance);
-  }
-  REQUIRE(got.gradients.size() == expected.gradients.size());
-  for (std::size_t i = 0; i < got.gradients.size(); ++i) {
-    INFO(what << ", gradient " << i);
-    CHECK(distance(got.gradients[i], expected.gradients[i]) <= tolerance);
-  }
-}
-
-bool same_bits(const Tensor& a, const Tensor& b) {
-  const std::vector<double> x = a.to_vector<double>(), y = b.to_vector<double>();
-  return std::equal(x.begin(), x.end(), y.begin(), y.end(), [](double p, double q) {
-    return std::bit_cast<std::uint64_t>(p) == std::bit_cast<std::uint64_t>(q);
-  });
-}
+using namespace detail;
 
 // Restores the number of threads and the mode, also when a check throws.
 struct Settings {
@@ -328,6 +201,7 @@ OpCase values_case(std::string name, std::vector<CaseInput> inputs,
 }
 
 void check_op_case(const OpCase& c) {
+  if (detail::checked_on_device(c)) return;
   INFO("op case " << c.name);
   const std::vector<Tensor> exact = make_inputs(c, DType::f64);
   Outcome expected;

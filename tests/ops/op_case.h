@@ -61,6 +61,11 @@ struct OpCase {
 // Runs all checks; failures are reported through Catch2 with the case's name.
 void check_op_case(const OpCase& c);
 
+// From now on check_op_case() compares the device with the CPU instead: values and gradients in
+// f32, f64, f16 and bf16, inputs with gaps and in another order, empty and integer inputs, and the
+// same bits twice. `run` must make what it needs besides the inputs on their device.
+void check_op_cases_on(Device device);
+
 // A case of an operation on plain tensors, which has no gradient.
 OpCase values_case(std::string name, std::vector<CaseInput> inputs,
                    std::function<Tensor(const std::vector<Tensor>&)> run);

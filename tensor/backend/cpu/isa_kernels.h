@@ -1,8 +1,13 @@
 // Kernels that are compiled for every instruction set: one declaration a kernel.
 #pragma once
 
+#include "tensor/backend/args.h"
+#include "tensor/backend/conv_args.h"
 #include "tensor/backend/cpu/isa.h"
-#include "tensor/backend/kernels.h"
+
+namespace athanor {
+struct Kernels;  // only isa_table.cpp looks inside: a new kernel leaves the others compiled
+}
 
 namespace athanor::cpu::ATHANOR_ISA_NAMESPACE {
 

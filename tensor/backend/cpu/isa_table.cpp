@@ -1,4 +1,5 @@
 #include "tensor/backend/cpu/isa_kernels.h"
+#include "tensor/backend/kernels.h"
 
 namespace athanor::cpu::ATHANOR_ISA_NAMESPACE {
 namespace {
