@@ -28,4 +28,11 @@ double clip_gradient_norm(std::vector<Variable>& parameters, double limit) {
   return norm;
 }
 
+void clip_gradient_value(std::vector<Variable>& parameters, double limit) {
+  if (!(limit > 0)) fail("clip_gradient_value", "expected limit > 0, got ", limit);
+  for (Variable& p : parameters) {
+    if (p.grad().defined()) p.set_grad(Variable(clamp(p.grad().tensor(), -limit, limit)));
+  }
+}
+
 }  // namespace athanor::nn

@@ -18,4 +18,7 @@ void scale_gradients(std::vector<Variable>& parameters, double factor);
 // Scales the gradients so that their common norm is at most `limit` > 0; returns the norm before.
 double clip_gradient_norm(std::vector<Variable>& parameters, double limit);
 
+// Moves every element of the gradients into [-limit, limit], limit > 0.
+void clip_gradient_value(std::vector<Variable>& parameters, double limit);
+
 }  // namespace athanor::nn

@@ -1,30 +1,17 @@
 #include "nn/layers.h"
 
-#include <cmath>
-
 #include "autograd/ops.h"
 #include "autograd/ops/batch_norm.h"
 #include "autograd/ops/conv2d.h"
 #include "autograd/ops/pool2d.h"
+#include "nn/init.h"
 
 namespace athanor::nn {
-namespace {
-
-Tensor initial(const Shape& shape, std::int64_t fan_in, Generator& generator) {
-  const double bound = 1 / std::sqrt(static_cast<double>(fan_in));
-  return random_uniform(shape, generator, -bound, bound);
-}
-
-void check_positive(const char* layer, std::int64_t a, std::int64_t b) {
-  if (a < 1 || b < 1) fail(layer, "expected sizes >= 1, got ", a, " and ", b);
-}
-
-}  // namespace
 
 Linear::Linear(std::int64_t in, std::int64_t out, Generator& generator, bool bias) {
-  check_positive("Linear", in, out);
-  weight_ = register_parameter("weight", initial({out, in}, in, generator));
-  if (bias) bias_ = register_parameter("bias", initial({out}, in, generator));
+  check_sizes("Linear", {in, out});
+  weight_ = register_parameter("weight", uniform_by_fan_in({out, in}, in, generator));
+  if (bias) bias_ = register_parameter("bias", uniform_by_fan_in({out}, in, generator));
 }
 
 Variable Linear::forward(const Variable& x) { return linear(x, weight_, bias_); }
@@ -32,17 +19,17 @@ Variable Linear::forward(const Variable& x) { return linear(x, weight_, bias_); 
 Conv2d::Conv2d(std::int64_t in, std::int64_t out, std::int64_t kernel, Generator& generator,
                const Conv2dOptions& options, bool bias)
     : options_(options) {
-  check_positive("Conv2d", in, out);
+  check_sizes("Conv2d", {in, out, kernel});
   const std::int64_t fan_in = in / options.groups * kernel * kernel;
   weight_ = register_parameter(
-      "weight", initial({out, in / options.groups, kernel, kernel}, fan_in, generator));
-  if (bias) bias_ = register_parameter("bias", initial({out}, fan_in, generator));
+      "weight", uniform_by_fan_in({out, in / options.groups, kernel, kernel}, fan_in, generator));
+  if (bias) bias_ = register_parameter("bias", uniform_by_fan_in({out}, fan_in, generator));
 }
 
 Variable Conv2d::forward(const Variable& x) { return conv2d(x, weight_, bias_, options_); }
 
 BatchNorm2d::BatchNorm2d(std::int64_t channels, bool relu) : relu_(relu) {
-  check_positive("BatchNorm2d", channels, 1);
+  check_sizes("BatchNorm2d", {channels});
   weight_ = register_parameter("weight", ones({channels}));
   bias_ = register_parameter("bias", zeros({channels}));
   running_mean_ = register_buffer("running_mean", zeros({channels}));
@@ -55,6 +42,27 @@ Variable BatchNorm2d::forward(const Variable& x) {
   options.relu = relu_;
   return batch_norm(x, weight_, bias_, running_mean_, running_var_, options);
 }
+
+Dropout::Dropout(double p, Generator& generator)
+    : p_(p), generator_(generator.fork(generator.next_u32())) {
+  if (!(p >= 0 && p < 1)) fail("Dropout", "expected p in [0, 1), got ", p);
+  register_generator(generator_);
+}
+
+Variable Dropout::forward(const Variable& x) {
+  return p_ == 0 || !training() ? x : dropout(x, p_, generator_);
+}
+
+Embedding::Embedding(std::int64_t count, std::int64_t width, Generator& generator) {
+  check_sizes("Embedding", {count, width});
+  weight_ = register_parameter("weight", random_normal({count, width}, generator));
+}
+
+Variable Embedding::forward(const Variable& index) {
+  return embedding(weight_.get(), index.tensor());
+}
+
+Variable Embedding::as_output(const Variable& x) const { return linear(x, weight_.get()); }
 
 std::shared_ptr<Module> relu_layer() {
   return std::make_shared<Function>([](const Variable& x) { return relu(x); });

@@ -43,8 +43,34 @@ class BatchNorm2d final : public Module {
 
  private:
   Parameter weight_, bias_;
-  Tensor running_mean_, running_var_;
+  Buffer running_mean_, running_var_;
   bool relu_;
+};
+
+// Sets each element to 0 with probability p in training and scales the others by 1 / (1 - p); see
+// autograd/ops/dropout.h. Draws from a generator of its own, forked from the given one.
+class Dropout final : public Module {
+ public:
+  Dropout(double p, Generator& generator);
+  Variable forward(const Variable& x) override;
+
+ private:
+  double p_;
+  Generator generator_;
+};
+
+// Rows of a table [count, width]: i64 [...] -> [..., width]. Starts normal with variance 1.
+class Embedding final : public Module {
+ public:
+  Embedding(std::int64_t count, std::int64_t width, Generator& generator);
+  // `index` is a constant of dtype i64.
+  Variable forward(const Variable& index) override;
+  // x [..., width] -> [..., count]: the table as the weight of an output layer (weight tying; Press
+  // & Wolf 2017).
+  Variable as_output(const Variable& x) const;
+
+ private:
+  Parameter weight_;
 };
 
 // A module made of a function without parameters.

@@ -51,6 +51,41 @@ double macro_f1(const ConfusionMatrix& counts) {
   return present ? total / present : 0;
 }
 
+double micro_f1(const ConfusionMatrix& counts, const std::vector<std::int64_t>& classes) {
+  std::int64_t right = 0, decisions = 0;  // decisions: predicted + actual = 2 TP + FP + FN
+  const auto add_class = [&](std::size_t k) {
+    right += counts[k][k];
+    for (std::size_t j = 0; j < counts.size(); ++j) decisions += counts[k][j] + counts[j][k];
+  };
+  for (std::int64_t k : classes) {
+    if (k < 0 || k >= static_cast<std::int64_t>(counts.size())) {
+      fail("micro_f1", "expected classes in [0, ", counts.size(), "), got ", k);
+    }
+    add_class(static_cast<std::size_t>(k));
+  }
+  for (std::size_t k = 0; classes.empty() && k < counts.size(); ++k) add_class(k);
+  return decisions ? 2.0 * static_cast<double>(right) / static_cast<double>(decisions) : 0;
+}
+
+double matthews_correlation(const ConfusionMatrix& counts) {
+  double total = 0, right = 0, cross = 0, actual_squares = 0, predicted_squares = 0;
+  for (std::size_t k = 0; k < counts.size(); ++k) {
+    double actual = 0, predicted = 0;
+    for (std::size_t j = 0; j < counts.size(); ++j) {
+      actual += static_cast<double>(counts[k][j]);
+      predicted += static_cast<double>(counts[j][k]);
+    }
+    total += actual;
+    right += static_cast<double>(counts[k][k]);
+    cross += actual * predicted;
+    actual_squares += actual * actual;
+    predicted_squares += predicted * predicted;
+  }
+  const double spread =
+      std::sqrt((total * total - predicted_squares) * (total * total - actual_squares));
+  return spread > 0 ? (right * total - cross) / spread : 0;
+}
+
 Tensor predicted_classes(const Tensor& scores) {
   if (scores.rank() != 2 || scores.size(1) < 1) {
     fail("predicted_classes", "expected scores [N, K], got ", describe(scores));

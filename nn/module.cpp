@@ -31,7 +31,7 @@ void Module::collect(const std::string& prefix,
   for (const auto& [name, parameter] : parameters_) {
     all.emplace_back(prefix + name, parameter.tensor());
   }
-  for (const auto& [name, buffer] : buffers_) all.emplace_back(prefix + name, buffer);
+  for (const auto& [name, buffer] : buffers_) all.emplace_back(prefix + name, buffer.get());
   for (const auto& [name, module] : modules_) module->collect(prefix + name + ".", all);
 }
 
@@ -100,9 +100,41 @@ Parameter Module::register_parameter(std::string name, const Tensor& value) {
   return Parameter(parameters_.back().second);
 }
 
-Tensor Module::register_buffer(std::string name, const Tensor& value) {
-  buffers_.emplace_back(std::move(name), value);
-  return value;
+Buffer Module::register_buffer(std::string name, const Tensor& value) {
+  buffers_.emplace_back(std::move(name), Buffer(value));
+  return buffers_.back().second;
+}
+
+void Module::collect_generators(const std::string& prefix,
+                                std::vector<std::pair<std::string, Generator*>>& all) const {
+  for (Generator* generator : generators_) all.emplace_back(prefix, generator);
+  for (const auto& [name, module] : modules_) {
+    module->collect_generators(prefix.empty() ? name : prefix + "." + name, all);
+  }
+}
+
+std::vector<std::pair<std::string, Generator*>> Module::named_generators() const {
+  std::vector<std::pair<std::string, Generator*>> all;
+  collect_generators("", all);
+  return all;
+}
+
+std::vector<Generator*> Module::generators() const {
+  std::vector<Generator*> all;
+  for (const auto& [name, generator] : named_generators()) all.push_back(generator);
+  return all;
+}
+
+void Module::to(DType dtype) {
+  if (!is_floating(dtype)) fail("Module::to", "expected a floating dtype, got ", dtype);
+  for (auto& [name, parameter] : parameters_) {
+    parameter.zero_grad();
+    parameter.state()->value = cast(parameter.tensor(), dtype);
+  }
+  for (auto& [name, buffer] : buffers_) {
+    if (is_floating(buffer.get().dtype())) buffer.get() = cast(buffer.get(), dtype);
+  }
+  for (auto& [name, module] : modules_) module->to(dtype);
 }
 
 }  // namespace athanor::nn

@@ -34,6 +34,19 @@ class Parameter {
   Variable own_;
 };
 
+// What a module holds of a tensor that belongs to its state but is not trained.
+class Buffer {
+ public:
+  Buffer() = default;
+  Tensor& get() const { return *value_; }
+  operator Tensor&() const { return get(); }
+
+ private:
+  friend class Module;
+  explicit Buffer(const Tensor& value) : value_(std::make_shared<Tensor>(value)) {}
+  std::shared_ptr<Tensor> value_;
+};
+
 // Base of layers and models. Names follow PyTorch ("0.weight", "fc1.bias", "bn.running_mean"), so
 // that weights cross over. In evaluation mode forward() writes nothing and may run on several
 // threads at once.
@@ -64,11 +77,22 @@ class Module {
   // unexpected name, listing all of them; nothing is changed then.
   StateDictReport load_state_dict(const StateDict& state, bool strict = true);
 
+  // The generators that submodules draw from in training (dropout), by the name of the module that
+  // owns one: what a checkpoint must save, and what checkpoint() must set back. They live as long
+  // as the module.
+  std::vector<std::pair<std::string, Generator*>> named_generators() const;
+  std::vector<Generator*> generators() const;
+
+  // Converts floating parameters and buffers; gradients are dropped. Optimisers made before keep
+  // state of the old dtype: make them afterwards.
+  void to(DType dtype);
+
  protected:
   // Keep the result as a Parameter: a Variable would not follow functional_call().
   Parameter register_parameter(std::string name, const Tensor& value);
-  // A tensor that belongs to the state but is not trained. Written in place.
-  Tensor register_buffer(std::string name, const Tensor& value);
+  Buffer register_buffer(std::string name, const Tensor& value);
+  // `generator` is a member of the module.
+  void register_generator(Generator& generator) { generators_.push_back(&generator); }
   template <class M>
   std::shared_ptr<M> register_module(std::string name, std::shared_ptr<M> module) {
     modules_.emplace_back(std::move(name), module);
@@ -80,10 +104,13 @@ class Module {
   void collect(const std::string& prefix, std::vector<std::pair<std::string, Tensor>>& all) const;
   void collect_parameters(const std::string& prefix,
                           std::vector<std::pair<std::string, Variable>>& all) const;
+  void collect_generators(const std::string& prefix,
+                          std::vector<std::pair<std::string, Generator*>>& all) const;
 
   bool training_ = true;
   std::vector<std::pair<std::string, Variable>> parameters_;
-  std::vector<std::pair<std::string, Tensor>> buffers_;
+  std::vector<std::pair<std::string, Buffer>> buffers_;
+  std::vector<Generator*> generators_;
   std::vector<std::pair<std::string, std::shared_ptr<Module>>> modules_;
 };
 

@@ -19,6 +19,7 @@ import conv_cases
 import elementwise_cases
 import graph_cases
 import index_cases
+import layer_cases
 import loss_cases
 import reduce_cases
 import training
@@ -65,6 +66,7 @@ def main():
     for case in CASES:
         files["ops"] |= case.arrays()
     files |= training.files()
+    files["layers"] = layer_cases.arrays()
     found = []
     for name, arrays in files.items():
         path = HERE / f"{name}.safetensors"

@@ -1,0 +1,86 @@
+#include "nn/norm.h"
+
+#include "autograd/ops.h"
+#include "nn/init.h"
+
+namespace athanor::nn {
+namespace {
+
+// (x - mean) / sqrt(variance + eps) over the last axis.
+Variable standardised(const Variable& x, double eps) {
+  const Variable centred = x - mean(x, {-1}, true);
+  return centred * rsqrt(mean(square(centred), {-1}, true) + eps);
+}
+
+void check_width(const char* layer, const Variable& x, int axis, const Variable& weight) {
+  if (x.rank() > (axis < 0 ? 0 : axis) && x.size(axis) == weight.numel()) return;
+  fail(layer, "expected size ", weight.numel(), " along axis ", axis, ", got ",
+       describe(x.tensor()));
+}
+
+}  // namespace
+
+LayerNorm::LayerNorm(std::int64_t width, double eps, bool bias) : eps_(eps) {
+  check_sizes("LayerNorm", {width});
+  weight_ = register_parameter("weight", ones({width}));
+  if (bias) bias_ = register_parameter("bias", zeros({width}));
+}
+
+Variable LayerNorm::forward(const Variable& x) {
+  check_width("LayerNorm", x, -1, weight_);
+  const Variable y = standardised(x, eps_) * weight_.get();
+  return bias_.get().defined() ? y + bias_.get() : y;
+}
+
+RmsNorm::RmsNorm(std::int64_t width, double eps) : eps_(eps) {
+  check_sizes("RmsNorm", {width});
+  weight_ = register_parameter("weight", ones({width}));
+}
+
+Variable RmsNorm::forward(const Variable& x) {
+  check_width("RmsNorm", x, -1, weight_);
+  return x * rsqrt(mean(square(x), {-1}, true) + eps_) * weight_.get();
+}
+
+GroupNorm::GroupNorm(std::int64_t groups, std::int64_t channels, double eps)
+    : groups_(groups), eps_(eps) {
+  check_sizes("GroupNorm", {groups, channels});
+  if (channels % groups != 0) {
+    fail("GroupNorm", "expected groups that divide ", channels, " channels, got ", groups);
+  }
+  weight_ = register_parameter("weight", ones({channels}));
+  bias_ = register_parameter("bias", zeros({channels}));
+}
+
+Variable GroupNorm::forward(const Variable& x) {
+  check_width("GroupNorm", x, 1, weight_);
+  const std::int64_t C = x.size(1);
+  const Variable y = standardised(reshape(x, {x.size(0), groups_, -1}), eps_);
+  Shape by_channel{1, C};
+  while (by_channel.size() < x.rank()) by_channel.push_back(1);
+  return reshape(y, x.shape()) * reshape(weight_, by_channel) + reshape(bias_, by_channel);
+}
+
+BatchNorm1d::BatchNorm1d(std::int64_t channels) {
+  check_sizes("BatchNorm1d", {channels});
+  weight_ = register_parameter("weight", ones({channels}));
+  bias_ = register_parameter("bias", zeros({channels}));
+  running_mean_ = register_buffer("running_mean", zeros({channels}));
+  running_var_ = register_buffer("running_var", ones({channels}));
+}
+
+Variable BatchNorm1d::forward(const Variable& x) {
+  check_width("BatchNorm1d", x, 1, weight_);
+  BatchNormOptions options;
+  options.training = training();
+  const auto normalise = [&](const Variable& image) {
+    return batch_norm(image, weight_, bias_, running_mean_, running_var_, options);
+  };
+  if (x.rank() == 2) return normalise(x);
+  if (x.rank() != 3) {
+    fail("BatchNorm1d", "expected [N, C] or [N, C, L], got ", describe(x.tensor()));
+  }
+  return squeeze(normalise(unsqueeze(x, 2)), 2);
+}
+
+}  // namespace athanor::nn

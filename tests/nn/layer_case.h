@@ -1,0 +1,32 @@
+// One declaration of a layer drives its whole test: values and gradients against PyTorch's in
+// tests/golden/layers.safetensors, f32 against f64, gradcheck, and the state dict there and back.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nn/module.h"
+#include "tests/golden/golden.h"
+
+namespace athanor::test {
+
+using LayerInputs = std::vector<Variable>;
+
+struct LayerCase {
+  std::string name;  // of the golden case
+  std::function<std::shared_ptr<nn::Module>(Generator&)> make;
+  // The result of the module, module.forward(inputs[0]) unless given.
+  std::function<Variable(nn::Module&, const LayerInputs&)> run = {};
+  bool training = true;
+};
+
+// `golden`: the arrays of layers.safetensors.
+void check_layer(const NamedTensors& golden, const LayerCase& layer);
+
+// Every golden case whose name begins with one of `groups` has a case here; `compared` are theirs.
+void check_all_compared(const NamedTensors& golden, const std::vector<std::string>& groups,
+                        const std::vector<LayerCase>& compared);
+
+}  // namespace athanor::test
