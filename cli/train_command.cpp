@@ -21,10 +21,19 @@ void run(const RunOptions& o) {
   }
   const auto s = nlohmann::json::parse(summary);
   const auto& model = s.at("model");
-  std::printf("\n  %s, %lld parameters: accuracy %.4f, macro F1 %.4f on %lld %s images\n",
-              recipe.student.model.c_str(), model.at("params").get<long long>(),
-              model.at("accuracy").get<double>(), model.at("f1").get<double>(),
-              s.at("evaluated_on").at("records").get<long long>(),
+  std::printf("\n  %s, %lld parameters: ", recipe.student.model.c_str(),
+              model.at("params").get<long long>());
+  if (model.contains("loss")) {
+    std::printf("loss %.4f nats", model.at("loss").get<double>());
+  } else {
+    std::printf("accuracy %.4f, macro F1 %.4f", model.at("accuracy").get<double>(),
+                model.at("f1").get<double>());
+  }
+  if (s.contains("repeats")) {
+    std::printf(" (mean accuracy of %zu seeds, standard deviation %.4f)",
+                s.at("repeats").at("accuracy").size(), s.at("repeats").at("stddev").get<double>());
+  }
+  std::printf(" on %lld %s records\n", s.at("evaluated_on").at("records").get<long long>(),
               s.at("evaluated_on").at("split").get<std::string>().c_str());
   std::printf("  %.0f s; model: %s/model.safetensors\n", s.at("seconds").at("total").get<double>(),
               o.out.c_str());
@@ -37,7 +46,7 @@ void add_train(CLI::App& app) {
   CLI::App* c = app.add_subcommand(
       "train",
       "Example: athanor train examples/recipes/fashion-mnist-cnn.toml --out runs/cnn\n\n"
-      "Trains the recipe's student on all training images with their labels, without a teacher: "
+      "Trains the recipe's student without a teacher, on images, a graph or a text (data.format): "
       "reads the keys data.*, student.*, train.*, evaluate.* and seed.");
   c->add_option("recipe", o->recipe, "Recipe file (TOML)")->option_text("RECIPE.toml")->required();
   add_run_options(*c, *o, "runs/train");

@@ -8,7 +8,7 @@
 namespace athanor::nn {
 namespace {
 
-TransformerOptions layer_options(const BertConfig& c) {
+TransformerOptions bert_layer_options(const BertConfig& c) {
   TransformerOptions o;
   o.attention.width = c.hidden_size;
   o.attention.heads = c.num_attention_heads;
@@ -44,9 +44,9 @@ Bert::Bert(const BertConfig& c, Generator& generator) : config_(c) {
     dropout_ = register_module("embeddings.dropout",
                                std::make_shared<Dropout>(c.hidden_dropout_prob, generator));
   }
-  encoder_ =
-      register_module("encoder", std::make_shared<TransformerStack>(
-                                     layer_options(c), c.num_hidden_layers, generator, "layer."));
+  encoder_ = register_module(
+      "encoder", std::make_shared<TransformerStack>(bert_layer_options(c), c.num_hidden_layers,
+                                                    generator, "layer."));
   if (c.pooler) {
     pooler_ = register_module("pooler.dense",
                               std::make_shared<Linear>(c.hidden_size, c.hidden_size, generator));

@@ -10,7 +10,7 @@
 namespace athanor::nn {
 namespace {
 
-TransformerOptions layer_options(const GptConfig& c) {
+TransformerOptions gpt_layer_options(const GptConfig& c) {
   TransformerOptions o;
   o.attention.width = c.width;
   o.attention.heads = c.heads;
@@ -64,7 +64,7 @@ Gpt::Gpt(const GptConfig& c, Generator& generator) : config_(c) {
     dropout_ = register_module("drop", std::make_shared<Dropout>(c.dropout, generator));
   }
   stack_ = register_module(
-      "h", std::make_shared<TransformerStack>(layer_options(c), c.layers, generator, ""));
+      "h", std::make_shared<TransformerStack>(gpt_layer_options(c), c.layers, generator, ""));
   norm_ = register_module("ln_f", make_norm(c.norm, c.width, c.norm_eps));
   if (!c.tied) {
     output_ = register_module("lm_head",

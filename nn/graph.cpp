@@ -64,10 +64,10 @@ Tensor symmetric_values(const SparsePattern& pattern) {
   return from_values(values, {static_cast<std::int64_t>(values.size())});
 }
 
-void check_nodes(const char* layer, const Variable& x, const SparsePattern& edges) {
-  if (x.rank() == 2 && x.size(0) == edges.columns() && edges.rows() <= edges.columns()) return;
-  fail(layer, "expected x [", edges.columns(), ", in] and no more rows than columns, got ",
-       describe(x.tensor()), " and ", edges.rows(), " rows");
+void check_nodes(const char* layer, const NodeFeatures& x, const SparsePattern& edges) {
+  if (x.nodes() == edges.columns() && edges.rows() <= edges.columns()) return;
+  fail(layer, "expected x [", edges.columns(), ", in] and no more rows than columns, got [",
+       x.nodes(), ", ", x.width(), "] and ", edges.rows(), " rows");
 }
 
 [[noreturn]] void needs_graph(const char* layer) {
@@ -81,6 +81,39 @@ Graph::Graph(const Tensor& row, const Tensor& column, std::int64_t nodes, bool u
       with_loops_(with_loops_of(clean_edges(row, column, nodes, undirected), nodes)),
       normalized_(symmetric_values(with_loops_)) {}
 
+NodeFeatures NodeFeatures::sparse(const Tensor& dense) {
+  if (dense.rank() != 2) fail("NodeFeatures", "expected [n, in], got ", describe(dense));
+  const std::int64_t n = dense.size(0), in = dense.size(1);
+  const auto all = cast(dense, DType::f32).to_vector<float>();
+  Edges places;
+  std::vector<float> values;
+  for (std::int64_t i = 0; i < n; ++i) {
+    for (std::int64_t k = 0; k < in; ++k) {
+      const float value = all[static_cast<std::size_t>(i * in + k)];
+      if (value == 0) continue;
+      places.emplace_back(i, k);
+      values.push_back(value);
+    }
+  }
+  const Shape shape{static_cast<std::int64_t>(values.size())};
+  return NodeFeatures(pattern_of(places, n, in), cast(from_values(values, shape), dense.dtype()));
+}
+
+Variable NodeFeatures::times(const Variable& weight) const {
+  if (!pattern_) return linear(dense_, weight);
+  return sparse_matmul(*pattern_, values_, transpose(weight));
+}
+
+NodeFeatures NodeFeatures::dropped(Dropout& dropout) const {
+  if (!pattern_) return NodeFeatures(dropout.forward(dense_));
+  return NodeFeatures(*pattern_, dropout.forward(values_));
+}
+
+const Variable& NodeFeatures::dense() const {
+  if (pattern_) fail("NodeFeatures", "expected dense features, got sparse ones");
+  return dense_;
+}
+
 GcnConv::GcnConv(std::int64_t in, std::int64_t out, Generator& generator) {
   check_sizes("GcnConv", {in, out});
   weight_ = register_parameter("lin.weight", glorot_uniform({out, in}, in, out, generator));
@@ -89,10 +122,11 @@ GcnConv::GcnConv(std::int64_t in, std::int64_t out, Generator& generator) {
 
 Variable GcnConv::forward(const Variable&) { needs_graph("GcnConv"); }
 
-Variable GcnConv::propagate(const Variable& x, const Graph& graph) {
+Variable GcnConv::propagate(const NodeFeatures& x, const Graph& graph) {
   check_nodes("GcnConv", x, graph.with_loops());
-  const Tensor values = cast(graph.normalized(), x.dtype());
-  return sparse_matmul(graph.with_loops(), values, linear(x, weight_)) + bias_.get();
+  const Variable projected = x.times(weight_);
+  const Tensor values = cast(graph.normalized(), projected.dtype());
+  return sparse_matmul(graph.with_loops(), values, projected) + bias_.get();
 }
 
 SageConv::SageConv(std::int64_t in, std::int64_t out, Generator& generator) {
@@ -135,11 +169,12 @@ GatConv::GatConv(const GatOptions& options, Generator& generator) : options_(opt
 
 Variable GatConv::forward(const Variable&) { needs_graph("GatConv"); }
 
-Variable GatConv::scores(const Variable& x, const Variable& messages,
+Variable GatConv::scores(const NodeFeatures& x, const Variable& messages,
                          const SparsePattern& edges) const {
   const std::int64_t rows = edges.rows(), H = options_.heads;
   if (options_.version2) {
-    const Variable receivers = reshape(target_->forward(slice(x, 0, 0, rows)), {rows, H, -1});
+    const Variable receivers =
+        reshape(slice(x.times(target_->weight()), 0, 0, rows), {rows, H, -1});
     const Variable both =
         index_select(messages, 0, edges.column()) + index_select(receivers, 0, edges.row());
     return sum(leaky_relu(both, options_.slope) * attention_source_.get(), {-1});
@@ -150,10 +185,10 @@ Variable GatConv::scores(const Variable& x, const Variable& messages,
                     options_.slope);
 }
 
-Variable GatConv::propagate(const Variable& x, const SparsePattern& edges) {
+Variable GatConv::propagate(const NodeFeatures& x, const SparsePattern& edges) {
   check_nodes("GatConv", x, edges);
   const std::int64_t H = options_.heads, D = options_.out;
-  const Variable messages = reshape(source_->forward(x), {x.size(0), H, D});
+  const Variable messages = reshape(x.times(source_->weight()), {x.nodes(), H, D});
   Variable share = segment_softmax(scores(x, messages, edges), edges.by_row());
   if (dropout_) share = dropout_->forward(share);
   std::vector<Variable> heads;

@@ -1,11 +1,12 @@
 // Graphs and the layers that pass messages along their edges.
 //
 // An edge (row, column) carries a message from node `column` to node `row`. Layers take the nodes'
-// features x [columns, in] and give [rows, out]; the receiving nodes are the first rows of x, so
-// that one layer serves whole graphs (rows = columns) and sampled ones.
+// features [columns, in] and give [rows, out]; the receiving nodes are the first ones, so that one
+// layer serves whole graphs (rows = columns) and sampled ones.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "nn/layers.h"
@@ -33,12 +34,37 @@ class Graph {
   Tensor normalized_;
 };
 
+// Features of nodes, [n, in]: a dense variable, or a sparse matrix such as bags of words, of which
+// only the values that are not 0 are kept.
+class NodeFeatures {
+ public:
+  NodeFeatures(const Variable& dense) : dense_(dense) {}
+  NodeFeatures(const SparsePattern& pattern, const Variable& values)
+      : pattern_(pattern), values_(values) {}
+  // The elements of `dense` [n, in] that are not 0, as constants.
+  static NodeFeatures sparse(const Tensor& dense);
+
+  std::int64_t nodes() const { return pattern_ ? pattern_->rows() : dense_.size(0); }
+  std::int64_t width() const { return pattern_ ? pattern_->columns() : dense_.size(1); }
+  // x weight^T for weight [out, in]: [n, out].
+  Variable times(const Variable& weight) const;
+  // With dropout of the elements; those that are 0 stay so.
+  NodeFeatures dropped(Dropout& dropout) const;
+  // Throws for sparse features.
+  const Variable& dense() const;
+
+ private:
+  Variable dense_;
+  std::optional<SparsePattern> pattern_;
+  Variable values_;  // [size of the pattern]
+};
+
 // D^-1/2 (A + I) D^-1/2 x W^T + bias (Kipf & Welling 2017).
 class GcnConv final : public Module {
  public:
   GcnConv(std::int64_t in, std::int64_t out, Generator& generator);
   Variable forward(const Variable& x) override;  // throws: a layer of a graph
-  Variable propagate(const Variable& x, const Graph& graph);
+  Variable propagate(const NodeFeatures& x, const Graph& graph);
 
  private:
   Parameter weight_, bias_;
@@ -72,11 +98,12 @@ class GatConv final : public Module {
   GatConv(const GatOptions& options, Generator& generator);
   Variable forward(const Variable& x) override;
   // `edges` with the loops that are wanted, as Graph::with_loops().
-  Variable propagate(const Variable& x, const SparsePattern& edges);
+  Variable propagate(const NodeFeatures& x, const SparsePattern& edges);
 
  private:
   // The scores of the edges before the softmax, [n, heads]; `messages` [columns, heads, out].
-  Variable scores(const Variable& x, const Variable& messages, const SparsePattern& edges) const;
+  Variable scores(const NodeFeatures& x, const Variable& messages,
+                  const SparsePattern& edges) const;
 
   GatOptions options_;
   std::shared_ptr<Linear> source_, target_;

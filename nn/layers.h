@@ -16,6 +16,7 @@ class Linear final : public Module {
  public:
   Linear(std::int64_t in, std::int64_t out, Generator& generator, bool bias = true);
   Variable forward(const Variable& x) override;
+  const Variable& weight() const { return weight_; }  // [out, in]
 
  private:
   Parameter weight_, bias_;

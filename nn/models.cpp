@@ -1,8 +1,11 @@
 #include "nn/models.h"
 
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "autograd/ops.h"
+#include "nn/patches.h"
+#include "nn/resnet.h"
 #include "tensor/io/safetensors.h"
 
 namespace athanor::nn {
@@ -44,9 +47,43 @@ std::shared_ptr<Sequential> cnn_body(const ModelSpec& spec, std::int64_t& width,
       std::make_shared<Linear>(c2 * (H / 4) * (W / 4), width, g), relu_layer()});
 }
 
+std::shared_ptr<Module> resnet_body(const ModelSpec& spec, std::int64_t& width, Generator& g) {
+  std::int64_t depth = 0;
+  const std::string digits = spec.model.substr(std::string_view("resnet").size());
+  const char* end = digits.data() + digits.size();
+  const auto [last, error] = std::from_chars(digits.data(), end, depth);
+  if (error != std::errc() || last != end) {
+    raise(ErrorKind::usage, "model: expected a depth after resnet, got ", spec.model);
+  }
+  const ResNetOptions options = resnet_options(depth, spec.input[0]);
+  width = options.widths.back();
+  return std::make_shared<ResNet>(options, g);
+}
+
+std::shared_ptr<Module> patch_body(const ModelSpec& spec, std::int64_t& width, Generator& g) {
+  PatchOptions options;
+  options.input = spec.input;
+  options.width = width = spec.width;
+  options.layers = spec.layers;
+  options.heads = spec.heads;
+  options.dropout = spec.dropout;
+  if (spec.model == "vit") return std::make_shared<VisionTransformer>(options, g);
+  return std::make_shared<MlpMixer>(options, g);
+}
+
+std::shared_ptr<Module> body_of(const ModelSpec& spec, std::int64_t& width, Generator& g) {
+  if (spec.model == "mlp") return mlp_body(spec, width, g);
+  if (spec.model == "cnn") return cnn_body(spec, width, g);
+  if (spec.model == "vit" || spec.model == "mixer") return patch_body(spec, width, g);
+  if (spec.model.starts_with("resnet")) return resnet_body(spec, width, g);
+  raise(ErrorKind::usage, "model: expected mlp, cnn, resnetN, vit or mixer, got ", spec.model);
+}
+
 nlohmann::json to_json(const ModelSpec& spec) {
   return {{"model", spec.model},     {"input", {spec.input[0], spec.input[1], spec.input[2]}},
           {"hidden", spec.hidden},   {"channels", spec.channels},
+          {"width", spec.width},     {"layers", spec.layers},
+          {"heads", spec.heads},     {"dropout", spec.dropout},
           {"classes", spec.classes}, {"mean", spec.mean},
           {"stddev", spec.stddev},   {"class_names", spec.class_names}};
 }
@@ -58,6 +95,10 @@ ModelSpec from_json(const nlohmann::json& json) {
   spec.input = Shape(std::span<const std::int64_t>(input));
   spec.hidden = json.at("hidden").get<std::vector<std::int64_t>>();
   spec.channels = json.value("channels", spec.channels);  // absent before it was a setting
+  spec.width = json.value("width", spec.width);
+  spec.layers = json.value("layers", spec.layers);
+  spec.heads = json.value("heads", spec.heads);
+  spec.dropout = json.value("dropout", spec.dropout);
   spec.classes = json.at("classes").get<std::int64_t>();
   spec.mean = json.at("mean").get<double>();
   spec.stddev = json.at("stddev").get<double>();
@@ -81,13 +122,7 @@ Classifier::Classifier(const ModelSpec& spec, Generator& generator) : spec_(spec
           spec.input, " and ", spec.classes);
   }
   std::int64_t width = 0;
-  if (spec.model == "mlp") {
-    body_ = mlp_body(spec, width, generator);
-  } else if (spec.model == "cnn") {
-    body_ = cnn_body(spec, width, generator);
-  } else {
-    raise(ErrorKind::usage, "model: expected mlp or cnn, got ", spec.model);
-  }
+  body_ = body_of(spec, width, generator);
   register_module("body", body_);
   head_ = register_module("head", std::make_shared<Linear>(width, spec.classes, generator));
 }

@@ -12,10 +12,12 @@ namespace athanor::nn {
 
 // What a model needs besides its weights; stored in the file's metadata.
 struct ModelSpec {
-  std::string model = "mlp";                      // "mlp" or "cnn"
-  Shape input = {1, 28, 28};                      // channels, height, width
-  std::vector<std::int64_t> hidden = {64};        // of the mlp
-  std::vector<std::int64_t> channels = {32, 64};  // of the cnn's two convolutions
+  std::string model = "mlp";  // "mlp", "cnn", "resnet8" ... "resnet110", "resnet18", "vit", "mixer"
+  Shape input = {1, 28, 28};  // channels, height, width
+  std::vector<std::int64_t> hidden = {64};          // of the mlp
+  std::vector<std::int64_t> channels = {32, 64};    // of the cnn's two convolutions
+  std::int64_t width = 128, layers = 4, heads = 4;  // of vit and mixer
+  double dropout = 0;                               // of vit and mixer
   std::int64_t classes = 10;
   // Pixels in [0, 1] are normalised as (x - mean) / stddev before the first layer.
   double mean = 0, stddev = 1;
@@ -30,6 +32,7 @@ struct Output {
 // mlp: flatten, then Linear and ReLU for each hidden size, then Linear.
 // cnn: conv 3x3, BN, ReLU, max-pool 2 for each of two `channels`, Linear 128, ReLU, Linear; height
 // and width must be multiples of 4.
+// resnetN: nn/resnet.h. vit, mixer: nn/patches.h with patches of 4 pixels.
 class Classifier final : public Module {
  public:
   // Throws Error(usage) for an unknown model or sizes that do not fit.
@@ -42,7 +45,7 @@ class Classifier final : public Module {
 
  private:
   ModelSpec spec_;
-  std::shared_ptr<Sequential> body_;
+  std::shared_ptr<Module> body_;
   std::shared_ptr<Linear> head_;
 };
 

@@ -7,6 +7,7 @@
 #include "distill/pipeline/run.h"
 #include "distill/report/report.h"
 #include "nn/models.h"
+#include "tensor/base/error.h"
 #include "tensor/base/parallel.h"
 #include "tensor/base/version.h"
 #include "tensor/io/atomic_file.h"
@@ -58,6 +59,10 @@ std::string DistillRun::all() {
 
 std::string run_distill(const Recipe& recipe, const DistillOptions& options) {
   check_recipe(recipe);
+  if (recipe.data.format != "idx" || recipe.train.optimizer != "adamw") {
+    raise(ErrorKind::usage, "distill: expected data.format idx and train.optimizer adamw, got ",
+          recipe.data.format, " and ", recipe.train.optimizer);
+  }
   return DistillRun(recipe, options).all();
 }
 

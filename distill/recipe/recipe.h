@@ -44,6 +44,9 @@ struct Recipe {
   struct {
     std::string model = "mlp";
     std::vector<std::int64_t> hidden = {64};
+    // Of networks with attention (vit, gat, gpt) and of the mixer; dropout also of graph networks.
+    std::int64_t width = 128, layers = 4, heads = 4, context = 128;
+    double dropout = 0;
   } student;
   struct {
     std::int64_t batch = 128;
@@ -51,7 +54,17 @@ struct Recipe {
     std::string optimizer = "adamw";
     double lr = 2e-3;
     std::string schedule = "one_cycle";
-    std::int64_t shift = 0;  // augmentation of `train`: images are moved by up to so many pixels
+    // What follows is read by `athanor train` alone.
+    std::int64_t shift = 0;  // images are moved by up to so many pixels
+    bool flip = false;       // every second image, by chance, is mirrored left to right
+    double weight_decay = 1e-2;
+    double warmup = 0;   // share of the steps in which the rate rises
+    double clip = 0;     // > 0: limit of the gradients' norm
+    double average = 0;  // > 0: decay of the averaged weights, which become the model
+    double label_smoothing = 0;
+    std::int64_t accumulate = 1;  // batches a step
+    std::int64_t patience = 0;    // > 0: evaluations without improvement before it stops
+    std::int64_t repeats = 1;     // graphs: seeds, from `seed` on
   } train;
   struct {
     bool enabled = true;

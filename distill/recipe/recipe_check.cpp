@@ -16,10 +16,41 @@ void expect(bool ok, const char* key, const char* range, double value) {
   if (!ok) raise(ErrorKind::usage, key, ": expected ", range, ", got ", value);
 }
 
+void check_training(const Recipe& r) {
+  const auto& t = r.train;
+  const auto at_least_1 = [](const char* key, std::int64_t value) {
+    expect(value >= 1, key, "1 or more", static_cast<double>(value));
+  };
+  const auto share = [](const char* key, double value) {
+    expect(value >= 0 && value < 1, key, "a number in [0, 1)", value);
+  };
+  expect_one_of("train.optimizer", t.optimizer, "adamw", "adam", "sgd", "lamb", "lion", "muon");
+  expect_one_of("train.schedule", t.schedule, "constant", "linear", "cosine", "one_cycle", "step",
+                "warm_stable_decay");
+  at_least_1("train.batch", t.batch);
+  at_least_1("train.epochs", t.epochs);
+  at_least_1("train.accumulate", t.accumulate);
+  at_least_1("train.repeats", t.repeats);
+  at_least_1("student.width", r.student.width);
+  at_least_1("student.layers", r.student.layers);
+  at_least_1("student.heads", r.student.heads);
+  at_least_1("student.context", r.student.context);
+  expect(t.lr > 0, "train.lr", "a rate above 0", t.lr);
+  expect(t.shift >= 0 && t.shift <= 8, "train.shift", "0 to 8 pixels",
+         static_cast<double>(t.shift));
+  expect(t.patience >= 0, "train.patience", "0 or more", static_cast<double>(t.patience));
+  expect(t.weight_decay >= 0, "train.weight_decay", "0 or more", t.weight_decay);
+  expect(t.clip >= 0, "train.clip", "0 or more", t.clip);
+  share("train.warmup", t.warmup);
+  share("train.average", t.average);
+  share("train.label_smoothing", t.label_smoothing);
+  share("student.dropout", r.student.dropout);
+}
+
 }  // namespace
 
 void check_recipe(const Recipe& r) {
-  expect_one_of("data.format", r.data.format, "idx");
+  expect_one_of("data.format", r.data.format, "idx", "graph", "characters", "speech");
   expect_one_of("pool.mixture", r.pool.mixture, "easy", "standard", "hard");
   expect_one_of("teacher.source", r.teacher.source, "clean", "pool");
   expect_one_of("trust.teacher", r.trust.teacher, "posterior", "golden");
@@ -27,9 +58,7 @@ void check_recipe(const Recipe& r) {
   expect_one_of("refine.learn", r.refine.learn, "usable", "golden");
   expect_one_of("evaluate.split", r.evaluate.split, "test", "validation");
   expect_one_of("teacher.model", r.teacher.model, "cnn", "mlp");
-  expect_one_of("student.model", r.student.model, "cnn", "mlp");
-  expect_one_of("train.optimizer", r.train.optimizer, "adamw");
-  expect_one_of("train.schedule", r.train.schedule, "constant", "linear", "cosine", "one_cycle");
+  check_training(r);
   expect_one_of("restructure.relation", r.restructure.relation, "decoded", "attention", "blend",
                 "raw");
   expect_one_of("mix.hard", r.mix.hard, "trust", "constant", "scheduled");
@@ -43,11 +72,6 @@ void check_recipe(const Recipe& r) {
   expect(r.pool.trusted >= 0, "pool.trusted", "0 or more", static_cast<double>(r.pool.trusted));
   expect(r.teacher.epochs >= 1, "teacher.epochs", "1 or more",
          static_cast<double>(r.teacher.epochs));
-  expect(r.train.batch >= 1, "train.batch", "1 or more", static_cast<double>(r.train.batch));
-  expect(r.train.epochs >= 1, "train.epochs", "1 or more", static_cast<double>(r.train.epochs));
-  expect(r.train.shift >= 0 && r.train.shift <= 8, "train.shift", "0 to 8 pixels",
-         static_cast<double>(r.train.shift));
-  expect(r.train.lr > 0, "train.lr", "a rate above 0", r.train.lr);
   expect(r.refine.threshold >= 0 && r.refine.threshold < 1, "refine.threshold",
          "a probability in [0, 1)", r.refine.threshold);
   expect(r.refine.retention > 0 && r.refine.retention <= 1, "refine.retention", "a share in (0, 1]",

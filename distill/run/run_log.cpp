@@ -157,11 +157,13 @@ void RunLog::epoch(const EpochEvent& e) {
                       {"step", e.step},
                       {"train_loss", number(e.train_loss)},
                       {"val_accuracy", number(e.val_accuracy)},
-                      {"val_f1", number(e.val_f1)}}));
+                      {"val_f1", number(e.val_f1)},
+                      {"val_loss", number(e.val_loss)}}));
   write_scalars(e.run, e.step,
                 {{"epoch/train_loss", e.train_loss},
                  {"epoch/val_accuracy", e.val_accuracy},
-                 {"epoch/val_f1", e.val_f1}});
+                 {"epoch/val_f1", e.val_f1},
+                 {"epoch/val_loss", e.val_loss}});
 }
 
 void RunLog::alarm(const AlarmEvent& e) {

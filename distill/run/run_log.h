@@ -64,6 +64,7 @@ struct EpochEvent {
   double train_loss = kMissing;
   double val_accuracy = kMissing;
   double val_f1 = kMissing;
+  double val_loss = kMissing;
 };
 
 // The compensation signal crossed its threshold.

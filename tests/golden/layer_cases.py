@@ -173,7 +173,6 @@ def bert():
 
 
 def arrays():
-    LAYERS.clear()
     for group in (norms, attention, transformers, bert):
         group()
     return LAYERS

@@ -21,6 +21,8 @@ import graph_cases
 import index_cases
 import layer_cases
 import loss_cases
+import network_cases
+import optimizers
 import reduce_cases
 import training
 from cases import CASES
@@ -65,8 +67,8 @@ def main():
     files = {"ops": {}}
     for case in CASES:
         files["ops"] |= case.arrays()
-    files |= training.files()
-    files["layers"] = layer_cases.arrays()
+    files |= training.files() | {"optimizers": optimizers.arrays()}
+    files["layers"] = layer_cases.arrays() | network_cases.arrays()
     found = []
     for name, arrays in files.items():
         path = HERE / f"{name}.safetensors"

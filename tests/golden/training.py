@@ -1,4 +1,4 @@
-"""Ten steps of training of a small CNN and a small transformer, and of the optimisers."""
+"""Ten steps of training of a small CNN and a small transformer."""
 
 import numpy
 import torch
@@ -100,20 +100,6 @@ def train(model, batches, labels, rate):
     return arrays | {"losses": numpy.array(losses)}
 
 
-def optimizer_steps(make, seed):
-    """Parameters after each step on gradients that are given, not computed."""
-    random = numpy.random.default_rng(seed)
-    gradients = rounded(random.normal(0, 1, (STEPS, 20)) * 10.0 ** random.integers(-3, 2, 20))
-    p = nn.Parameter(torch.from_numpy(rounded(random.normal(0, 1, 20))))
-    arrays = {"start": p.detach().numpy().copy(), "gradients": gradients}
-    optimizer, values = make([p]), []
-    for gradient in gradients:
-        p.grad = torch.from_numpy(gradient.copy())
-        optimizer.step()
-        values.append(p.detach().numpy().copy())
-    return arrays | {"values": numpy.stack(values)}
-
-
 def files():
     random = numpy.random.default_rng(42)
     labels = random.integers(0, CLASSES, (STEPS, BATCH))
@@ -122,16 +108,7 @@ def files():
     initialise(transformer, 2)
     images = rounded(random.normal(0, 1, (STEPS, BATCH, 1, 8, 8)))
     tokens = random.integers(0, 11, (STEPS, BATCH, 6))
-    optimizers = {}
-    for name, make in {
-        "adamw": lambda p: torch.optim.AdamW(p, lr=0.03, betas=(0.9, 0.99), eps=1e-6,
-                                             weight_decay=0.1),
-        "sgd": lambda p: torch.optim.SGD(p, lr=0.03, momentum=0.9, weight_decay=0.1),
-    }.items():
-        optimizers |= {f"{name}#{key}": value
-                       for key, value in optimizer_steps(make, len(name)).items()}
     return {
         "cnn": train(cnn, images, labels, 0.1),
         "transformer": train(transformer, tokens, labels, 0.1),
-        "optimizers": optimizers,
     }

@@ -83,8 +83,10 @@ void check_gradients(const Golden& golden, const nn::Module& module, const Layer
   }
 }
 
-// gradcheck of inputs and parameters together.
-void check_numerically(const LayerCase& layer, nn::Module& module, const LayerInputs& inputs) {
+}  // namespace
+
+void check_numerically(nn::Module& module, const LayerInputs& inputs,
+                       const std::function<Variable(nn::Module&, const LayerInputs&)>& run) {
   std::vector<Tensor> all;
   for (const Variable& input : inputs) all.push_back(input.tensor());
   std::vector<std::string> names;
@@ -99,7 +101,7 @@ void check_numerically(const LayerCase& layer, nn::Module& module, const LayerIn
       parameters.emplace(names[i], x[inputs.size() + i]);
     }
     const nn::ReplaceParameters scope(module, parameters);
-    const Variable y = run(layer, module, LayerInputs(x.begin(), x.begin() + count));
+    const Variable y = run(module, LayerInputs(x.begin(), x.begin() + count));
     scope.check_used();
     return y;
   };
@@ -107,8 +109,6 @@ void check_numerically(const LayerCase& layer, nn::Module& module, const LayerIn
   INFO(result.message);
   CHECK(result.ok);
 }
-
-}  // namespace
 
 void check_layer(const NamedTensors& arrays, const LayerCase& layer) {
   INFO("layer " << layer.name);
@@ -123,7 +123,8 @@ void check_layer(const NamedTensors& arrays, const LayerCase& layer) {
   CHECK(error_of(out.tensor(), expected) <= kBound64);
   out.backward(arrays.at(layer.name + "#dy"));
   check_gradients(golden, *module, inputs);
-  check_numerically(layer, *module, inputs);
+  check_numerically(*module, inputs,
+                    [&](nn::Module& m, const LayerInputs& x) { return run(layer, m, x); });
 
   auto single = make(layer, golden.state("start", DType::f32), DType::f32);
   const LayerInputs singles = golden.inputs(DType::f32);

@@ -25,6 +25,10 @@ struct LayerCase {
 // `golden`: the arrays of layers.safetensors.
 void check_layer(const NamedTensors& golden, const LayerCase& layer);
 
+// gradcheck of inputs and parameters together, in f64.
+void check_numerically(nn::Module& module, const LayerInputs& inputs,
+                       const std::function<Variable(nn::Module&, const LayerInputs&)>& run);
+
 // Every golden case whose name begins with one of `groups` has a case here; `compared` are theirs.
 void check_all_compared(const NamedTensors& golden, const std::vector<std::string>& groups,
                         const std::vector<LayerCase>& compared);

@@ -137,5 +137,5 @@ TEST_CASE("a classifier survives its file") {
   CHECK_THROWS_WITH(model.load_state_dict(state),
                     Catch::Contains("missing: head.bias") && Catch::Contains("unexpected: extra"));
   spec.model = "transformer";
-  CHECK_THROWS_WITH(Classifier(spec, generator), Catch::Contains("expected mlp or cnn"));
+  CHECK_THROWS_WITH(Classifier(spec, generator), Catch::Contains("expected mlp, cnn, resnetN"));
 }

@@ -1,0 +1,53 @@
+// What the trainings of `athanor train` share: the optimiser and loop that a recipe asks for, with
+// log, progress and interruption. One function a kind of data does the rest.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "distill/pipeline/distill.h"
+#include "distill/run/run_log.h"
+#include "nn/optim.h"
+#include "nn/trainer.h"
+
+namespace athanor::distill {
+
+struct TrainJob {
+  const Recipe& recipe;
+  const DistillOptions& options;
+  ProgressSink& progress;
+  std::unique_ptr<RunLog> log = nullptr;
+
+  // Opens the log and writes recipe.toml: called once the inputs have been read, so that a mistake
+  // in them leaves an earlier run as it is.
+  void begin();
+};
+
+// Each trains as the recipe says, writes the model into the run directory and returns its part of
+// summary.json: "model", "evaluated_on", "data" and what belongs to the kind.
+nlohmann::json train_images(TrainJob& job);      // data.format = "idx"
+nlohmann::json train_graph(TrainJob& job);       // "graph": scores of nodes
+nlohmann::json train_characters(TrainJob& job);  // "characters": a language model
+
+// train.optimizer, over these groups.
+std::unique_ptr<nn::Optimizer> make_optimizer(const Recipe& recipe,
+                                              std::vector<nn::ParameterGroup> groups);
+
+// One training: its name in the log, and how long it is.
+struct TrainPlan {
+  std::string name = "model";
+  std::int64_t steps_per_epoch = 1;
+  std::int64_t steps = 1;
+  std::int64_t evaluate_every = 0;  // steps
+  bool maximize = true;             // larger readings of the evaluation are better
+};
+
+// Runs nn::Trainer with the recipe's settings. Throws Interrupted when the options' stop asks for
+// it. Returns the best or, without train.patience, the last reading of `evaluate` (NaN without
+// one).
+double run_training(TrainJob& job, nn::Module& module, nn::Optimizer& optimizer,
+                    const TrainPlan& plan, const nn::Trainer::Loss& loss,
+                    const nn::Trainer::Evaluation& evaluate = {});
+
+}  // namespace athanor::distill

@@ -1,0 +1,128 @@
+// athanor train on small data of each kind, from the recipe to the files of the run.
+#include "distill/pipeline/train.h"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "data/idx.h"
+#include "nn/gpt_file.h"
+#include "nn/models.h"
+#include "tensor/ops.h"
+#include "tensor/random.h"
+#include "tests/distill/temporary_directory.h"
+
+using namespace athanor;
+using namespace athanor::distill;
+
+namespace {
+
+nlohmann::json run(const std::string& recipe, const std::filesystem::path& out) {
+  DistillOptions options;
+  options.out = out;
+  return nlohmann::json::parse(run_train(parse_recipe(recipe, "test.toml"), options));
+}
+
+// Two groups of 20 nodes with many edges inside and few between; a node's one feature says its
+// group in two cases of three.
+void write_graph(const std::filesystem::path& directory) {
+  Generator g(1);
+  std::string nodes = "node\tlabel\tsplit\tfeature_indices\n", edges;
+  for (int i = 0; i < 40; ++i) {
+    const int label = i % 2;
+    const int feature = g.next_uniform() < 2.0 / 3 ? label : 1 - label;
+    nodes += str(i, "\t", label, "\t",
+                 i < 8    ? "train"
+                 : i < 20 ? "val"
+                          : "test",
+                 "\t", feature, "\n");
+    for (int j = 0; j < i; ++j) {
+      if (g.next_uniform() < (j % 2 == label ? 0.4 : 0.02)) edges += str(j, "\t", i, "\n");
+    }
+  }
+  write_text(directory / "nodes.tsv", nodes);
+  write_text(directory / "edges.tsv", edges);
+}
+
+// Images of 8x8: the bright half says the class.
+void write_images(const std::filesystem::path& directory) {
+  Generator g(2);
+  for (const auto& [part, count] :
+       {std::pair<std::string, std::int64_t>{"train", 128}, {"t10k", 64}}) {
+    Tensor images = zeros({count, 8, 8}, DType::u8), labels = zeros({count}, DType::u8);
+    for (std::int64_t i = 0; i < count; ++i) {
+      labels.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(i % 2);
+      for (std::int64_t k = 0; k < 64; ++k) {
+        const bool bright = (k / 32 == 1) == (i % 2 == 1);
+        images.data<std::uint8_t>()[i * 64 + k] =
+            static_cast<std::uint8_t>(g.next_below(100) + (bright ? 100 : 0));
+      }
+    }
+    data::save_idx(directory / (part + "-images-idx3-ubyte"), images);
+    data::save_idx(directory / (part + "-labels-idx1-ubyte"), labels);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a graph network is trained over several seeds") {
+  const TemporaryDirectory directory;
+  write_graph(directory.path());
+  for (const char* model : {"gcn", "sage", "gat"}) {
+    const auto summary =
+        run(str("data = { format = 'graph', dir = '", directory.path().string(), "' }\n",
+                "student = { model = '", model, "', hidden = [8], heads = 2, dropout = 0.1 }\n",
+                "train = { optimizer = 'adam', lr = 0.02, epochs = 60, schedule = 'constant', "
+                "patience = 30, repeats = 2 }\n"),
+            directory.path() / model);
+    INFO(summary.dump());
+    CHECK(summary.at("model").at("accuracy").get<double>() >= 0.85);
+    CHECK(summary.at("repeats").at("accuracy").size() == 2);
+    CHECK(summary.at("evaluated_on").at("records") == 20);
+    CHECK(std::filesystem::exists(directory.path() / model / "model.safetensors"));
+  }
+}
+
+TEST_CASE("a character model learns a repeated text and writes it") {
+  const TemporaryDirectory directory;
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += "to be or not to be\n";
+  write_text(directory.path() / "input.txt", text);
+  const std::string recipe =
+      str("data = { format = 'characters', dir = '", directory.path().string(), "' }\n",
+          "student = { model = 'gpt', width = 32, layers = 1, heads = 2, context = 32 }\n",
+          "train = { optimizer = 'muon', lr = 0.01, epochs = 10, batch = 8, "
+          "schedule = 'warm_stable_decay', warmup = 0.1, clip = 1.0 }\n");
+  const auto summary = run(recipe, directory.path() / "run");
+  INFO(summary.dump());
+  // The first character of a window is the only one that is not determined.
+  CHECK(summary.at("model").at("loss").get<double>() < 0.3);
+  CHECK(summary.at("samples").at(0).get<std::string>().find("not to be") != std::string::npos);
+  const auto model = nn::load_character_model(directory.path() / "run" / "model.safetensors");
+  CHECK(model.vocabulary.decode(model.vocabulary.encode("to be")) == "to be");
+  CHECK_THROWS_WITH(model.vocabulary.encode("to x"), Catch::Contains("offset 3"));
+  CHECK(model.gpt->parameter_count() == summary.at("model").at("params").get<std::int64_t>());
+  CHECK(run(recipe, directory.path() / "again").at("model") == summary.at("model"));
+  write_text(directory.path() / "input.txt", "short");
+  CHECK_THROWS_WITH(run(recipe, directory.path() / "run"), Catch::Contains("at least 330 bytes"));
+}
+
+TEST_CASE("images are learnt by each model, with augmentation and averaged weights") {
+  const TemporaryDirectory directory;
+  write_images(directory.path());
+  for (const char* model : {"cnn", "resnet8", "vit", "mixer"}) {
+    const auto summary =
+        run(str("data = { dir = '", directory.path().string(), "' }\n", "student = { model = '",
+                model, "', width = 16, layers = 1, heads = 2 }\n",
+                "train = { epochs = 6, batch = 16, lr = 0.01, shift = 1, flip = true, "
+                "average = 0.9, optimizer = 'adamw' }\n"),
+            directory.path() / model);
+    INFO(model << ": " << summary.dump());
+    CHECK(summary.at("model").at("accuracy").get<double>() >= 0.95);
+    const auto loaded = nn::load_classifier(directory.path() / model / "model.safetensors");
+    CHECK(loaded->spec().model == model);
+  }
+  CHECK_THROWS_WITH(
+      run(str("data = { dir = '", directory.path().string(), "' }\ntrain = { patience = 3 }\n"),
+          directory.path() / "p"),
+      Catch::Contains("nothing is held out"));
+}
