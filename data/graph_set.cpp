@@ -70,14 +70,14 @@ struct Nodes {
   std::int64_t classes = 0, features = 0;
 };
 
-constexpr std::int64_t kMost = std::int64_t{1} << 31;  // nodes, classes, features
+constexpr std::int64_t kLargestIndex = std::int64_t{1} << 31;  // nodes, classes, features
 
 void read_node(const Lines& lines, std::string_view line, Nodes& nodes) {
   const auto node = static_cast<std::int64_t>(nodes.labels.size());
-  if (lines.number(field_of(line, '\t'), "node", kMost) != node) {
+  if (lines.number(field_of(line, '\t'), "node", kLargestIndex) != node) {
     lines.fail("node", "expected ", node, ", the next in order");
   }
-  nodes.labels.push_back(lines.number(field_of(line, '\t'), "label", kMost));
+  nodes.labels.push_back(lines.number(field_of(line, '\t'), "label", kLargestIndex));
   nodes.classes = std::max(nodes.classes, nodes.labels.back() + 1);
   const std::string_view split = field_of(line, '\t');
   if (split == "train") {
@@ -91,7 +91,7 @@ void read_node(const Lines& lines, std::string_view line, Nodes& nodes) {
   }
   while (!line.empty()) {
     const std::string_view index = field_of(line, ' ');
-    nodes.ones.emplace_back(node, lines.number(index, "feature_indices", kMost));
+    nodes.ones.emplace_back(node, lines.number(index, "feature_indices", kLargestIndex));
     nodes.features = std::max(nodes.features, nodes.ones.back().second + 1);
   }
 }

@@ -23,8 +23,8 @@ std::string read_text(const std::filesystem::path& path) {
 }
 
 // Rows of `length` tokens that begin at `starts`, i64 [starts.size(), length].
-Tensor windows(const std::vector<std::int64_t>& tokens, const std::vector<std::int64_t>& starts,
-               std::int64_t length) {
+Tensor token_windows(const std::vector<std::int64_t>& tokens,
+                     const std::vector<std::int64_t>& starts, std::int64_t length) {
   Tensor rows = empty({static_cast<std::int64_t>(starts.size()), length}, DType::i64);
   std::int64_t* out = rows.data<std::int64_t>();
   for (const std::int64_t start : starts) out = std::copy_n(tokens.data() + start, length, out);
@@ -119,7 +119,7 @@ class CharacterTraining {
     std::vector<std::int64_t> starts;
     const auto last = static_cast<std::int64_t>(train_.size()) - L_;
     for (std::int64_t b = 0; b < r.train.batch; ++b) starts.push_back(places.next_below(last));
-    return windows(train_, starts, L_ + 1);
+    return token_windows(train_, starts, L_ + 1);
   }
 
   // Mean over the held-out tokens, window after window.
@@ -131,7 +131,7 @@ class CharacterTraining {
     const auto flush = [&] {
       if (starts.empty()) return;
       const auto rows = static_cast<std::int64_t>(starts.size());
-      total += loss_of(*model_.gpt, windows(held_out_, starts, L_ + 1), 0).item() *
+      total += loss_of(*model_.gpt, token_windows(held_out_, starts, L_ + 1), 0).item() *
                static_cast<double>(rows);
       count += rows;
       starts.clear();
