@@ -14,4 +14,6 @@ install(FILES ${PROJECT_BINARY_DIR}/AthanorConfig.cmake
               ${PROJECT_BINARY_DIR}/AthanorConfigVersion.cmake
               cmake/FindOneDNN.cmake cmake/FindOpenBLASPthread.cmake
               cmake/FindRE2.cmake cmake/FindUtf8proc.cmake
+              cmake/FindKissFFT.cmake cmake/FindLibZip.cmake
+              cmake/FindSndFile.cmake cmake/FindTurboJpeg.cmake
         DESTINATION ${ATHANOR_PACKAGE_DIR})
