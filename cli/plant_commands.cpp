@@ -4,6 +4,8 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "data/idx.h"
+#include "distill/pipeline/image_refine.h"
 #include "distill/refine/audit.h"
 #include "distill/refine/table_plant.h"
 #include "tensor/base/error.h"
@@ -18,7 +20,23 @@ struct PlantCommand {
   bool no_header = false;
 };
 
+void print_planted(const distill::Manifest& manifest, const std::string& out) {
+  std::int64_t effective = 0;
+  for (const auto& row : manifest) effective += row.effective;
+  std::printf("%zu records, %lld effective; the truth is in %s/manifest/manifest.csv\n",
+              manifest.size(), static_cast<long long>(effective), out.c_str());
+}
+
 void plant(const PlantCommand& o) {
+  if (data::is_idx(o.inputs.front())) {
+    if (o.inputs.size() != 2 || !o.schema.empty() || !o.label.empty() || !o.text.empty()) {
+      raise(ErrorKind::usage, "plant: expected two IDX files, images and labels, and no schema");
+    }
+    distill::PlantOptions plan = distill::load_table_defects(o.defects).plan;
+    if (o.seed >= 0) plan.seed = static_cast<std::uint64_t>(o.seed);
+    print_planted(distill::plant_images(o.inputs[0], o.inputs[1], plan, o.out).manifest, o.out);
+    return;
+  }
   distill::TableInput input;
   input.files.assign(o.inputs.begin(), o.inputs.end());
   if (!o.schema.empty()) input.schema = data::load_schema(o.schema);
@@ -30,10 +48,7 @@ void plant(const PlantCommand& o) {
   if (o.seed >= 0) options.plan.seed = static_cast<std::uint64_t>(o.seed);
   const distill::PlantedTable planted = distill::plant_table(input, options);
   distill::write_planted_table(o.out, planted, input.schema, options);
-  std::int64_t effective = 0;
-  for (const auto& row : planted.manifest) effective += row.effective;
-  std::printf("%zu records, %lld effective; the truth is in %s/manifest/manifest.csv\n",
-              planted.rows.size(), static_cast<long long>(effective), o.out.c_str());
+  print_planted(planted.manifest, o.out);
 }
 
 struct AuditCommand {
@@ -115,7 +130,7 @@ void add_plant(CLI::App& app) {
       "plant",
       "Example: athanor plant clean.csv --label topic --defects D.toml --out planted\n\n"
       "Spoils a clean table with known defects, to measure a refinement: refine planted/pool.csv, "
-      "then athanor audit.");
+      "then athanor audit. Two IDX files are images and labels.");
   c->add_option("input", o->inputs, "Clean files")->required()->option_text("INPUT...");
   c->add_option("--defects", o->defects, "What to plant (TOML)")->required();
   c->add_option("--out", o->out, "Directory for pool and manifest")->required();

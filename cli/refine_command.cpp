@@ -2,12 +2,15 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
 #include "cli/terminal_progress.h"
+#include "data/idx.h"
+#include "distill/pipeline/image_refine.h"
 #include "distill/refine/table_refine.h"
 #include "tensor/base/error.h"
 #include "tensor/base/parallel.h"
@@ -18,13 +21,14 @@ namespace {
 
 struct Options {
   std::vector<std::string> inputs, text, without, dedup, against;
+  std::vector<double> split;
   std::string out, schema, save_schema, id, label, time, format, model, probabilities, teacher,
-      apply;
+      embeddings, apply, split_group;
   std::int64_t budget = -1, seed = 0, review = 0;
-  double threshold = .5, retention = -1, effective = -1, near_duplicate = .8, link_threshold = .7;
+  double threshold = .5, retention = -1, effective = -1, near_duplicate = .8, link_threshold = -1;
   int threads = 0;
   bool no_header = false, strict = false, repair = false, json = false, no_stratify = false,
-       across = false;
+       across = false, split_time = false;
 };
 
 data::TableSchema schema_of(const Options& o) {
@@ -54,8 +58,52 @@ void print_summary(const nlohmann::json& s, const std::string& out) {
               s.at("records_per_second").get<double>(), out.c_str());
 }
 
+// IDX: images and their labels.
+void run_images(const Options& o) {
+  if (o.inputs.size() != 2) {
+    raise(ErrorKind::usage, "refine: expected two IDX files, images and labels, got ",
+          o.inputs.size());
+  }
+  const bool table_only = !o.text.empty() || !o.dedup.empty() || !o.against.empty() ||
+                          !o.split.empty() || !o.apply.empty() || !o.model.empty() ||
+                          !o.teacher.empty() || !o.schema.empty() || !o.without.empty() ||
+                          o.effective >= 0 || o.review > 0 || o.repair;
+  if (table_only) {
+    raise(ErrorKind::usage, "refine: expected for IDX files no options but --out, --time, ",
+          "--probabilities, --embeddings, --threshold, --retention, --budget, --seed, --threads, ",
+          "--json");
+  }
+  distill::ImageRefineOptions options;
+  options.images = o.inputs[0];
+  options.labels = o.inputs[1];
+  options.times = o.time;
+  options.probabilities = o.probabilities;
+  options.embeddings = o.embeddings;
+  options.selection = {distill::Selection::Kind::threshold, o.threshold};
+  if (o.retention >= 0) options.selection = {distill::Selection::Kind::retention, o.retention};
+  if (o.budget >= 0) options.selection = {distill::Selection::Kind::budget, double(o.budget)};
+  options.trust.seed = static_cast<std::uint64_t>(o.seed);
+  options.out = o.out;
+  options.stop = [] { return received_signal() != 0; };
+  catch_signals();
+  TerminalProgress progress(std::cerr, TerminalStyle::of_stderr());
+  try {
+    const distill::RefineStageResult r = distill::refine_images(options, progress);
+    if (o.json) {
+      std::cout << std::ifstream(options.out / "summary.json").rdbuf();
+    } else {
+      std::printf("%zu images read: %zu kept, %zu dropped\n", r.keep.size(), r.kept.size(),
+                  r.keep.size() - r.kept.size());
+    }
+  } catch (const distill::Interrupted&) {
+    std::cerr << "athanor: stopped; " << o.out << " is incomplete\n";
+    throw CLI::RuntimeError(128 + received_signal());
+  }
+}
+
 void run(const Options& o) {
   if (o.threads > 0) set_num_threads(o.threads);
+  if (data::is_idx(o.inputs.front())) return run_images(o);
   distill::TableRefineOptions options;
   options.input.files.assign(o.inputs.begin(), o.inputs.end());
   options.input.schema = schema_of(o);
@@ -73,14 +121,23 @@ void run(const Options& o) {
   options.against.assign(o.against.begin(), o.against.end());
   options.review = o.review;
   options.reviewed = o.apply;
+  if (!o.split.empty()) {
+    if (o.split.size() < 2) raise(ErrorKind::usage, "--split: expected two or three shares");
+    options.split.emplace();
+    std::copy(o.split.begin(), o.split.end(), options.split->shares.begin());
+    options.split->by_time = o.split_time;
+    options.input.group = o.split_group;
+  }
   options.features.off.insert(o.without.begin(), o.without.end());
   options.features.near_duplicate = o.near_duplicate;
-  options.features.link = {o.dedup, o.link_threshold, o.across};
+  options.features.link = {o.dedup, {}, o.across};
+  if (o.link_threshold >= 0) options.features.link.threshold = o.link_threshold;
   if (!o.dedup.empty() && o.dedup.front().starts_with("fields=")) {
     options.features.link.fields.front().erase(0, 7);
   }
   options.features.probabilities = o.probabilities;
   options.features.teacher = o.teacher;
+  options.features.embeddings = o.embeddings;
   options.features.seed = static_cast<std::uint64_t>(o.seed);
   if (!o.model.empty()) options.features.model = distill::load_score_model(o.model);
   options.selection.threshold = o.threshold;
@@ -111,7 +168,7 @@ void add_refine(CLI::App& app) {
       "refine",
       "Example: athanor refine messages.tsv --label Label --out refined\n\n"
       "Scores the records of a table, keeps the good ones and says why the others went. Reads CSV, "
-      "TSV and JSONL, also .gz; several files are one table.");
+      "TSV and JSONL, also .gz; several files are one table. Two IDX files are images and labels.");
   const CLI::Range share(0.0, 1.0);
   c->add_option("input", o->inputs, "Files")->required()->option_text("INPUT...");
   c->add_option("--out", o->out, "Directory for the results")->required();
@@ -120,7 +177,7 @@ void add_refine(CLI::App& app) {
   c->add_option("--id", o->id, "Column that names a record");
   c->add_option("--label", o->label, "Column with the label");
   c->add_option("--text", o->text, "Columns whose text is the content")->delimiter(',');
-  c->add_option("--time", o->time, "Column with the time stamp");
+  c->add_option("--time", o->time, "Column with the time stamp; with IDX a .npy of seconds");
   c->add_option("--format", o->format, "csv, tsv or jsonl; default by the file's name");
   c->add_flag("--no-header", o->no_header, "The first line is a record; columns are column_1, ...");
   c->add_flag("--strict", o->strict, "A malformed record is an error (exit code 3)");
@@ -145,18 +202,28 @@ void add_refine(CLI::App& app) {
   c->add_option("--dedup", o->dedup, "Columns by which records of the same thing are linked")
       ->delimiter(',')
       ->option_text("fields=A,B,...");
-  c->add_option("--dedup-threshold", o->link_threshold, "Mean similarity from which they are")
-      ->check(share)
-      ->capture_default_str();
+  c->add_option("--dedup-threshold", o->link_threshold,
+                "Mean similarity from which they are; default: estimated from all pairs")
+      ->check(share);
   c->add_flag("--dedup-across", o->across, "Link only between files, each record at most once");
   c->add_option("--probabilities", o->probabilities,
                 "Out-of-fold class probabilities (.npy [records, classes])");
   c->add_option("--teacher", o->teacher, "A teacher's class probabilities (.npy)");
+  c->add_option("--embeddings", o->embeddings,
+                "Sentence vectors (.npy [records, d], as of athanor embed)");
   c->add_option("--score-model", o->model, "Weights of the score (TOML)");
   c->add_option("--against", o->against, "Drop records that overlap these files (a test set)");
   c->add_option("--review", o->review, "Queue the N records whose verdict would tell most")
       ->check(CLI::NonNegativeNumber);
   c->add_option("--apply", o->apply, "A review.csv whose column verdict says keep or drop");
+  auto* split = c->add_option("--split", o->split, "Also write golden-train, -validation, -test")
+                    ->delimiter(',')
+                    ->expected(2, 3)
+                    ->option_text("0.8,0.1,0.1");
+  c->add_option("--split-group", o->split_group, "Column whose values stay in one split")
+      ->needs(split);
+  c->add_flag("--split-time", o->split_time, "Split by time: the latest records are the test set")
+      ->needs(split);
   c->add_flag("--repair", o->repair, "Write repaired.* with the suggested values");
   c->add_option("--seed", o->seed, "Seed")->check(CLI::NonNegativeNumber);
   c->add_option("--threads", o->threads, "Threads, 0 = all cores")->check(CLI::NonNegativeNumber);

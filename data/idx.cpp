@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "data/byte_stream.h"
 #include "data/gzip.h"
 #include "tensor/base/error.h"
 #include "tensor/io/atomic_file.h"
@@ -110,6 +111,23 @@ Tensor load_idx(const std::filesystem::path& path, const Limits& limits) {
   if (!is_gzip(file.bytes())) return parse_idx(file.bytes(), name, limits);
   const std::vector<std::byte> content = gunzip(file.bytes(), name, limits);
   return parse_idx(content, name + " (decompressed)", limits);
+}
+
+bool is_idx(const std::filesystem::path& path) {
+  try {
+    ByteStream stream(path);
+    char magic[4] = {};
+    std::size_t count = 0;
+    while (count < sizeof magic) {
+      const std::size_t more = stream.read(magic + count, sizeof magic - count);
+      if (more == 0) return false;
+      count += more;
+    }
+    const auto type = static_cast<unsigned char>(magic[2]);
+    return magic[0] == 0 && magic[1] == 0 && type >= 8 && type <= 14 && magic[3] > 0;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 std::string encode_idx(const Tensor& array) {

@@ -23,6 +23,9 @@ Tensor parse_idx(std::span<const std::byte> bytes, std::string_view file,
 // Reads an IDX file; gzip is recognised by its content, not by the name.
 Tensor load_idx(const std::filesystem::path& path, const Limits& limits = {});
 
+// Whether the file, gzipped or not, begins as an IDX file does; false where it cannot be read.
+bool is_idx(const std::filesystem::path& path);
+
 // The bytes of an IDX file. dtype is u8, i8, i32, f32 or f64; any strides.
 std::string encode_idx(const Tensor& array);
 

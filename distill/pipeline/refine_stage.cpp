@@ -12,6 +12,7 @@
 #include "distill/refine/label_trust.h"
 #include "distill/refine/neighbors.h"
 #include "distill/refine/surface.h"
+#include "distill/refine/table_labels.h"
 #include "distill/refine/uniqueness.h"
 #include "tensor/base/error.h"
 #include "tensor/io/atomic_file.h"
@@ -70,8 +71,16 @@ Pool analyse(const RefineStageInput& in) {
   for (std::int64_t i = 0; i < N; ++i) {
     if (pool.surface.valid(i)) valid.push_back(i);
   }
-  const auto noise = estimate_noise_matrix(pool.p, pool.labels, valid);
-  pool.posterior = label_posteriors(pool.p, pool.labels, noise);
+  if (in.noise_by_time) {
+    const TimeSlices slices = time_slices(in.times);
+    const SlicedNoise noise =
+        estimate_sliced_noise(pool.p, pool.labels, valid, slices.of, slices.count);
+    const ProbabilityTable p = sliced_class_posteriors(pool.p, pool.labels, slices.of, noise);
+    for (std::int64_t i = 0; i < N; ++i) pool.posterior.push_back(p.row(i)[pool.labels[i]]);
+  } else {
+    const auto noise = estimate_noise_matrix(pool.p, pool.labels, valid);
+    pool.posterior = label_posteriors(pool.p, pool.labels, noise);
+  }
   return pool;
 }
 
@@ -150,7 +159,9 @@ void add_features(const RefineStageInput& in, const Pool& pool, RefineStageResul
     r.names.emplace_back(name);
     r.columns.push_back(std::move(values));
   };
-  const Freshness freshness = freshness_of(in.times, in.reference_time);
+  Freshness freshness;
+  freshness.value.assign(N, kNotApplicable);
+  if (!in.times.empty()) freshness = freshness_of(in.times, in.reference_time);
   const std::vector<char> agrees = agrees_with_group(pool.groups.group, pool.labels);
   const std::vector<double> trust = label_margins(pool.p, pool.labels);
   const Neighbors near = nearest_neighbors(in.embeddings, kNeighbours);

@@ -11,10 +11,12 @@
 namespace athanor::distill {
 
 struct RefineStageInput {
-  Tensor images;  // u8 [N, H, W]
-  Tensor labels;  // i64 [N]
-  std::vector<double> times;
+  Tensor images;              // u8 [N, H, W]
+  Tensor labels;              // i64 [N]
+  std::vector<double> times;  // empty: none are known, freshness does not apply
   double reference_time = 0;
+  // The noise matrix of the score is estimated for each quarter of the time, not for all records.
+  bool noise_by_time = false;
   Tensor probabilities;  // f32 [N, K] of a model that did not learn from these records
   Tensor embeddings;     // f32 [N, d]
   std::uint64_t seed = 0;

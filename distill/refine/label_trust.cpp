@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "distill/refine/feature_values.h"
 #include "tensor/base/error.h"
@@ -43,6 +44,14 @@ std::vector<double> per_row(const ProbabilityTable& p, std::span<const std::int6
     if (p.known(i) && labels[i] >= 0 && labels[i] < p.classes) result[i] = fn(p.row(i), labels[i]);
   }
   return result;
+}
+
+// Rows of `width` values are scaled to sum 1.
+void normalise_rows(std::vector<double>& values, std::int64_t width) {
+  for (auto row = values.begin(); row != values.end(); row += width) {
+    const double sum = std::accumulate(row, row + width, 0.);
+    for (auto cell = row; cell != row + width; ++cell) *cell /= sum;
+  }
 }
 
 bool usable(const ProbabilityTable& p, std::span<const std::int64_t> labels, std::int64_t i) {
@@ -102,11 +111,7 @@ std::vector<double> estimate_noise_matrix(const ProbabilityTable& p,
         next[k * classes + y] += p.row(i)[k] * matrix[k * classes + y] / sum;
       }
     }
-    for (std::int64_t k = 0; k < classes; ++k) {
-      double sum = 0;
-      for (std::int64_t y = 0; y < classes; ++y) sum += next[k * classes + y];
-      for (std::int64_t y = 0; y < classes; ++y) next[k * classes + y] /= sum;
-    }
+    normalise_rows(next, classes);
     matrix = std::move(next);
   }
   return matrix;
@@ -142,6 +147,59 @@ std::vector<double> class_posteriors(const ProbabilityTable& p,
     for (std::int64_t k = 0; k < C; ++k) {
       out[i * C + k] = sum > 0 ? p.row(i)[k] * noise_matrix[k * C + labels[i]] / sum
                                : 1 / static_cast<double>(C);
+    }
+  }
+  return out;
+}
+
+SlicedNoise estimate_sliced_noise(const ProbabilityTable& p, std::span<const std::int64_t> labels,
+                                  std::span<const std::int64_t> rows,
+                                  std::span<const std::int64_t> slice, std::int64_t slices,
+                                  double shrink, int iterations) {
+  const std::int64_t C = p.classes, cells = C * C;
+  SlicedNoise noise{C, slices, std::vector<double>(static_cast<std::size_t>(slices * cells), 1.)};
+  for (int iteration = 0; iteration < std::max(1, iterations); ++iteration) {
+    std::vector<double> count(noise.matrix.size()), pooled(static_cast<std::size_t>(cells), .1);
+    for (const std::int64_t i : rows) {
+      if (!usable(p, labels, i)) continue;
+      const double* matrix = noise.of(slice[i]);
+      const std::int64_t y = labels[i];
+      double sum = 0;
+      for (std::int64_t k = 0; k < C; ++k) sum += p.row(i)[k] * matrix[k * C + y];
+      if (!(sum > 0)) continue;
+      for (std::int64_t k = 0; k < C; ++k) {
+        const double r = p.row(i)[k] * matrix[k * C + y] / sum;
+        count[slice[i] * cells + k * C + y] += r;
+        pooled[k * C + y] += r;
+      }
+    }
+    normalise_rows(pooled, C);
+    for (std::int64_t s = 0; s < slices; ++s) {
+      for (std::int64_t c = 0; c < cells; ++c) count[s * cells + c] += shrink * pooled[c];
+    }
+    normalise_rows(count, C);
+    noise.matrix = std::move(count);
+  }
+  return noise;
+}
+
+ProbabilityTable sliced_class_posteriors(const ProbabilityTable& p,
+                                         std::span<const std::int64_t> labels,
+                                         std::span<const std::int64_t> slice,
+                                         const SlicedNoise& noise) {
+  const std::int64_t C = p.classes;
+  ProbabilityTable out{p.rows, C,
+                       std::vector<double>(static_cast<std::size_t>(p.rows * C), kNotApplicable)};
+  for (std::int64_t i = 0; i < p.rows; ++i) {
+    if (!usable(p, labels, i)) continue;
+    const double* matrix = noise.of(slice[i]);
+    double sum = 0;
+    for (std::int64_t k = 0; k < C; ++k) {
+      sum += out.values[i * C + k] = p.row(i)[k] * matrix[k * C + labels[i]];
+    }
+    for (std::int64_t k = 0; k < C; ++k) {
+      double& value = out.values[i * C + k];
+      value = sum > 0 ? value / sum : 1 / static_cast<double>(C);
     }
   }
   return out;

@@ -40,6 +40,26 @@ std::vector<double> estimate_noise_matrix(const ProbabilityTable& p,
                                           std::span<const std::int64_t> labels,
                                           std::span<const std::int64_t> rows, int iterations = 5);
 
+// A noise matrix for each slice of the records (spans of time, sources), so that labels that went
+// wrong in one of them do not cast doubt on the others.
+struct SlicedNoise {
+  std::int64_t classes = 0, slices = 1;
+  std::vector<double> matrix;  // [slices, C, C]
+
+  const double* of(std::int64_t slice) const { return matrix.data() + slice * classes * classes; }
+};
+// As above for each slice, shrunk towards the matrix of all by `shrink` records a class. `slice`:
+// one in [0, slices) a record.
+SlicedNoise estimate_sliced_noise(const ProbabilityTable& p, std::span<const std::int64_t> labels,
+                                  std::span<const std::int64_t> rows,
+                                  std::span<const std::int64_t> slice, std::int64_t slices,
+                                  double shrink = 20, int iterations = 20);
+// P(class | model, label) as of class_posteriors(), each record by its slice's matrix.
+ProbabilityTable sliced_class_posteriors(const ProbabilityTable& p,
+                                         std::span<const std::int64_t> labels,
+                                         std::span<const std::int64_t> slice,
+                                         const SlicedNoise& noise);
+
 // Probability that the label given is right: p_y T[y, y] / sum over k of p_k T[k, y].
 std::vector<double> label_posteriors(const ProbabilityTable& p,
                                      std::span<const std::int64_t> labels,

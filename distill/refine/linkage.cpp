@@ -5,6 +5,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "distill/refine/link_mixture.h"
 #include "distill/refine/text_units.h"
 #include "tensor/base/error.h"
 #include "tensor/base/parallel.h"
@@ -98,17 +99,29 @@ class Linkage {
 
   std::vector<Link> run() {
     read();
-    std::vector<std::pair<std::int64_t, std::int64_t>> pairs = candidates();
-    std::vector<double> similarity(pairs.size());
+    const std::vector<std::pair<std::int64_t, std::int64_t>> pairs = candidates();
+    const std::int64_t fields = std::ssize(fields_);
+    std::vector<float> similarity(pairs.size() * fields_.size());
     parallel_for(std::ssize(pairs), 256, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t p = begin; p < end; ++p) {
-        similarity[p] = compare(pairs[p].first, pairs[p].second);
+        for (std::int64_t f = 0; f < fields; ++f) {
+          similarity[p * fields + f] = compare(fields_[f], pairs[p].first, pairs[p].second);
+        }
       }
     });
+    std::vector<double> posterior;
+    double cut = 0;
+    if (!o_.threshold) {
+      posterior = match_posteriors(similarity, fields);
+      cut = best_expected_f1_cut(posterior);
+    }
     std::vector<Link> links;
     for (std::size_t p = 0; p < pairs.size(); ++p) {
-      if (similarity[p] < o_.threshold) continue;
-      links.push_back({pairs[p].first, pairs[p].second, similarity[p]});
+      Link link{pairs[p].first, pairs[p].second};
+      link.similarity = mean(std::span(similarity).subspan(p * fields_.size(), fields_.size()));
+      if (!o_.threshold) link.posterior = posterior[p];
+      const bool same = o_.threshold ? link.similarity >= *o_.threshold : link.posterior >= cut;
+      if (same) links.push_back(link);
     }
     return o_.across_files ? one_to_one(std::move(links)) : links;
   }
@@ -181,25 +194,31 @@ class Linkage {
     return pairs;
   }
 
-  double compare(std::int64_t a, std::int64_t b) const {
+  // NaN where one of them has no value.
+  static float compare(const FieldValues& field, std::int64_t a, std::int64_t b) {
+    if (!field.number.empty()) {
+      if (!field.number[a] || !field.number[b]) return NAN;
+      return static_cast<float>(std::exp(-std::abs(*field.number[a] - *field.number[b])));
+    }
+    if (field.weights[a].empty() || field.weights[b].empty()) return NAN;
+    return static_cast<float>(cosine(field.weights[a], field.weights[b]));
+  }
+
+  static double mean(std::span<const float> similarity) {
     double sum = 0;
     int count = 0;
-    for (const FieldValues& field : fields_) {
-      if (!field.number.empty()) {
-        if (!field.number[a] || !field.number[b]) continue;
-        sum += std::exp(-std::abs(*field.number[a] - *field.number[b]));
-      } else {
-        if (field.weights[a].empty() || field.weights[b].empty()) continue;
-        sum += cosine(field.weights[a], field.weights[b]);
-      }
+    for (const float s : similarity) {
+      if (std::isnan(s)) continue;
+      sum += s;
       ++count;
     }
     return count > 0 ? sum / count : 0;
   }
 
   std::vector<Link> one_to_one(std::vector<Link> links) const {
-    std::stable_sort(links.begin(), links.end(),
-                     [](const Link& x, const Link& y) { return x.similarity > y.similarity; });
+    std::stable_sort(links.begin(), links.end(), [](const Link& x, const Link& y) {
+      return x.posterior != y.posterior ? x.posterior > y.posterior : x.similarity > y.similarity;
+    });
     std::vector<char> taken(static_cast<std::size_t>(r_.size()), 0);
     std::vector<Link> kept;
     for (const Link& link : links) {

@@ -1,6 +1,7 @@
 #include "distill/refine/minhash.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "tensor/random.h"
@@ -71,17 +72,37 @@ BandKeys band_keys(const MinHashSignature& signature) {
   return keys;
 }
 
+namespace {
+
+using KeyedRow = std::pair<std::uint32_t, std::uint32_t>;  // key, row
+
+// Sorts by key, rows of one key in their order (LSD radix sort: linear in the rows).
+void sort_by_key(std::vector<KeyedRow>& rows, std::vector<KeyedRow>& scratch) {
+  constexpr int kDigit = 11;
+  constexpr std::uint32_t kValues = 1u << kDigit;
+  scratch.resize(rows.size());
+  for (int shift = 0; shift < 32; shift += kDigit) {
+    std::array<std::size_t, kValues + 1> begin{};
+    for (const KeyedRow& row : rows) ++begin[(row.first >> shift & (kValues - 1)) + 1];
+    std::partial_sum(begin.begin(), begin.end(), begin.begin());
+    for (const KeyedRow& row : rows) scratch[begin[row.first >> shift & (kValues - 1)]++] = row;
+    std::swap(rows, scratch);
+  }
+}
+
+}  // namespace
+
 void for_each_candidate(std::span<const BandKeys> keys, std::span<const char> skip,
                         const std::function<void(std::int64_t, std::int64_t)>& pair,
                         std::int64_t max_bucket) {
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> order;  // (key, row)
+  std::vector<KeyedRow> order, scratch;
   order.reserve(keys.size());
   for (int b = 0; b < kBands; ++b) {
     order.clear();
     for (std::size_t i = 0; i < keys.size(); ++i) {
       if (!skip[i]) order.emplace_back(keys[i][b], static_cast<std::uint32_t>(i));
     }
-    std::sort(order.begin(), order.end());
+    sort_by_key(order, scratch);
     for (std::size_t begin = 0; begin < order.size();) {
       std::size_t end = begin + 1;
       while (end < order.size() && order[end].first == order[begin].first) ++end;

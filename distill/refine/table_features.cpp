@@ -6,14 +6,14 @@
 #include <cmath>
 #include <numeric>
 
+#include "distill/refine/character_model.h"
 #include "distill/refine/feature_values.h"
-#include "distill/refine/hashed_classifier.h"
 #include "distill/refine/label_trust.h"
-#include "distill/restructure/kmeans.h"
-#include "distill/restructure/knn_graph.h"
+#include "distill/refine/table_labels.h"
+#include "distill/refine/table_neighbours.h"
 #include "tensor/base/error.h"
 #include "tensor/io/npy.h"
-#include "tensor/random.h"
+#include "tensor/ops/copy.h"
 
 namespace athanor::distill {
 namespace {
@@ -32,10 +32,6 @@ enum Feature : std::size_t {
   kStability,
   kTeacher
 };
-
-constexpr std::int64_t kNeighbours = 10, kSample = 1024, kClusterSample = 2048, kBlock = 4096,
-                       kClusters = 10;
-constexpr std::int64_t kMostClasses = 256;
 
 // Mean of the applicable values by weight.
 double weighted(std::initializer_list<double> values, std::initializer_list<double> weights) {
@@ -62,6 +58,7 @@ class FeatureWork {
       }
       raise(ErrorKind::usage, "--without: expected the name of a feature, found '", name, "'");
     }
+    if (!o_.embeddings.empty()) load_embeddings();
     FeatureRow none;
     none.fill(kNotApplicable);
     f_.row.assign(static_cast<std::size_t>(n_), none);
@@ -175,97 +172,24 @@ class FeatureWork {
     return result;
   }
 
-  // Features 5 and 7, and the clusters of the diversity.
-  void neighbours() {
-    std::vector<std::int64_t> sample(n_);
-    std::iota(sample.begin(), sample.end(), std::int64_t{0});
-    const bool exact = n_ <= kExactNeighbours;
-    if (!exact) {
-      Generator random(o_.seed, 7);
-      for (std::int64_t k = 0; k < kSample; ++k) {
-        std::swap(sample[k], sample[k + random.next_below(n_ - k)]);
-      }
-      sample.resize(kSample);
-      std::sort(sample.begin(), sample.end());
-      f_.notes.push_back(fmt::format(
-          "novelty, typicality: neighbours are sought among {} records drawn by seed", kSample));
+  void load_embeddings() {
+    embeddings_ = load_npy(o_.embeddings);
+    if (embeddings_.rank() != 2 || embeddings_.size(0) != n_ || embeddings_.size(1) < 1) {
+      raise(ErrorKind::bad_input, o_.embeddings.string(), ": expected an array [", n_,
+            ", width], one row for each record that can be read, found ", describe(embeddings_));
     }
-    const std::vector<float> idf = inverse_document_frequencies(tokens_);
-    const Tensor units = embed_tokens(tokens_, sample, idf);
-    const std::int64_t clusters = std::min(kClusters, std::ssize(sample));
-    std::vector<std::int64_t> learned;
-    const std::int64_t count = std::min(kClusterSample, std::ssize(sample));
-    for (std::int64_t k = 0; k < count; ++k) {
-      learned.push_back(sample[k * std::ssize(sample) / count]);
-    }
-    centres_ = kmeans(embed_tokens(tokens_, learned, idf), {clusters, 2, 20, o_.seed}).centres;
-    cluster_.resize(n_);
-    std::vector<double> novelty(n_, kNotApplicable), distance(n_, kNotApplicable);
-    std::vector<std::int64_t> place(n_, -1);
-    for (std::size_t s = 0; s < sample.size(); ++s) place[sample[s]] = static_cast<std::int64_t>(s);
-    const std::int64_t k = std::min(kNeighbours, std::ssize(sample) - 1);
-    std::vector<std::int64_t> rows, self;
-    for (std::int64_t start = 0; start < n_; start += kBlock) {
-      rows.clear();
-      self.clear();
-      for (std::int64_t i = start; i < std::min(n_, start + kBlock); ++i) {
-        rows.push_back(i);
-        self.push_back(place[i]);
-      }
-      const Tensor x = embed_tokens(tokens_, rows, idf);
-      if (clusters > 1) {
-        const auto nearest_centre = nearest(x, centres_, 1, Metric::euclidean);
-        for (std::size_t b = 0; b < rows.size(); ++b) cluster_[rows[b]] = nearest_centre.index[b];
-      }
-      if (k < 1) continue;
-      const auto near = nearest(x, units, k, Metric::euclidean, self);
-      for (std::size_t b = 0; b < rows.size(); ++b) {
-        if (tokens_.row(rows[b]).empty()) continue;
-        const float* d = near.distance.data() + b * near.k;
-        distance[rows[b]] = std::accumulate(d, d + near.k, 0.0) / static_cast<double>(near.k);
-        // Unit rows: |x - y|^2 = 2 (1 - cos).
-        novelty[rows[b]] = std::clamp(double(d[0]) * d[0] / 2, 0., 1.);
-      }
-    }
-    std::vector<std::int64_t> size(n_);
-    for (const std::int64_t g : f_.groups.group) ++size[g];
-    for (std::int64_t i = 0; i < n_; ++i) {
-      // Copies are neighbours, whether they stand in the sample or not.
-      if (!exact && size[f_.groups.group[i]] > 1 && is_applicable(novelty[i])) {
-        novelty[i] = std::min(novelty[i], 1 - o_.near_duplicate);
-      }
-    }
-    const double median = applicable_quantile(distance, .5);
-    for (double& d : distance) {
-      if (is_applicable(d)) d = median > 0 ? std::exp(-d / median) : 1;
-    }
-    put(kNovelty, novelty);
-    put(kTypicality, distance);
+    embeddings_ = contiguous(cast(embeddings_, DType::f32));
   }
 
-  // Why labels cannot be judged, "" when they can.
-  std::string obstacle() const {
-    if (!r_.has_label) return "no label column";
-    const std::int64_t classes = r_.label_names.size();
-    if (classes < 2) return fmt::format("expected at least 2 classes, found {}", classes);
-    if (classes > kMostClasses) {
-      return fmt::format("expected at most {} classes, found {}", kMostClasses, classes);
-    }
-    std::vector<std::int64_t> count(classes);
-    for (const std::int64_t y : r_.label) {
-      if (y >= 0) ++count[y];
-    }
-    for (std::int64_t c = 0; c < classes; ++c) {
-      const std::string& name = r_.label_names.text(c);
-      if (name.size() > 1 && name.front() == '[' && name.back() == ']') {
-        return "labels are lists; several labels a record are not supported";
-      }
-      if (count[c] < kLeastOfClass) {
-        return fmt::format("expected at least {} records of each class, found {} of '{}'",
-                           kLeastOfClass, count[c], name);
-      }
-    }
-    return "";
+  // Features 5 and 7, and the clusters of the diversity.
+  void neighbours() {
+    NeighbourFeatures near =
+        neighbour_features(tokens_, embeddings_, f_.groups.group, o_.near_duplicate, o_.seed);
+    if (!near.note.empty()) f_.notes.push_back(near.note);
+    put(kNovelty, near.novelty);
+    put(kTypicality, near.typicality);
+    cluster_ = std::move(near.cluster);
+    clusters_ = near.clusters;
   }
 
   Tensor load_array(const std::filesystem::path& path) const {
@@ -284,55 +208,34 @@ class FeatureWork {
             std::vector<double>(static_cast<std::size_t>(n_ * classes), kNotApplicable)};
   }
 
-  // Two rounds: the second learns from each record by how probable the first found its label.
-  OutOfFold judge_labels() const {
-    ClassifierOptions options;
-    options.seed = o_.seed;
-    const std::int64_t classes = r_.label_names.size();
-    std::vector<float> weight(n_), size(n_);
-    std::vector<std::int64_t> usable;
-    for (std::int64_t i = 0; i < n_; ++i) size[f_.groups.group[i]] += sound(i);
-    for (std::int64_t i = 0; i < n_; ++i) {
-      if (!sound(i)) continue;
-      weight[i] = 1 / size[f_.groups.group[i]];
-      usable.push_back(i);
-    }
-    const auto judge = [&] {
-      return out_of_fold(tokens_, r_.label, classes, f_.groups.group, weight, options);
-    };
-    const OutOfFold first = judge();
-    const auto noise = estimate_noise_matrix(first.p, r_.label, usable);
-    const auto posterior = label_posteriors(first.p, r_.label, noise);
-    for (std::int64_t i = 0; i < n_; ++i) {
-      if (is_applicable(posterior[i])) weight[i] *= static_cast<float>(posterior[i]);
-    }
-    return judge();
-  }
-
   // Features 4, 10, 11 and 12.
   void labels() {
     f_.suspect.assign(n_, 0);
     f_.guess.assign(n_, -1);
-    const std::string why = obstacle();
+    const std::string why = label_obstacle(r_);
     if (!why.empty()) {
       f_.notes.push_back("label_trust, learnability, stability, teacher_agreement: " + why);
       return;
     }
-    ProbabilityTable p;
+    std::vector<char> sound_rows(static_cast<std::size_t>(n_));
+    for (std::int64_t i = 0; i < n_; ++i) sound_rows[i] = sound(i);
+    LabelEvidence evidence;
     if (!on(kLabelTrust) && !on(kLearnability) && !on(kStability)) {
       f_.notes.push_back("label_trust, learnability, stability: switched off, nothing was trained");
-      p = unknown_probabilities();
+      evidence.p = evidence.posterior = unknown_probabilities();
     } else if (o_.probabilities.empty()) {
-      OutOfFold fold = judge_labels();
-      f_.confidence.assign(fold.confidence.begin(), fold.confidence.end());
-      f_.variability.assign(fold.variability.begin(), fold.variability.end());
-      put(kStability, stability_of(fold.forgetting, fold.presentations));
-      p = std::move(fold.p);
+      evidence = judge_labels(r_, {tokens_, embeddings_}, f_.groups.group, sound_rows, o_.seed);
+      const OutOfFold& training = evidence.training;
+      f_.confidence.assign(training.confidence.begin(), training.confidence.end());
+      f_.variability.assign(training.variability.begin(), training.variability.end());
+      put(kStability, stability_of(training.forgetting, training.presentations));
     } else {
-      p = to_probability_table(load_array(o_.probabilities), n_);
+      evidence =
+          weigh_labels(r_, to_probability_table(load_array(o_.probabilities), n_), sound_rows);
       f_.notes.push_back("stability: probabilities were given, no training was watched");
     }
-    put(kLabelTrust, label_margins(p, r_.label));
+    const ProbabilityTable& p = evidence.p;
+    put(kLabelTrust, label_margins(evidence.posterior, r_.label));
     put(kLearnability, learnability_of(el2n_scores(p, r_.label)));
     f_.suspect = confident_joint_flags(p, r_.label);
     std::int64_t right = 0, judged = 0;
@@ -352,13 +255,12 @@ class FeatureWork {
 
   void scores() {
     const std::int64_t classes = std::max<std::int64_t>(r_.label_names.size(), 1);
-    const std::int64_t clusters = centres_.size(0);
     std::vector<std::int64_t> cell(n_);
     for (std::int64_t i = 0; i < n_; ++i) {
-      cell[i] = std::max<std::int64_t>(r_.label[i], 0) * clusters + cluster_[i];
+      cell[i] = std::max<std::int64_t>(r_.label[i], 0) * clusters_ + cluster_[i];
     }
-    f_.set_entropy = normalised_entropy(cell, classes * clusters);
-    f_.diversity = leave_one_out_diversity(cell, classes * clusters);
+    f_.set_entropy = normalised_entropy(cell, classes * clusters_);
+    f_.diversity = leave_one_out_diversity(cell, classes * clusters_);
     for (std::int64_t i = 0; i < n_; ++i) {
       const FeatureRow& x = f_.row[i];
       const double consistency = weighted({x[kRules], x[kLabelTrust], x[kUniqueness]}, {1, 1, 1});
@@ -377,8 +279,9 @@ class FeatureWork {
   const std::int64_t n_;
   TableFeatures f_;
   TokenRows tokens_;
-  Tensor centres_;
+  Tensor embeddings_;  // f32 [n, d], or undefined
   std::vector<std::int64_t> cluster_;
+  std::int64_t clusters_ = 0;
 };
 
 }  // namespace

@@ -21,14 +21,10 @@ struct FeatureOptions {
   LinkOptions link;                     // with fields: linked records are copies, too
   std::filesystem::path probabilities;  // .npy [records, classes]: out-of-fold, brought along
   std::filesystem::path teacher;        // .npy [records, classes]: of a teacher
+  std::filesystem::path embeddings;     // .npy [records, d]: one row a record that can be read
   ScoreModel model = default_score_model();
   std::uint64_t seed = 0;
 };
-
-// A class must have as many records, or labels cannot be judged.
-inline constexpr std::int64_t kLeastOfClass = 50;
-// Up to so many records neighbours are exact; beyond, those among 1,024 records drawn by seed.
-inline constexpr std::int64_t kExactNeighbours = 8'192;
 
 struct TableFeatures {
   std::vector<FeatureRow> row;

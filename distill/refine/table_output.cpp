@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <deque>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -41,6 +43,7 @@ class RecordFiles {
  public:
   RecordFiles(const TableRefineOptions& options, const TableRefineResult& result)
       : o_(options),
+        result_(result),
         r_(result.records),
         f_(result.features),
         s_(result.selection),
@@ -63,6 +66,10 @@ class RecordFiles {
     score(row, id);
     if (s_.keep[row]) {
       put_line(golden_, record.raw, last_golden_);
+      if (!splits_.empty()) {
+        const auto part = static_cast<std::size_t>(result_.split[row]);
+        put_line(splits_[part], record.raw, last_split_[part]);
+      }
     } else {
       drop(row, record);
     }
@@ -97,6 +104,7 @@ class RecordFiles {
   void commit() {
     write_links();
     golden_.commit();
+    for (BufferedFile& file : splits_) file.commit();
     dropped_.commit();
     scores_.commit();
     for (auto* file : {&rejected_, &rejected_raw_, &repairs_, &repaired_, &groups_}) {
@@ -109,6 +117,11 @@ class RecordFiles {
     data::RecordReader reader(o_.input.files.front(), dialect_);
     header_ = reader.header();
     golden_ << header_;
+    if (o_.split) {
+      for (const std::string_view name : kSplitNames) {
+        splits_.emplace_back(o_.out / fmt::format("golden-{}.{}", name, ending_)) << header_;
+      }
+    }
     if (dialect_.format != TableFormat::jsonl && dialect_.header) {
       const std::string end(line_end(header_));
       dropped_ << without_line_end(header_)
@@ -122,10 +135,10 @@ class RecordFiles {
   void write_links() const {
     if (o_.features.link.fields.empty()) return;
     BufferedFile links(o_.out / "links.csv");
-    links << "row_a,row_b,id_a,id_b,similarity\n";
+    links << "row_a,row_b,id_a,id_b,similarity,posterior\n";
     for (const Link& link : f_.links) {
-      links << fmt::format("{},{},{},{},{:.4f}\n", link.a, link.b, csv_field(ids_[link.a]),
-                           csv_field(ids_[link.b]), link.similarity);
+      links << fmt::format("{},{},{},{},{:.4f},{:.4f}\n", link.a, link.b, csv_field(ids_[link.a]),
+                           csv_field(ids_[link.b]), link.similarity, link.posterior);
     }
     links.commit();
   }
@@ -225,6 +238,7 @@ class RecordFiles {
   }
 
   const TableRefineOptions& o_;
+  const TableRefineResult& result_;
   const TableRecords& r_;
   const TableFeatures& f_;
   const TableSelection& s_;
@@ -234,6 +248,8 @@ class RecordFiles {
   std::optional<std::int64_t> id_;
   std::vector<std::int64_t> group_size_;
   BufferedFile golden_, dropped_, scores_;
+  std::deque<BufferedFile> splits_;  // of kSplitNames
+  std::array<std::string, 3> last_split_;
   std::optional<BufferedFile> rejected_, rejected_raw_, repairs_, repaired_, groups_;
   std::vector<std::string> ids_;  // where links are written
   std::string last_golden_, last_rejected_, last_repaired_;
@@ -304,6 +320,11 @@ std::string table_summary(const TableRefineOptions& options, const TableRefineRe
     classes[r.label_names.text(static_cast<std::int64_t>(c))] = {{"total", all[c]},
                                                                  {"kept", kept[c]}};
   }
+  Json parts = Json::object();
+  for (std::size_t k = 0; k < kSplitNames.size() && !result.split.empty(); ++k) {
+    parts[std::string(kSplitNames[k])] =
+        std::count(result.split.begin(), result.split.end(), static_cast<std::int8_t>(k));
+  }
   const auto copies = std::count(f.groups.exact.begin(), f.groups.exact.end(), 1);
   const auto rejected = static_cast<std::int64_t>(r.rejected.size());
   const Json summary = {
@@ -318,6 +339,7 @@ std::string table_summary(const TableRefineOptions& options, const TableRefineRe
       {"rules_broken", rules},
       {"classes", classes},
       {"kept_for_their_class", s.saved},
+      {"splits", parts},
       {"exact_duplicates", copies},
       {"duplicate_groups", f.groups.count},
       {"faulty_fields", r.issues.size()},

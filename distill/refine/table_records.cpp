@@ -115,10 +115,15 @@ class TableReading {
           std::find(schema_.text.begin(), schema_.text.end(), name) != schema_.text.end();
       if (name == schema_.label) label_ = c;
       if (name == schema_.time) time_ = c;
+      if (name == input_.group) group_ = c;
       const bool role = name == schema_.id || name == schema_.label || name == schema_.time;
       if (r_.has_text ? is_text : !role) content_.push_back(c);
       if (is_text) text_.push_back(c);
       fields_.push_back(std::move(field));
+    }
+    if (!input_.group.empty() && !group_) {
+      raise(ErrorKind::usage, "--split-group: expected a column of ", path.string(), ", found '",
+            input_.group, "'");
     }
   }
 
@@ -130,6 +135,11 @@ class TableReading {
     std::string_view label = r_.has_label ? data::trimmed(record.fields[label_]) : "";
     if (r_.has_label && data::is_absent(label, fields_[label_].sentinels)) label = "";
     r_.label.push_back(label.empty() ? -1 : r_.label_names.number(label));
+    if (group_) {
+      const std::string_view group = data::trimmed(record.fields[*group_]);
+      const bool absent = data::is_absent(group, fields_[*group_].sentinels);
+      r_.group.push_back(absent ? -1 : r_.group_names.number(group));
+    }
     double time = kNotApplicable;
     if (r_.has_time) {
       const auto& formats = fields_[time_].spec.time_formats;
@@ -262,6 +272,7 @@ class TableReading {
   std::vector<Field> fields_;
   std::vector<std::size_t> content_, text_;  // columns
   std::size_t label_ = 0, time_ = 0;
+  std::optional<std::size_t> group_;
   std::vector<std::string> raw_, tokens_;  // of the batch
   std::uint64_t done_ = 0;                 // bytes of the files before
 };

@@ -26,6 +26,7 @@ struct TableInput {
   std::filesystem::path schema_folder;  // where relative paths in the schema start
   // A malformed record is an error instead of a rejected one.
   bool strict = false;
+  std::string group;  // column whose records must not be parted by a split, "" = none
   // Asked every few thousand records; true = stop with Interrupted.
   std::function<bool()> stop;
 };
@@ -49,7 +50,9 @@ struct TableRecords {
 
   bool has_text = false, has_label = false, has_time = false;
   Dictionary label_names;
-  std::vector<std::int64_t> label;    // -1 = absent
+  std::vector<std::int64_t> label;  // -1 = absent
+  Dictionary group_names;
+  std::vector<std::int64_t> group;    // -1 = absent; empty without TableInput::group
   std::vector<double> time;           // seconds since 1970, NaN = none that can be read
   std::vector<double> completeness;   // weighted share of good required fields; NaN = none asked
   std::vector<std::int32_t> missing;  // column of a text or label that is absent; -1 = none

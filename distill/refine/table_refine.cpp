@@ -33,6 +33,10 @@ TableRefineResult refine_table(const TableRefineOptions& options, ProgressSink& 
   }
   result.selection =
       select_records(result.records, result.features, options.features.model, selection);
+  if (options.split) {
+    result.split = split_records(result.records, result.features.groups, result.selection.keep,
+                                 *options.split, options.features.seed);
+  }
   std::error_code error;
   std::filesystem::create_directories(options.out, error);
   if (error) {

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "distill/refine/overlap.h"
 #include "distill/refine/table_selection.h"
+#include "distill/refine/table_split.h"
 
 namespace athanor::distill {
 
@@ -18,6 +20,7 @@ struct TableRefineOptions {
   std::vector<std::filesystem::path> against;  // records that overlap these files are dropped
   std::int64_t review = 0;                     // length of the queue in review.csv and review.html
   std::filesystem::path reviewed;              // a review.csv with verdicts
+  std::optional<SplitOptions> split;           // golden-train.<format> and its like, too
 };
 
 struct TableRefineResult {
@@ -25,6 +28,7 @@ struct TableRefineResult {
   TableFeatures features;
   TableSelection selection;
   std::vector<Overlap> overlaps;
+  std::vector<std::int8_t> split;  // of split_records(), empty without
   double seconds = 0;
   std::string summary;  // summary.json's text
 };
@@ -32,7 +36,8 @@ struct TableRefineResult {
 // Writes into `out` (created): scores.csv, golden.<format> (kept records byte for byte, with the
 // header), dropped.<format> with a reason, rejected.csv and rejected.<format> where there are
 // rejected records, repairs.csv where single fields are at fault, groups.csv of copies, links.csv,
-// overlap.csv, review.csv and review.html where the options ask for them, schema.toml,
+// overlap.csv, review.csv and review.html, similar.csv, golden-train.<format>,
+// golden-validation.<format> and golden-test.<format> where the options ask for them, schema.toml,
 // summary.json, report.html. Each appears whole or not at all. Throws TableInterrupted when
 // input.stop says so, and before it returns checks that kept + dropped + rejected = read.
 TableRefineResult refine_table(const TableRefineOptions& options, ProgressSink& progress);

@@ -1,5 +1,4 @@
-// Records as bags of hashed tokens, and what needs no more than these: how likely a text is, and
-// where it lies among the others.
+// Records as bags of hashed tokens, and where they lie among each other.
 #pragma once
 
 #include <cstdint>
@@ -43,11 +42,6 @@ struct TokenRows {
 
 // Words and pairs of neighbouring words of each text, the first 1,000 words of it.
 TokenRows tokens_of(const TextArena& texts);
-
-// Mean negative log-likelihood of a text's characters (nats) under a character model of order 3 of
-// all texts, the text itself left out of the counts; contexts are hashed, orders interpolated by
-// Witten-Bell (1991). NaN for an empty text.
-std::vector<double> character_nll(const TextArena& texts);
 
 // Unit rows f32 [rows.size(), 128] of tf-idf weights projected by signs (Achlioptas 2003); zero for
 // a record without tokens. `idf`: of inverse_document_frequencies().

@@ -138,6 +138,31 @@ TEST_CASE("a noise matrix is recovered, and the posterior is Bayes' rule") {
   REQUIRE(posterior[1] == about(.2 / (.8 * .3 + .2)));
 }
 
+TEST_CASE("noise of one span of time casts no doubt on the others") {
+  // As above, but all wrong labels are of slice 1, which has 40 of the 100 records of class 0.
+  Tensor p = empty({200, 2}, DType::f64);
+  Labels y(200), rows(200), slice(200);
+  for (std::int64_t i = 0; i < 200; ++i) {
+    const std::int64_t truth = i / 100;
+    p.data<double>()[2 * i + truth] = .9;
+    p.data<double>()[2 * i + 1 - truth] = .1;
+    y[i] = truth == 0 && i < 30 ? 1 : truth;
+    slice[i] = i % 100 < 40;
+    rows[i] = i;
+  }
+  const ProbabilityTable model = to_probability_table(p, 200);
+  const SlicedNoise noise = estimate_sliced_noise(model, y, rows, slice, 2);
+  REQUIRE(noise.of(1)[1] > 3 * noise.of(0)[1]);
+  REQUIRE(noise.of(0)[0] + noise.of(0)[1] == about(1));
+  const ProbabilityTable posterior = sliced_class_posteriors(model, y, slice, noise);
+  // Label 1 against a model that says 0: believed less where such labels went wrong.
+  const double odds = .1 * noise.of(1)[3] / (.9 * noise.of(1)[1]);
+  REQUIRE(posterior.row(0)[1] == about(odds / (1 + odds)));
+  const auto one = estimate_sliced_noise(model, y, rows, Labels(200, 0), 1, 0, 5);
+  const auto plain = estimate_noise_matrix(model, y, rows, 5);
+  for (int c = 0; c < 4; ++c) REQUIRE(one.matrix[c] == Approx(plain[c]).margin(.002));
+}
+
 TEST_CASE("confident joint flags a confident contradiction only") {
   const ProbabilityTable p = table({.9, .1, .8, .2, .1, .9, .2, .8, .95, .05, .5, .5}, 2);
   const auto flags = confident_joint_flags(p, Labels{0, 0, 1, 1, 1, 0});

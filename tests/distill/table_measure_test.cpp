@@ -1,12 +1,19 @@
 // Planting, auditing, linking, comparing and reviewing tables.
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <set>
 
+#include "data/idx.h"
+#include "distill/pipeline/image_refine.h"
 #include "distill/refine/audit.h"
+#include "distill/refine/link_mixture.h"
 #include "distill/refine/overlap.h"
 #include "distill/refine/review.h"
 #include "distill/refine/table_plant.h"
+#include "distill/refine/table_split.h"
 #include "tensor/base/error.h"
+#include "tensor/io/npy.h"
 #include "tensor/random.h"
 #include "tests/distill/temporary_directory.h"
 
@@ -200,4 +207,127 @@ TEST_CASE("records that the test set holds are found: equal, nearly equal, insid
   const TableSelection& s = result.selection;
   CHECK(s.reasons.text(s.reason[3]) == "overlap:near");
   CHECK(s.keep[0]);
+}
+
+TEST_CASE("matches are told from others without a threshold", "[linkage]") {
+  // 300 of 6,000 pairs match: most of their fields are equal or nearly so, now and then one is
+  // wrong or absent. The others agree in one field by chance, as candidates do.
+  Generator random(4);
+  std::vector<float> similarity;
+  std::vector<char> match;
+  for (int p = 0; p < 6000; ++p) {
+    match.push_back(p % 20 == 0);
+    const std::int64_t chance = random.next_below(5);
+    for (std::int64_t f = 0; f < 5; ++f) {
+      const double u = random.next_uniform();
+      double s = f == chance && !match[p] ? 1 : .5 * u;
+      if (match[p]) s = u < .7 ? 1 : (u < .9 ? .4 + .5 * random.next_uniform() : .2);
+      similarity.push_back(random.next_uniform() < .05 ? NAN : static_cast<float>(s));
+    }
+  }
+  const std::vector<double> posterior = match_posteriors(similarity, 5);
+  const double cut = best_expected_f1_cut(posterior);
+  int right = 0, linked = 0;
+  for (std::size_t p = 0; p < posterior.size(); ++p) {
+    linked += posterior[p] >= cut;
+    right += posterior[p] >= cut && match[p];
+  }
+  CHECK(right >= 285);
+  CHECK(linked - right <= 15);
+  CHECK(match_posteriors({}, 5).empty());
+  // Certain matches are linked, hopeless pairs are not.
+  CHECK(best_expected_f1_cut(std::vector<double>{.99, .98, .97, .01, .01}) == Approx(.97));
+}
+
+TEST_CASE("splits keep groups together and the latest records for the test", "[split]") {
+  TableRecords records;
+  records.has_time = true;
+  const std::int64_t n = 100;
+  for (std::int64_t i = 0; i < n; ++i) {
+    records.content.push_back({static_cast<std::uint64_t>(i), 0});
+    records.time.push_back(static_cast<double>(i));
+    records.group.push_back(records.group_names.number("g" + std::to_string(i / 5)));
+  }
+  DuplicateGroups copies;
+  for (std::int64_t i = 0; i < n; ++i) copies.group.push_back(i);
+  copies.group[99] = 0;  // a copy of the first record
+  std::vector<char> keep(static_cast<std::size_t>(n), 1);
+  keep[50] = 0;
+  SplitOptions options{{.7, .1, .2}};
+  const auto check_groups = [&](const std::vector<std::int8_t>& split) {
+    CHECK(split[50] == -1);
+    for (std::int64_t i = 0; i < n; ++i) {
+      if (i != 50) CHECK(split[i] == split[i / 5 * 5 + (i / 5 == 10)]);
+    }
+    CHECK(split[99] == split[0]);
+  };
+  const auto by_chance = split_records(records, copies, keep, options, 3);
+  check_groups(by_chance);
+  CHECK(std::abs(std::count(by_chance.begin(), by_chance.end(), 0) - 69) <= 5);
+  CHECK(by_chance == split_records(records, copies, keep, options, 3));
+  CHECK(by_chance != split_records(records, copies, keep, options, 4));
+  options.by_time = true;
+  const auto by_time = split_records(records, copies, keep, options, 3);
+  check_groups(by_time);
+  CHECK(by_time[99] == 2);  // with its group, of which the first record is the copy of 0
+  CHECK(by_time[5] == 0);
+  CHECK(by_time[60] == 0);
+  options.shares = {.5, .2, .2};
+  CHECK_THROWS_WITH(split_records(records, copies, keep, options, 3), Catch::Contains("sum 1"));
+}
+
+TEST_CASE("images are planted, refined and audited like tables", "[images]") {
+  const TemporaryDirectory directory;
+  // Two classes: bright above, bright below; each picture with noise of its own.
+  Generator random(8);
+  Tensor images = empty({300, 12, 12}, DType::u8), labels = empty({300}, DType::u8);
+  for (std::int64_t i = 0; i < 300; ++i) {
+    labels.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(i % 2);
+    for (std::int64_t k = 0; k < 144; ++k) {
+      const bool bright = (k < 72) == (i % 2 == 0);
+      images.data<std::uint8_t>()[i * 144 + k] =
+          static_cast<std::uint8_t>((bright ? 150 : 20) + random.next_below(60));
+    }
+  }
+  data::save_idx(directory.path() / "images.gz", images);
+  data::save_idx(directory.path() / "labels", labels);
+  CHECK(data::is_idx(directory.path() / "images.gz"));
+  write_text(directory.path() / "t.csv", "a,b\n1,2\n");
+  CHECK_FALSE(data::is_idx(directory.path() / "t.csv"));
+  CHECK_FALSE(data::is_idx(directory.path() / "none"));
+  PlantOptions plan;
+  plan.size = 240;
+  plan.effective = .6;
+  plan.defects = {Defect::flip, Defect::duplicate, Defect::stale};
+  plan.seed = 2;
+  const auto planted = directory.path() / "planted";
+  const PlantedPool pool =
+      plant_images(directory.path() / "images.gz", directory.path() / "labels", plan, planted);
+  // A model that knows the classes well, but not surely.
+  Tensor p = empty({240, 2}, DType::f32);
+  for (std::int64_t i = 0; i < 240; ++i) {
+    const std::int64_t truth = pool.manifest[static_cast<std::size_t>(i)].true_label;
+    p.data<float>()[2 * i + truth] = .8f;
+    p.data<float>()[2 * i + 1 - truth] = .2f;
+  }
+  save_npy(directory.path() / "p.npy", p);
+  ImageRefineOptions options;
+  options.images = planted / "pool-images-idx3-ubyte";
+  options.labels = planted / "pool-labels-idx1-ubyte";
+  options.times = planted / "times.npy";
+  options.probabilities = directory.path() / "p.npy";
+  options.selection = {Selection::Kind::threshold, .5};
+  options.out = directory.path() / "out";
+  NoProgress quiet;
+  const RefineStageResult result = refine_images(options, quiet);
+  CHECK(data::load_idx(options.out / "golden-images-idx3-ubyte").size(0) ==
+        std::ssize(result.kept));
+  CHECK(data::load_idx(options.out / "dropped-labels-idx1-ubyte").size(0) ==
+        240 - std::ssize(result.kept));
+  const Audit a = audit(read_audit(options.out, planted / "manifest" / "manifest.csv"));
+  CHECK(a.effective_before == Approx(.6));
+  CHECK(a.selected.effective_share > .97);
+  CHECK(a.selected.retention > .95);
+  options.times = directory.path() / "p.npy";
+  CHECK_THROWS_WITH(refine_images(options, quiet), Catch::Contains("one row for each of 240"));
 }

@@ -6,6 +6,7 @@
 
 #include "distill/refine/feature_values.h"
 #include "tensor/base/error.h"
+#include "tensor/io/npy.h"
 #include "tensor/random.h"
 #include "tests/distill/temporary_directory.h"
 
@@ -142,6 +143,41 @@ TEST_CASE("a table of texts is refined: wrong labels, copies and gaps go, the re
     CHECK_THROWS_WITH(refine_table(strict, quiet),
                       Catch::Contains("line 605, record: expected 3 fields, found 4"));
   }
+}
+
+TEST_CASE("embeddings judge labels where words say nothing", "[table_refine]") {
+  const TemporaryDirectory directory;
+  Generator random(6);
+  std::string csv = "text,label\n";
+  Tensor vectors = empty({300, 4});
+  std::vector<char> flipped;
+  for (int i = 0; i < 300; ++i) {
+    const int topic = i % 2;
+    flipped.push_back(random.next_uniform() < .1);
+    csv += topic_sentence(random, static_cast<int>(random.next_below(2))) +
+           (topic != flipped.back() ? ",b\n" : ",a\n");
+    for (int d = 0; d < 4; ++d) {
+      vectors.data<float>()[i * 4 + d] =
+          static_cast<float>((d == topic ? 1 : 0) + .2 * random.next_uniform());
+    }
+  }
+  write_text(directory.path() / "pool.csv", csv);
+  save_npy(directory.path() / "vectors.npy", vectors);
+  TableRefineOptions options = options_for(directory.path() / "pool.csv", directory.path() / "out");
+  options.features.embeddings = directory.path() / "vectors.npy";
+  NoProgress quiet;
+  const TableRefineResult result = refine_table(options, quiet);
+  int found = 0, wrong = 0, all = 0;
+  for (int i = 0; i < 300; ++i) {
+    const bool dropped = !result.selection.keep[i];
+    all += flipped[i];
+    found += flipped[i] && dropped;
+    wrong += !flipped[i] && dropped;
+  }
+  CHECK(found >= .9 * all);
+  CHECK(wrong <= 9);
+  save_npy(directory.path() / "vectors.npy", empty({299, 4}));
+  CHECK_THROWS_WITH(refine_table(options, quiet), Catch::Contains("one row for each record"));
 }
 
 TEST_CASE("one class, or few records of one, is told and not judged", "[table_refine]") {

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <set>
 
+#include "distill/refine/character_model.h"
 #include "distill/refine/hashed_classifier.h"
 #include "distill/refine/minhash.h"
 #include "distill/refine/score_model.h"
@@ -127,14 +128,14 @@ TEST_CASE("out-of-fold probabilities do not follow a record's own wrong label", 
     group.push_back(i);
   }
   const TokenRows rows = tokens_of(texts);
-  const OutOfFold fold = out_of_fold(rows, label, 2, group);
+  const OutOfFold fold = out_of_fold({rows}, label, 2, group);
   int right = 0;
   for (std::int64_t i = 0; i < 400; ++i) right += (fold.p.row(i)[1] > .5) == (truth[i] == 1);
   CHECK(right >= 380);
   CHECK(fold.accuracy == Approx(.9).margin(.02));
   CHECK(fold.p.row(0)[0] + fold.p.row(0)[1] == Approx(1));
   for (const auto events : fold.forgetting) CHECK(events < fold.presentations);
-  CHECK_THROWS_AS(out_of_fold(rows, label, 1, group), Error);
+  CHECK_THROWS_AS(out_of_fold({rows}, label, 1, group), Error);
 }
 
 TEST_CASE("the score model finds what tells good from bad, and ignores what does not apply",
@@ -145,20 +146,23 @@ TEST_CASE("the score model finds what tells good from bad, and ignores what does
   for (int i = 0; i < 2000; ++i) {
     FeatureRow row;
     row.fill(std::nan(""));
-    row[3] = random.next_uniform();
+    row[5] = random.next_uniform();
     row[4] = random.next_uniform();
-    good.push_back(random.next_uniform() < 1 / (1 + std::exp(-8 * (row[3] - .5))));
+    good.push_back(random.next_uniform() < 1 / (1 + std::exp(-8 * (row[5] - .5))));
     rows.push_back(row);
   }
   const ScoreModel model = fit_score_model(rows, good);
-  CHECK(model.weight[3] == Approx(8).margin(1));
+  CHECK(model.weight[5] == Approx(8).margin(1));
   CHECK(std::abs(model.weight[4]) < .7);
   CHECK(model.weight[0] == 0);
   FeatureRow low;
   low.fill(std::nan(""));
   CHECK(model.worst(low) == -1);
-  low[3] = .1;
-  CHECK(model.worst(low) == 3);
+  low[5] = .1;
+  CHECK(model.worst(low) == 5);
   CHECK(model.score(low) < .1);
   CHECK_THROWS_AS(fit_score_model(rows, std::vector<char>(2000, 1)), Error);
+  CHECK(score_input(4, .1) == .1);
+  CHECK(score_input(3, .5) == 0);
+  CHECK(score_input(3, .1) == Approx(std::log(.11 / .91)));
 }

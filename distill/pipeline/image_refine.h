@@ -1,0 +1,38 @@
+// Stage 1 as a product on labelled images: what `athanor refine` does with IDX files.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "distill/pipeline/out_of_fold.h"
+#include "distill/pipeline/refine_stage.h"
+#include "distill/refine/plant.h"
+
+namespace athanor::distill {
+
+struct ImageRefineOptions {
+  std::filesystem::path images, labels;  // IDX u8 [N, H, W] and [N]
+  std::filesystem::path times;           // .npy f64 [N], seconds since 1970; "" = none
+  std::filesystem::path
+      probabilities;                 // .npy [N, classes], out-of-fold; "" = small CNNs learn them
+  std::filesystem::path embeddings;  // .npy [N, d]; "" = 7 x 7 block means of the pixels
+  Selection selection;
+  OutOfFoldOptions trust;
+  std::filesystem::path out;
+  StopRequest stop;
+};
+
+// Writes into `out` (created): scores.csv with a reason for each dropped image, summary.json,
+// golden-images-idx3-ubyte and golden-labels-idx1-ubyte, the same for dropped ones, and the
+// proxies' log. Height and width must be multiples of 4 unless probabilities are given. Errors are
+// those of load_image_set, and bad_input for arrays of another shape.
+RefineStageResult refine_images(const ImageRefineOptions& options, ProgressSink& progress);
+
+// Plants defects (plant.h) in IDX files and writes pool-images-idx3-ubyte, pool-labels-idx1-ubyte,
+// times.npy, trusted-images-idx3-ubyte and trusted-labels-idx1-ubyte, and, apart from the data,
+// manifest/manifest.csv. Where more clean images are given than the pool needs, they are drawn by
+// seed. Returns the pool.
+PlantedPool plant_images(const std::filesystem::path& images, const std::filesystem::path& labels,
+                         PlantOptions options, const std::filesystem::path& out);
+
+}  // namespace athanor::distill

@@ -1,0 +1,129 @@
+#include "distill/refine/table_labels.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "distill/refine/feature_values.h"
+
+namespace athanor::distill {
+namespace {
+
+constexpr std::int64_t kMostClasses = 256;
+constexpr int kRounds = 3;
+constexpr double kViewWeight = .65;
+constexpr std::int64_t kSpans = 4;
+constexpr std::int64_t kLeastOfSpan = 100;  // records
+
+std::vector<std::int64_t> rows_of(const std::vector<char>& flags) {
+  std::vector<std::int64_t> rows;
+  for (std::size_t i = 0; i < flags.size(); ++i) {
+    if (flags[i]) rows.push_back(static_cast<std::int64_t>(i));
+  }
+  return rows;
+}
+
+// Two models that are not independent: their log probabilities count for kViewWeight each.
+ProbabilityTable product_of_views(const ProbabilityTable& a, const ProbabilityTable& b) {
+  ProbabilityTable out{a.rows, a.classes, std::vector<double>(a.values.size())};
+  for (std::int64_t i = 0; i < a.rows; ++i) {
+    double* row = out.values.data() + i * a.classes;
+    double sum = 0;
+    for (std::int64_t k = 0; k < a.classes; ++k) {
+      sum += row[k] = std::pow(std::max(a.row(i)[k] * b.row(i)[k], 1e-12), kViewWeight);
+    }
+    for (std::int64_t k = 0; k < a.classes; ++k) row[k] /= sum;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string label_obstacle(const TableRecords& r) {
+  if (!r.has_label) return "no label column";
+  const std::int64_t classes = r.label_names.size();
+  if (classes < 2) return fmt::format("expected at least 2 classes, found {}", classes);
+  if (classes > kMostClasses) {
+    return fmt::format("expected at most {} classes, found {}", kMostClasses, classes);
+  }
+  std::vector<std::int64_t> count(static_cast<std::size_t>(classes));
+  for (const std::int64_t y : r.label) {
+    if (y >= 0) ++count[y];
+  }
+  for (std::int64_t c = 0; c < classes; ++c) {
+    const std::string& name = r.label_names.text(c);
+    if (name.size() > 1 && name.front() == '[' && name.back() == ']') {
+      return "labels are lists; several labels a record are not supported";
+    }
+    if (count[c] < kLeastOfClass) {
+      return fmt::format("expected at least {} records of each class, found {} of '{}'",
+                         kLeastOfClass, count[c], name);
+    }
+  }
+  return "";
+}
+
+TimeSlices time_slices(const std::vector<double>& times) {
+  TimeSlices slices;
+  slices.of.assign(times.size(), 0);
+  std::vector<double> stamps;
+  for (const double t : times) {
+    if (is_applicable(t)) stamps.push_back(t);
+  }
+  const std::int64_t spans = std::min(kSpans, std::ssize(stamps) / kLeastOfSpan);
+  if (spans < 2) return slices;
+  std::sort(stamps.begin(), stamps.end());
+  std::vector<double> begin;  // of each span but the first
+  for (std::int64_t s = 1; s < spans; ++s) begin.push_back(stamps[s * std::ssize(stamps) / spans]);
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    slices.of[i] = is_applicable(times[i])
+                       ? std::upper_bound(begin.begin(), begin.end(), times[i]) - begin.begin()
+                       : spans;
+  }
+  slices.count = spans + 1;
+  return slices;
+}
+
+LabelEvidence weigh_labels(const TableRecords& r, ProbabilityTable p,
+                           const std::vector<char>& sound) {
+  const TimeSlices slices = time_slices(r.time);
+  const SlicedNoise noise =
+      estimate_sliced_noise(p, r.label, rows_of(sound), slices.of, slices.count);
+  LabelEvidence evidence;
+  evidence.posterior = sliced_class_posteriors(p, r.label, slices.of, noise);
+  evidence.p = std::move(p);
+  return evidence;
+}
+
+LabelEvidence judge_labels(const TableRecords& r, const ClassifierInputs& inputs,
+                           const std::vector<std::int64_t>& group, const std::vector<char>& sound,
+                           std::uint64_t seed) {
+  const std::int64_t n = r.size(), classes = r.label_names.size();
+  std::vector<float> weight(static_cast<std::size_t>(n)), size(static_cast<std::size_t>(n));
+  for (std::int64_t i = 0; i < n; ++i) size[group[i]] += sound[i];
+  for (std::int64_t i = 0; i < n; ++i) {
+    if (sound[i]) weight[i] = 1 / size[group[i]];
+  }
+  TokenRows none;
+  none.begin.assign(static_cast<std::size_t>(n) + 1, 0);
+  LabelEvidence evidence;
+  for (int round = 0; round < kRounds; ++round) {
+    ClassifierOptions options;
+    options.seed = seed + static_cast<std::uint64_t>(round);  // other folds than before
+    const ProbabilityTable* targets = round > 0 ? &evidence.posterior : nullptr;
+    OutOfFold training =
+        out_of_fold({inputs.tokens, {}}, r.label, classes, group, weight, targets, options);
+    ProbabilityTable p = std::move(training.p);
+    if (inputs.embeddings.defined()) {
+      training =
+          out_of_fold({none, inputs.embeddings}, r.label, classes, group, weight, targets, options);
+      p = product_of_views(p, training.p);
+    }
+    evidence = weigh_labels(r, std::move(p), sound);
+    evidence.training = std::move(training);
+  }
+  return evidence;
+}
+
+}  // namespace athanor::distill

@@ -1,0 +1,50 @@
+// Features 4, 10, 11 and 12: what models say about the labels of a table.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "distill/refine/hashed_classifier.h"
+#include "distill/refine/table_records.h"
+
+namespace athanor::distill {
+
+// A class must have as many records, or labels cannot be judged.
+inline constexpr std::int64_t kLeastOfClass = 50;
+
+// Why the labels of a table cannot be judged, "" when they can.
+std::string label_obstacle(const TableRecords& records);
+
+struct LabelEvidence {
+  // Of models that did not learn from the record, [records, classes]; unknown rows are NaN.
+  ProbabilityTable p;
+  // P(true class | p, label given, time): p_k T_s[k, y], normalised; T_s is the noise matrix of the
+  // record's span of time s, estimated from all records.
+  ProbabilityTable posterior;
+  OutOfFold training;  // of the last round; empty where probabilities were given
+};
+
+// Rounds of out-of-fold models: the first learns the labels with a robust loss, each further one
+// the class posteriors that the round before and the labels give together. Tokens and embeddings,
+// where there are any, are two views with a model each; their probabilities are multiplied, and so
+// each view learns from what both said before (co-training). `sound`: records to learn from; of a
+// group of copies all its sound records together count as one.
+LabelEvidence judge_labels(const TableRecords& records, const ClassifierInputs& inputs,
+                           const std::vector<std::int64_t>& group, const std::vector<char>& sound,
+                           std::uint64_t seed);
+
+// The same from probabilities that were brought along.
+LabelEvidence weigh_labels(const TableRecords& records, ProbabilityTable p,
+                           const std::vector<char>& sound);
+
+// Up to 4 spans of time with equally many records each, and one of records without a stamp: one
+// number in [0, count) a record.
+struct TimeSlices {
+  std::vector<std::int64_t> of;
+  std::int64_t count = 1;
+};
+TimeSlices time_slices(const std::vector<double>& times);  // NaN = no stamp
+
+}  // namespace athanor::distill
