@@ -46,9 +46,10 @@ Tensor sight_of(const Variable& q, const Variable& k, const AttentionOptions& op
   return seen;
 }
 
-// The attention_probabilities p [B, Hkv, H / Hkv, Lq, Lk] in differentiable operations; 0 where not seen.
-Variable attention_probabilities(const Variable& q, const Variable& k, const AttentionOptions& options,
-                       const Variable& mask) {
+// The attention_probabilities p [B, Hkv, H / Hkv, Lq, Lk] in differentiable operations; 0 where not
+// seen.
+Variable attention_probabilities(const Variable& q, const Variable& k,
+                                 const AttentionOptions& options, const Variable& mask) {
   const double scale =
       options.scale != 0 ? options.scale : 1 / std::sqrt(static_cast<double>(q.size(3)));
   const std::int64_t key_heads = k.size(1);
@@ -56,8 +57,7 @@ Variable attention_probabilities(const Variable& q, const Variable& k, const Att
   Tensor seen = sight_of(q, k, options);
   if (mask.defined()) {
     const Variable added = by_key_head(with_four_axes(mask), key_heads);
-    const Tensor lowest =
-        scalar(-std::numeric_limits<double>::infinity(), mask.dtype());
+    const Tensor lowest = scalar(-std::numeric_limits<double>::infinity(), mask.dtype());
     const Tensor hides = equal(added.tensor(), lowest);
     seen = logical_and(seen, logical_not(hides));
     s = s + masked_fill(added, hides, 0);
@@ -75,8 +75,8 @@ Variable weighted_values(const Variable& p, const Variable& v, const Shape& shap
 }
 
 void attention_gradients(const Variable& dy_in, const Variable& q, const Variable& k,
-                        const Variable& v, const AttentionOptions& options, const Tensor& mask,
-                        Gradients& d) {
+                         const Variable& v, const AttentionOptions& options, const Tensor& mask,
+                         Gradients& d) {
   const double scale =
       options.scale != 0 ? options.scale : 1 / std::sqrt(static_cast<double>(q.size(3)));
   const std::int64_t key_heads = k.size(1);
@@ -107,9 +107,9 @@ Variable attention(const Variable& q, const Variable& k, const Variable& v,
                   if (grad_enabled()) {
                     return attention_gradients(dy, query, key, value, options, constant_mask, d);
                   }
-                  const AttentionGradients g = attention_backward(
-                      dy.tensor(), query.tensor(), key.tensor(), value.tensor(),
-                      {y.get(d).tensor(), lse}, options, constant_mask);
+                  const AttentionGradients g =
+                      attention_backward(dy.tensor(), query.tensor(), key.tensor(), value.tensor(),
+                                         {y.get(d).tensor(), lse}, options, constant_mask);
                   d.set(0, g.dq);
                   d.set(1, g.dk);
                   d.set(2, g.dv);

@@ -23,8 +23,8 @@ struct SavedNorm {
 // The rule in differentiable operations; the statistics are functions of x and computed anew.
 // Gradients go to the places `to`: of x, gamma, beta.
 void row_norm_composed(const SavedNorm& norm, const Variable& dy, const Variable& x,
-                        const Variable& gamma, const Variable& dsum, const int (&to)[3],
-                        Gradients& d) {
+                       const Variable& gamma, const Variable& dsum, const int (&to)[3],
+                       Gradients& d) {
   const bool layer = norm.kind == RowNorm::layer;
   const Variable centred = layer ? x - mean(x, {-1}, true) : x;
   const Variable rstd = rsqrt(mean(square(centred), {-1}, true) + norm.epsilon);
@@ -40,8 +40,9 @@ void row_norm_composed(const SavedNorm& norm, const Variable& dy, const Variable
   d.set(to[0], dx);
 }
 
-void row_norm_gradients(const SavedNorm& norm, const Variable& dy, const Variable& x, const Variable& gamma,
-               const Variable& dsum, const int (&to)[3], Gradients& d) {
+void row_norm_gradients(const SavedNorm& norm, const Variable& dy, const Variable& x,
+                        const Variable& gamma, const Variable& dsum, const int (&to)[3],
+                        Gradients& d) {
   if (grad_enabled()) return row_norm_composed(norm, dy, x, gamma, dsum, to, d);
   const RowNormGradients g =
       row_norm_backward(norm.kind, dy.tensor(), x.tensor(), tensor_or_none(gamma), norm.mean,
@@ -62,9 +63,9 @@ std::vector<std::reference_wrapper<const Variable>> inputs_of(
 }
 
 Variable row_normalised(const char* op, RowNorm kind, const Variable& x, const Variable& gamma,
-                    const Variable& beta, double epsilon) {
-  const RowNormResult r = row_norm(op, kind, x.tensor(), {}, tensor_or_none(gamma),
-                                   tensor_or_none(beta), epsilon);
+                        const Variable& beta, double epsilon) {
+  const RowNormResult r =
+      row_norm(op, kind, x.tensor(), {}, tensor_or_none(gamma), tensor_or_none(beta), epsilon);
   const int gamma_at = gamma.defined() ? 1 : -1;
   const int beta_at = beta.defined() ? (gamma.defined() ? 2 : 1) : -1;
   const SavedNorm norm{kind, epsilon, r.mean, r.rstd, gamma.defined()};

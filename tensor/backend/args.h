@@ -137,9 +137,9 @@ struct ReduceArgs {
   Operand x, y;
 };
 
-// z = x y + bias over the last two axes: x [..., M, K], y [..., K, N], z [..., M, N] contiguous; the
-// leading sizes agree (stride 0 where broadcast); bias [N] contiguous, or without data. Decided by
-// x's dtype, which all share. Each matrix of x and y has contiguous rows or contiguous columns.
+// z = x y + bias over the last two axes: x [..., M, K], y [..., K, N], z [..., M, N] contiguous;
+// the leading sizes agree (stride 0 where broadcast); bias [N] contiguous, or without data. Decided
+// by x's dtype, which all share. Each matrix of x and y has contiguous rows or contiguous columns.
 struct MatmulArgs {
   Operand x, y, z, bias;
 };

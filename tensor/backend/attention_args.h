@@ -6,7 +6,8 @@
 namespace athanor {
 
 // Scaled dot product attention of each batch b and head h:
-//   s_ij = scale q_i . k_j + mask_ij,  lse_i = log sum_j exp(s_ij),  y_i = sum_j exp(s_ij - lse_i) v_j
+//   s_ij = scale q_i . k_j + mask_ij,  lse_i = log sum_j exp(s_ij),  y_i = sum_j exp(s_ij - lse_i)
+//   v_j
 // over the keys j that query i sees: j < key_lengths[b], and j <= i + Lk - Lq if causal. A query
 // that sees no key has y_i = 0, lse_i = -inf.
 //

@@ -29,7 +29,7 @@ struct Kernel {
 struct Kernels {
   Kernel<CopyArgs> copy;  // any strides, converts dtype
   Kernel<FillArgs> fill;
-  Kernel<UnaryArgs> unary;      // elementwise, one input
+  Kernel<UnaryArgs> unary;  // elementwise, one input
   Kernel<UnaryGradArgs> unary_grad;
   Kernel<BinaryArgs> binary;    // elementwise, two inputs
   Kernel<MatmulArgs> matmul;    // batched matrix product

@@ -25,7 +25,7 @@ struct AttentionInputs {
   double scale;
 
   AttentionInputs(const char* op, const Tensor& q, const Tensor& k, const Tensor& v,
-         const AttentionOptions& options, const Tensor& mask_in)
+                  const AttentionOptions& options, const Tensor& mask_in)
       : q(q), k(k), v(v), scale(options.scale) {
     check_dtype(op, "q", q, kAttentionDTypes, "a floating dtype");
     if (q.rank() != 4) fail(op, "expected q [B, H, Lq, D], got ", describe(q));
@@ -79,9 +79,9 @@ Tensor empty_by_position(const Shape& shape, DType dtype, Device device) {
 AttentionResult attention_with_lse(const Tensor& q, const Tensor& k, const Tensor& v,
                                    const AttentionOptions& options, const Tensor& mask) {
   const AttentionInputs in("attention", q, k, v, options, mask);
-  AttentionResult result{empty_by_position(q.shape(), q.dtype(), q.device()),
-                         empty({q.size(0), q.size(1), q.size(2)}, compute_dtype(q.dtype()),
-                               q.device())};
+  AttentionResult result{
+      empty_by_position(q.shape(), q.dtype(), q.device()),
+      empty({q.size(0), q.size(1), q.size(2)}, compute_dtype(q.dtype()), q.device())};
   if (result.lse.numel() == 0 || q.size(3) == 0) return result;
   launch("attention", &Kernels::attention, q.dtype(), q.device(),
          AttentionArgs{operand(q), operand(k), operand(v), in.mask_operand(), in.lengths_operand(),
@@ -89,8 +89,8 @@ AttentionResult attention_with_lse(const Tensor& q, const Tensor& k, const Tenso
   return result;
 }
 
-Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v,
-                 const AttentionOptions& options, const Tensor& mask) {
+Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options,
+                 const Tensor& mask) {
   return attention_with_lse(q, k, v, options, mask).y;
 }
 

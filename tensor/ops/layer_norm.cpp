@@ -90,8 +90,8 @@ RowNormGradients row_norm_backward(RowNorm kind, const Tensor& dy, const Tensor&
     }
   }
   const Shape weight{x.size(-1)};
-  RowNormGradients g{empty(x.shape(), x.dtype(), x.device()),
-                     empty(weight, x.dtype(), x.device()), empty(weight, x.dtype(), x.device())};
+  RowNormGradients g{empty(x.shape(), x.dtype(), x.device()), empty(weight, x.dtype(), x.device()),
+                     empty(weight, x.dtype(), x.device())};
   if (x.numel() == 0) {
     fill_(g.dgamma, 0);
     fill_(g.dbeta, 0);
@@ -100,11 +100,11 @@ RowNormGradients row_norm_backward(RowNorm kind, const Tensor& dy, const Tensor&
   const Tensor from = contiguous(x), gradient = contiguous(dy), centre = contiguous(mean),
                spread = contiguous(rstd);
   const Tensor added = dsum.defined() ? contiguous(dsum) : Tensor();
-  launch(op, &Kernels::row_norm_backward, x.dtype(), x.device(),
-         RowNormBackwardArgs{row_norm_op(kind), operand(from), operand_or_none(scale),
-                             operand(centre), operand(spread), operand(gradient),
-                             operand_or_none(added), operand(g.dx), operand(g.dgamma),
-                             operand(g.dbeta)});
+  launch(
+      op, &Kernels::row_norm_backward, x.dtype(), x.device(),
+      RowNormBackwardArgs{row_norm_op(kind), operand(from), operand_or_none(scale), operand(centre),
+                          operand(spread), operand(gradient), operand_or_none(added), operand(g.dx),
+                          operand(g.dgamma), operand(g.dbeta)});
   return g;
 }
 

@@ -42,7 +42,8 @@ Tensor isfinite(const Tensor& x);     // to bool; any dtype
 Tensor isnan(const Tensor& x);        // to bool; any dtype
 Tensor logical_not(const Tensor& x);  // to bool: x == 0; any dtype
 
-// Gradients dx = dy f'(x) in one pass, from the result y or the input x; dy has its shape and dtype.
+// Gradients dx = dy f'(x) in one pass, from the result y or the input x; dy has its shape and
+// dtype.
 Tensor relu_grad(const Tensor& y, const Tensor& dy);  // 0 where y <= 0, whatever dy is
 Tensor tanh_grad(const Tensor& y, const Tensor& dy);
 Tensor sigmoid_grad(const Tensor& y, const Tensor& dy);

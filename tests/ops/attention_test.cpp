@@ -32,8 +32,8 @@ TEST_CASE("attention: values and gradients") {
   check_op_case(attention_case("attention/causal, first queries see nothing", {1, 1, 5, 2},
                                {1, 1, 3, 2}, {.causal = true}));
   check_op_case(attention_case("attention/grouped", {1, 4, 3, 2}, {1, 2, 3, 2}));
-  check_op_case(attention_case("attention/lengths", {3, 1, 2, 2}, {3, 1, 4, 2},
-                               with_lengths({4, 2, 0})));
+  check_op_case(
+      attention_case("attention/lengths", {3, 1, 2, 2}, {3, 1, 4, 2}, with_lengths({4, 2, 0})));
 }
 
 TEST_CASE("attention with a mask, constant and learned") {
@@ -42,11 +42,10 @@ TEST_CASE("attention with a mask, constant and learned") {
                   [](const Vars& x) { return attention(x[0], x[1], x[2], {}, x[3].detach()); }};
   constant.inputs[3].differentiable = false;
   check_op_case(constant);
-  check_op_case({"attention/learned mask",
-                 {{{2, 2, 3, 2}}, {{2, 2, 4, 2}}, {{2, 2, 4, 2}}, {{2, 3, 4}}},
-                 [](const Vars& x) {
-                   return attention(x[0], x[1], x[2], {.causal = true}, x[3]);
-                 }});
+  check_op_case(
+      {"attention/learned mask",
+       {{{2, 2, 3, 2}}, {{2, 2, 4, 2}}, {{2, 2, 4, 2}}, {{2, 3, 4}}},
+       [](const Vars& x) { return attention(x[0], x[1], x[2], {.causal = true}, x[3]); }});
 }
 
 // Several tiles of queries and of keys with remainders, head sizes off the vector width, several

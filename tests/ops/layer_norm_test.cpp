@@ -22,9 +22,8 @@ TEST_CASE("layer_norm and rms_norm: values and gradients") {
   check_op_case({"layer_norm/scale only", {{{6}}, {{6}}}, [](const Vars& x) {
                    return layer_norm(x[0], x[1]);
                  }});
-  check_op_case({"rms_norm", {{{3, 5}}, {{5}}}, [](const Vars& x) {
-                   return rms_norm(x[0], x[1]);
-                 }});
+  check_op_case(
+      {"rms_norm", {{{3, 5}}, {{5}}}, [](const Vars& x) { return rms_norm(x[0], x[1]); }});
   check_op_case(
       {"rms_norm/no weight", {{{3, 5}}}, [](const Vars& x) { return rms_norm(x[0], {}, 0.01); }});
 }
@@ -35,9 +34,8 @@ TEST_CASE("add_layer_norm and add_rms_norm: both results, and either alone") {
                    const AddNormVariables r = add_layer_norm(x[0], x[1], x[2], x[3]);
                    return cat({r.y, 2.0 * r.sum}, 0);
                  }});
-  check_op_case({"add_layer_norm/y", inputs, [](const Vars& x) {
-                   return add_layer_norm(x[0], x[1], x[2], x[3]).y;
-                 }});
+  check_op_case({"add_layer_norm/y", inputs,
+                 [](const Vars& x) { return add_layer_norm(x[0], x[1], x[2], x[3]).y; }});
   check_op_case({"add_layer_norm/sum", {{{4, 3}}, {{4, 3}}}, [](const Vars& x) {
                    return add_layer_norm(x[0], x[1]).sum;
                  }});

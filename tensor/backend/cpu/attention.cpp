@@ -10,10 +10,10 @@
 #include "tensor/backend/cpu/scratch.h"
 #include "tensor/base/parallel.h"
 
-#include "tensor/backend/cpu/isa_begin.h"
-#include "tensor/backend/cpu/row.h"
-#include "tensor/backend/cpu/micro_gemm.h"
 #include "tensor/backend/cpu/attention_tile.h"
+#include "tensor/backend/cpu/isa_begin.h"
+#include "tensor/backend/cpu/micro_gemm.h"
+#include "tensor/backend/cpu/row.h"
 
 namespace {
 
@@ -22,9 +22,9 @@ constexpr std::int64_t kQueryChunk = 10 * kQueryTile;
 
 template <class T>
 struct Buffers {
-  std::int64_t width;     // D rounded up to whole strips
-  T *k, *v, *q, *s, *o;   // strips of keys; values [Lk, width]; a tile's queries, scores, results
-  T *largest, *total;     // by query of the tile
+  std::int64_t width;    // D rounded up to whole strips
+  T *k, *v, *q, *s, *o;  // strips of keys; values [Lk, width]; a tile's queries, scores, results
+  T *largest, *total;    // by query of the tile
 
   Buffers(std::int64_t Lk, std::int64_t D) : width(padded<T>(D)) {
     const std::int64_t tile = kQueryTile * width;
@@ -111,8 +111,8 @@ void attend_tile(const AttentionArgs& a, const Sight& sight, std::int64_t b, std
     const T* o = buffers.o + r * width;
     S* to = y.at(first + r);
     for (std::int64_t d = 0; d < D; ++d) to[d * y.column] = static_cast<S>(o[d] * scale);
-    lse[r] = total == T(0) ? -std::numeric_limits<T>::infinity()
-                           : buffers.largest[r] + std::log(total);
+    lse[r] =
+        total == T(0) ? -std::numeric_limits<T>::infinity() : buffers.largest[r] + std::log(total);
   }
 }
 

@@ -15,14 +15,14 @@
 #include "tensor/base/parallel.h"
 
 #include "tensor/backend/cpu/isa_begin.h"
-#include "tensor/backend/cpu/row.h"
 #include "tensor/backend/cpu/micro_gemm.h"
+#include "tensor/backend/cpu/row.h"
 
 namespace {
 
-constexpr std::int64_t kDepth = 256;               // of k in one pass
+constexpr std::int64_t kDepth = 256;                  // of k in one pass
 constexpr std::int64_t kBlockRows = 16 * kMicroRows;  // of a in one block
-constexpr std::int64_t kBlockColumns = 512;        // of c in one task
+constexpr std::int64_t kBlockColumns = 512;           // of c in one task
 // Multiply-adds below which a second task does not pay for waking a thread, and the number of
 // tasks from which on they have whole blocks.
 constexpr std::int64_t kTaskWork = 1 << 19;
@@ -58,7 +58,8 @@ void pack_strip(const Gemm<T>& g, std::int64_t n, T* to) {
     const std::int64_t depth = smaller(kPiece, g.K - first);
     for (std::int64_t i = 0; i < kWidth; ++i) {
       const T* column = from + first * g.bk + i * g.bn;
-      for (std::int64_t k = 0; k < depth; ++k) to[k * kWidth + i] = i < count ? column[k * g.bk] : T(0);
+      for (std::int64_t k = 0; k < depth; ++k)
+        to[k * kWidth + i] = i < count ? column[k * g.bk] : T(0);
     }
   }
 }
@@ -222,7 +223,8 @@ void product_with_vector(const Gemm<T>& g) {
       V sums[4]{};
       std::int64_t k = 0;
       for (; k + 4 * W <= g.K; k += 4 * W) {
-        for (int i = 0; i < 4; ++i) sums[i] += load_lanes(a + k + i * W) * load_lanes(g.b + k + i * W);
+        for (int i = 0; i < 4; ++i)
+          sums[i] += load_lanes(a + k + i * W) * load_lanes(g.b + k + i * W);
       }
       T total = sum_lanes<T>((sums[0] + sums[1]) + (sums[2] + sums[3]));
       for (; k < g.K; ++k) total += a[k] * g.b[k];
@@ -238,8 +240,8 @@ void gemm(Gemm<T> g) {
   constexpr std::int64_t kWidth = kMicroColumns<T>;
   // c^T = b^T a^T where b would be expensive to pack, or a gives too few rows.
   if (g.N >= 2 * g.M && ((g.bn != 1 && g.K >= 64) || g.M < kMicroRows)) {
-    g = {g.N, g.M, g.K, g.b, g.bn, g.bk, g.a, g.ak, g.am, g.c, g.cn, g.cm, g.bias, g.bias_n,
-         g.bias_m};
+    g = {g.N,  g.M, g.K,  g.b,  g.bn,   g.bk,     g.a,     g.ak,
+         g.am, g.c, g.cn, g.cm, g.bias, g.bias_n, g.bias_m};
   }
   if (g.N == 1 && g.ak == 1 && g.bk == 1) return product_with_vector(g);
   const std::int64_t strips = ceil_div(g.N, kWidth);

@@ -110,7 +110,8 @@ void kl_div_grad(const KlDivGradArgs& args) {
             store_lanes(dx + i, (p - q) * factor);
           }
           for (; i < n; ++i) {
-            const T p = exp_below_one(x[i] * scale - x_lse), q = exp_below_one(t[i] * scale - t_lse);
+            const T p = exp_below_one(x[i] * scale - x_lse),
+                    q = exp_below_one(t[i] * scale - t_lse);
             dx[i] = (p - q) * factor;
           }
         } else {

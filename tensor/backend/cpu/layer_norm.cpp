@@ -78,12 +78,12 @@ void forward_typed(const RowNormArgs& a) {
         const S* other = a.residual.as<const S>() + row * n;
         S* stored = a.sum.as<S>() + row * n;
         // What is normalised is what later operations see: the sum rounded to S.
-        for (std::int64_t i = 0; i < n; ++i) stored[i] = static_cast<S>(x[i] + static_cast<T>(other[i]));
+        for (std::int64_t i = 0; i < n; ++i)
+          stored[i] = static_cast<S>(x[i] + static_cast<T>(other[i]));
         x = values_of(static_cast<const S*>(stored), n, sum);
       }
       const T mean = centred ? reduce_row<SumOf>(x, n) / count : T(0);
-      const T squares =
-          sum_of<T>(n, [&](std::int64_t i) { return (x[i] - mean) * (x[i] - mean); });
+      const T squares = sum_of<T>(n, [&](std::int64_t i) { return (x[i] - mean) * (x[i] - mean); });
       const T rstd = T(1) / std::sqrt(squares / count + epsilon);
       if constexpr (std::is_same_v<S, T>) {
         normalise(x, n, mean, rstd, gamma, beta, a.y.as<S>() + row * n);
@@ -116,9 +116,9 @@ void input_gradient(const Row<T>& row, bool centred, const T* dsum, T* dx) {
   T mean_g = 0, mean_gx = 0;
   if (gamma) {
     if (centred) mean_g = sum_of<T>(n, [&](std::int64_t i) { return dy[i] * gamma[i]; }) / count;
-    mean_gx = sum_of<T>(n, [&](std::int64_t i) {
-                return dy[i] * gamma[i] * ((x[i] - mean) * rstd);
-              }) / count;
+    mean_gx =
+        sum_of<T>(n, [&](std::int64_t i) { return dy[i] * gamma[i] * ((x[i] - mean) * rstd); }) /
+        count;
     for (std::int64_t i = 0; i < n; ++i) {
       dx[i] = rstd * (dy[i] * gamma[i] - mean_g - (x[i] - mean) * rstd * mean_gx);
     }
@@ -169,8 +169,8 @@ void backward_typed(const RowNormBackwardArgs& a) {
                        values_of(a.x.as<const S>() + r * n, n, buffers),
                        values_of(a.dy.as<const S>() + r * n, n, buffers + n),
                        gamma};
-      const T* dsum = a.dsum.data ? values_of(a.dsum.as<const S>() + r * n, n, buffers + 2 * n)
-                                  : nullptr;
+      const T* dsum =
+          a.dsum.data ? values_of(a.dsum.as<const S>() + r * n, n, buffers + 2 * n) : nullptr;
       add_parameter_gradients(row, dgamma, dbeta);
       const bool centred = a.op == RowNormOp::layer_norm;
       S* dx = a.dx.as<S>() + r * n;

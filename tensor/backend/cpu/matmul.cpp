@@ -14,8 +14,7 @@ namespace {
 std::optional<GemmPath> path_from_environment() {
   const char* value = std::getenv("ATHANOR_GEMM");
   if (!value || !*value) return std::nullopt;
-  for (GemmPath path :
-       {GemmPath::own, GemmPath::openblas, GemmPath::onednn, GemmPath::reference}) {
+  for (GemmPath path : {GemmPath::own, GemmPath::openblas, GemmPath::onednn, GemmPath::reference}) {
     if (std::string_view(value) == name_of(path)) return path;
   }
   raise(ErrorKind::usage, "ATHANOR_GEMM: expected own, openblas, onednn or reference, got ", value);
@@ -77,8 +76,8 @@ const char* name_of(GemmPath path) {
   return names[static_cast<int>(path)];
 }
 
-// The table, by measurement (docs/design.md, "Matrix products"): the own kernel was ahead, or level,
-// at every shape of the training workloads on AVX2.
+// The table, by measurement (docs/design.md, "Matrix products"): the own kernel was ahead, or
+// level, at every shape of the training workloads on AVX2.
 GemmPath gemm_path(const MatmulArgs& args) {
   static const std::optional<GemmPath> forced = path_from_environment();
   if (!forced) return GemmPath::own;
@@ -88,7 +87,8 @@ GemmPath gemm_path(const MatmulArgs& args) {
 }
 
 void matmul(const MatmulArgs& args) {
-  if (args.x.dtype == DType::f32 || args.x.dtype == DType::f64) return run_path(gemm_path(args), args);
+  if (args.x.dtype == DType::f32 || args.x.dtype == DType::f64)
+    return run_path(gemm_path(args), args);
   const bool native = args.x.dtype == DType::bf16 && onednn_has_bf16() &&
                       (gemm_path(args) == GemmPath::own || gemm_path(args) == GemmPath::onednn);
   if (gemm_path(args) == GemmPath::reference) return reference_kernels().matmul.run(args);

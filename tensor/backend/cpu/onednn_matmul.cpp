@@ -40,8 +40,7 @@ memory::desc desc_of(const Operand& t) {
     sizes.push_back(repeated ? 1 : t.sizes[i]);
     strides.push_back(repeated ? 1 : t.strides[i]);
   }
-  const auto type =
-      t.dtype == DType::bf16 ? memory::data_type::bf16 : memory::data_type::f32;
+  const auto type = t.dtype == DType::bf16 ? memory::data_type::bf16 : memory::data_type::f32;
   return memory::desc(sizes, type, strides);
 }
 
@@ -58,8 +57,8 @@ MatmulPrimitive make_matmul(const MatmulArgs& a) {
     for (int i = 0; i + 1 < a.z.rank; ++i) strides[static_cast<std::size_t>(i)] = sizes.back();
     m.bias = memory::desc(sizes, m.z.data_type(), strides);
   }
-  const dnnl::matmul::desc desc = a.bias.data ? dnnl::matmul::desc(m.x, m.y, m.bias, m.z)
-                                              : dnnl::matmul::desc(m.x, m.y, m.z);
+  const dnnl::matmul::desc desc =
+      a.bias.data ? dnnl::matmul::desc(m.x, m.y, m.bias, m.z) : dnnl::matmul::desc(m.x, m.y, m.z);
   const dnnl::matmul::primitive_desc primitive(desc, attributes, onednn_engine());
   m.scratch = primitive.scratchpad_desc().get_size();
   m.run = dnnl::matmul(primitive);
@@ -84,10 +83,9 @@ void onednn_matmul(const MatmulArgs& a) {
     const auto on = [](const memory::desc& desc, void* data) {
       return memory(desc, onednn_engine(), data);
     };
-    const memory pad(
-        memory::desc({static_cast<std::int64_t>(m->scratch)}, memory::data_type::u8,
-                     memory::format_tag::a),
-        onednn_engine(), thread_scratch(m->scratch));
+    const memory pad(memory::desc({static_cast<std::int64_t>(m->scratch)}, memory::data_type::u8,
+                                  memory::format_tag::a),
+                     onednn_engine(), thread_scratch(m->scratch));
     std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, on(m->x, a.x.data)},
                                               {DNNL_ARG_WEIGHTS, on(m->y, a.y.data)},
                                               {DNNL_ARG_DST, on(m->z, a.z.data)},

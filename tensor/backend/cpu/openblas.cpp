@@ -92,8 +92,8 @@ void matmul_typed(const MatmulArgs& args) {
       T* c = args.z.as<T>() + batch * M * N + (tiles.along_rows ? begin * N : begin);
       const std::int64_t rows = tiles.along_rows ? length : M;
       const std::int64_t columns = tiles.along_rows ? N : length;
-      gemm(x, y, static_cast<blasint>(rows), static_cast<blasint>(columns),
-           static_cast<blasint>(K), a, b, c, static_cast<blasint>(N));
+      gemm(x, y, static_cast<blasint>(rows), static_cast<blasint>(columns), static_cast<blasint>(K),
+           a, b, c, static_cast<blasint>(N));
       if (!args.bias.data) continue;
       const T* bias = args.bias.as<const T>() + (tiles.along_rows ? 0 : begin);
       for (std::int64_t r = 0; r < rows; ++r) {

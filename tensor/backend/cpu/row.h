@@ -186,9 +186,8 @@ inline T log_sum_exp_lanes(const T* x, std::int64_t n, T largest, T scale) {
   using V = typename VectorOf<T>::type;
   const T shift = largest * scale;
   V sum{};
-  for_lanes(x, n, -std::numeric_limits<T>::infinity(), [&](V v, std::int64_t, std::int64_t) {
-    sum += exp_below_one(v * scale - shift);
-  });
+  for_lanes(x, n, -std::numeric_limits<T>::infinity(),
+            [&](V v, std::int64_t, std::int64_t) { sum += exp_below_one(v * scale - shift); });
   return shift + std::log(sum_lanes<T>(sum));
 }
 

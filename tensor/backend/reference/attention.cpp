@@ -19,7 +19,7 @@ T& element(const Operand& x, std::int64_t b, std::int64_t h, std::int64_t i, std
 // sum_d x[b, h, i, d] y[b, g, j, d]
 template <class T>
 double dot_of(const Operand& x, std::int64_t b, std::int64_t h, std::int64_t i, const Operand& y,
-           std::int64_t g, std::int64_t j) {
+              std::int64_t g, std::int64_t j) {
   double total = 0;
   for (std::int64_t d = 0; d < x.sizes[3]; ++d) {
     total += double(static_cast<compute_t<T>>(element<T>(x, b, h, i, d))) *
@@ -83,14 +83,16 @@ void attention_backward(const AttentionBackwardArgs& a) {
     const auto add = [](std::vector<double>& total, std::int64_t row, double factor,
                         const Operand& x, std::int64_t b, std::int64_t h, std::int64_t i) {
       for (std::int64_t d = 0; d < x.sizes[3]; ++d) {
-        total[row * x.sizes[3] + d] += factor * double(static_cast<compute_t<T>>(element<T>(x, b, h, i, d)));
+        total[row * x.sizes[3] + d] +=
+            factor * double(static_cast<compute_t<T>>(element<T>(x, b, h, i, d)));
       }
     };
     const auto store = [](const std::vector<double>& total, const Operand& x, std::int64_t b,
                           std::int64_t h) {
       for (std::int64_t i = 0; i < x.sizes[2]; ++i) {
         for (std::int64_t d = 0; d < x.sizes[3]; ++d) {
-          element<T>(x, b, h, i, d) = static_cast<T>(static_cast<compute_t<T>>(total[i * x.sizes[3] + d]));
+          element<T>(x, b, h, i, d) =
+              static_cast<T>(static_cast<compute_t<T>>(total[i * x.sizes[3] + d]));
         }
       }
     };

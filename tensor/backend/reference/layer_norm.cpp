@@ -61,7 +61,9 @@ void row_norm_backward(const RowNormBackwardArgs& a) {
     for (std::int64_t row = 0; row < rows; ++row) {
       const double mean = double(a.mean.as<compute_t<T>>()[row]);
       const double rstd = double(a.rstd.as<compute_t<T>>()[row]);
-      const auto xhat = [&](std::int64_t i) { return (value_or<T>(a.x, row * n + i) - mean) * rstd; };
+      const auto xhat = [&](std::int64_t i) {
+        return (value_or<T>(a.x, row * n + i) - mean) * rstd;
+      };
       const auto g = [&](std::int64_t i) {
         return value_or<T>(a.dy, row * n + i) * value_or<T>(a.gamma, i, 1);
       };

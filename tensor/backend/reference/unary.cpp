@@ -148,7 +148,8 @@ void unary_grad(const UnaryGradArgs& args) {
       const C dy = static_cast<C>(args.dy.as<T>()[index.offset(args.dy.strides)]);
       const double slope = activation_slope(args.op, static_cast<double>(saved));
       // A slope of 0 hides whatever dy is.
-      const double dx = args.op == UnaryOp::relu && slope == 0 ? 0 : static_cast<double>(dy) * slope;
+      const double dx =
+          args.op == UnaryOp::relu && slope == 0 ? 0 : static_cast<double>(dy) * slope;
       args.dx.as<T>()[index.offset(args.dx.strides)] = static_cast<T>(static_cast<C>(dx));
     }
   });
