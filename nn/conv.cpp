@@ -15,15 +15,7 @@ Conv1d::Conv1d(std::int64_t in, std::int64_t out, std::int64_t kernel, Generator
   if (bias) bias_ = register_parameter("bias", uniform_by_fan_in({out}, fan_in, generator));
 }
 
-Variable Conv1d::forward(const Variable& x) {
-  if (x.rank() != 3) fail("Conv1d", "expected [N, C, L], got ", describe(x.tensor()));
-  Conv2dOptions options;  // an image of height 1
-  options.stride = {1, options_.stride};
-  options.padding = {0, options_.padding};
-  options.dilation = {1, options_.dilation};
-  options.groups = options_.groups;
-  return squeeze(conv2d(unsqueeze(x, 2), unsqueeze(weight_, 2), bias_, options), 2);
-}
+Variable Conv1d::forward(const Variable& x) { return conv1d(x, weight_, bias_, options_); }
 
 ConvTranspose2d::ConvTranspose2d(std::int64_t in, std::int64_t out, std::int64_t kernel,
                                  Generator& generator, const ConvTranspose2dOptions& options,
@@ -42,23 +34,7 @@ ConvTranspose2d::ConvTranspose2d(std::int64_t in, std::int64_t out, std::int64_t
 }
 
 Variable ConvTranspose2d::forward(const Variable& x) {
-  const Variable& weight = weight_.get();
-  if (x.rank() != 4 || x.size(1) != weight.size(0)) {
-    fail("ConvTranspose2d", "expected [N, ", weight.size(0), ", H, W], got ", describe(x.tensor()));
-  }
-  const ConvTranspose2dOptions& o = options_;
-  const auto size = [&](int axis, auto side) {
-    return (x.size(axis) - 1) * (o.stride.*side) - 2 * (o.padding.*side) +
-           (o.dilation.*side) * (weight.size(axis) - 1) + (o.output_padding.*side) + 1;
-  };
-  Conv2dOptions options;
-  options.stride = o.stride;
-  options.padding = o.padding;
-  options.dilation = o.dilation;
-  options.groups = o.groups;
-  const Shape shape{x.size(0), weight.size(1) * o.groups, size(2, &Size2::h), size(3, &Size2::w)};
-  const Variable y = conv2d_backward_input(x, weight, shape, options);
-  return bias_.get().defined() ? y + reshape(bias_, {1, -1, 1, 1}) : y;
+  return conv_transpose2d(x, weight_, bias_, options_);
 }
 
 }  // namespace athanor::nn

@@ -2,14 +2,11 @@
 // convolutions are `groups` of the options.
 #pragma once
 
+#include "autograd/ops/conv1d.h"
+#include "autograd/ops/conv_transpose2d.h"
 #include "nn/module.h"
-#include "tensor/ops/conv2d.h"
 
 namespace athanor::nn {
-
-struct Conv1dOptions {
-  std::int64_t stride = 1, padding = 0, dilation = 1, groups = 1;
-};
 
 // [N, in, L] -> [N, out, L'], L' = (L + 2 padding - dilation (kernel - 1) - 1) / stride + 1
 class Conv1d final : public Module {
@@ -21,14 +18,6 @@ class Conv1d final : public Module {
  private:
   Conv1dOptions options_;
   Parameter weight_, bias_;  // [out, in / groups, kernel], [out]
-};
-
-struct ConvTranspose2dOptions {
-  Size2 stride = 1;
-  Size2 padding = 0;
-  Size2 output_padding = 0;  // < stride; rows and columns added at the end
-  Size2 dilation = 1;
-  std::int64_t groups = 1;
 };
 
 // The gradient of a convolution as a layer: [N, in, H, W] -> [N, out, H', W'],

@@ -29,9 +29,9 @@ void normalise(std::array<double, kLevelCount>& counts) {
   for (double& c : counts) c /= sum;
 }
 
-class Mixture {
+class LinkMixture {
  public:
-  Mixture(std::span<const float> similarity, std::int64_t fields)
+  LinkMixture(std::span<const float> similarity, std::int64_t fields)
       : fields_(static_cast<std::size_t>(fields)), level_(similarity.size()) {
     std::transform(similarity.begin(), similarity.end(), level_.begin(), level_of);
     match_.resize(fields_);
@@ -116,7 +116,7 @@ class Mixture {
 
 std::vector<double> match_posteriors(std::span<const float> similarity, std::int64_t fields) {
   if (similarity.empty()) return {};
-  return Mixture(similarity, fields).run();
+  return LinkMixture(similarity, fields).run();
 }
 
 double best_expected_f1_cut(std::span<const double> posterior) {

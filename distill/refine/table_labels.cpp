@@ -11,7 +11,7 @@ namespace athanor::distill {
 namespace {
 
 constexpr std::int64_t kMostClasses = 256;
-constexpr int kRounds = 3;
+constexpr int kTrustRounds = 3;
 constexpr double kViewWeight = .65;
 constexpr std::int64_t kSpans = 4;
 constexpr std::int64_t kLeastOfSpan = 100;  // records
@@ -108,7 +108,7 @@ LabelEvidence judge_labels(const TableRecords& r, const ClassifierInputs& inputs
   TokenRows none;
   none.begin.assign(static_cast<std::size_t>(n) + 1, 0);
   LabelEvidence evidence;
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < kTrustRounds; ++round) {
     ClassifierOptions options;
     options.seed = seed + static_cast<std::uint64_t>(round);  // other folds than before
     const ProbabilityTable* targets = round > 0 ? &evidence.posterior : nullptr;

@@ -12,7 +12,7 @@ struct AttentionOptions {
   // Of q k^T; 0 stands for 1 / sqrt(D).
   double scale = 0;
   // i64 [B]: batch b has key_lengths[b] keys, the rest is padding. Undefined: all have Lk.
-  Tensor key_lengths;
+  Tensor key_lengths = {};
 };
 
 // y[b, h, i, :] = sum_j p_ij v[b, g, j, :] with p_ij = softmax over j of

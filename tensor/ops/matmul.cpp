@@ -89,7 +89,7 @@ Tensor fused_linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
   const Tensor from = readable(contiguous_rows(x)), weight = readable(transpose(w));
   const Tensor to = reshape(y, {from.size(0), w.size(0)}), shift = contiguous(bias);
   launch("linear", &Kernels::linear, x.dtype(), x.device(),
-         LinearArgs{{operand(from), operand(weight), operand(to)}, operand(shift)});
+         LinearArgs{{operand(from), operand(weight), operand(to), Operand{}}, operand(shift)});
   return y;
 }
 

@@ -10,7 +10,7 @@ namespace athanor::cuda {
 namespace {
 
 MatmulArgs args_of(const Tensor& x, const Tensor& y, const Tensor& z) {
-  return {operand(x), operand(y), operand(z)};
+  return {operand(x), operand(y), operand(z), {}};
 }
 
 // What cuBLASLt does: D[n, m] = op(A)[n, k] op(B)[k, m] in column-major order, A from y, B from x.

@@ -16,8 +16,8 @@ TEST_CASE("rules rename by what their stars stood for") {
   CHECK(map.rename("head.weight") == "head.weight");
   CHECK(map.rename("bert.encoder.layer.0.attention.a.b.weight") ==
         "encoder.layer.0.attention.a.b.weight");
-  CHECK(NameMap({{"*a*", "*-*"}}).rename("bar") == "b-r");
-  CHECK_THROWS_AS(NameMap({{"a.*", "b"}}), Error);
+  CHECK(NameMap(std::vector<NameRule>{{"*a*", "*-*"}}).rename("bar") == "b-r");
+  CHECK_THROWS_AS(NameMap(std::vector<NameRule>{{"a.*", "b"}}), Error);
 }
 
 TEST_CASE("tensors are renamed, transposed and dropped") {

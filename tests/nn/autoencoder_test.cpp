@@ -51,7 +51,7 @@ double trained(Module& module, const Tensor& x, int steps, Loss&& loss) {
 // Points near a curve: two numbers say where they are.
 Tensor points(std::int64_t count, Generator& g) {
   const Tensor angle = random_uniform({count, 1}, g, 0, 3);
-  return cat({sin(angle), cos(angle), mul(angle, 0.5), square(sin(angle))}, 1);
+  return cat(std::vector<Tensor>{sin(angle), cos(angle), mul(angle, 0.5), square(sin(angle))}, 1);
 }
 
 }  // namespace

@@ -53,7 +53,6 @@ TEST_CASE("attention with a mask, constant and learned") {
 TEST_CASE("attention at sizes of several tiles") {
   const auto large = [](OpCase c) {
     c.numeric = false;
-    c.low_precision = true;
     check_op_case(c);
   };
   large(attention_case("attention/tiles", {1, 2, 101, 24}, {1, 2, 205, 24}));

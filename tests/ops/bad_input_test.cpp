@@ -72,7 +72,7 @@ TEST_CASE("wrong shapes are refused") {
        }},
       {"einsum", "size",
        [&] {
-         einsum("ij,jk->ik", {x, x});
+         einsum("ij,jk->ik", std::vector<Tensor>{x, x});
        }},
       {"reshape", "6 elements",
        [&] {
@@ -95,11 +95,11 @@ TEST_CASE("wrong shapes are refused") {
       {"sum_to", "broadcasts", [&] { sum_to(x, {4}); }},
       {"cat", "agree",
        [&] {
-         cat({x, vector});
+         cat(std::vector<Tensor>{x, vector});
        }},
       {"stack", "equal shapes",
        [&] {
-         stack({x, vector});
+         stack(std::vector<Tensor>{x, vector});
        }},
       {"pad", "2",
        [&] {
@@ -169,7 +169,7 @@ TEST_CASE("wrong dtypes are refused") {
       {"masked_fill", "bool", [&] { masked_fill(x, x, 0); }},
       {"cat", "one dtype",
        [&] {
-         cat({x, wide});
+         cat(std::vector<Tensor>{x, wide});
        }},
       {"index_select", "i64", [&] { index_select(x, 0, x); }},
       {"take_along_axis", "i64", [&] { take_along_axis(x, x, 0); }},
@@ -226,7 +226,7 @@ TEST_CASE("wrong axes and indices are refused") {
       {"unsqueeze", "got 3", [&] { unsqueeze(x, 3); }},
       {"cat", "got 2",
        [&] {
-         cat({x, x}, 2);
+         cat(std::vector<Tensor>{x, x}, 2);
        }},
       {"flip", "got 2", [&] { flip(x, {2}); }},
       {"roll", "got 2", [&] { roll(x, 1, 2); }},
@@ -302,7 +302,7 @@ TEST_CASE("negative and overflowing sizes, and too many axes, are refused") {
       {"unsqueeze", "rank < 8", [&] { unsqueeze(deep, 0); }},
       {"stack", "rank < 8",
        [&] {
-         stack({deep, deep});
+         stack(std::vector<Tensor>{deep, deep});
        }},
       {"one_hot", "rank < 8", [&] { one_hot(cast(deep, DType::i64), 2); }},
       {"embedding", "rank < 8", [&] { embedding(x, cast(deep, DType::i64)); }},
@@ -324,7 +324,7 @@ TEST_CASE("tensors on two devices are refused") {
        }},
       {"cat", "one device",
        [&] {
-         cat({x, other});
+         cat(std::vector<Tensor>{x, other});
        }},
       {"index_select", "one device", [&] { index_select(other, 0, arange(1)); }},
       {"copy_", "one device",

@@ -10,10 +10,12 @@
 #include "tensor/backend/cpu/scratch.h"
 #include "tensor/base/parallel.h"
 
-#include "tensor/backend/cpu/attention_tile.h"
 #include "tensor/backend/cpu/isa_begin.h"
-#include "tensor/backend/cpu/micro_gemm.h"
 #include "tensor/backend/cpu/row.h"
+
+#include "tensor/backend/cpu/micro_gemm.h"
+
+#include "tensor/backend/cpu/attention_tile.h"
 
 namespace {
 

@@ -2,8 +2,10 @@
 #pragma once
 
 #include "tensor/backend/args.h"
+#include "tensor/backend/attention_args.h"
 #include "tensor/backend/conv_args.h"
 #include "tensor/backend/cpu/isa.h"
+#include "tensor/backend/norm_args.h"
 
 namespace athanor {
 struct Kernels;  // only isa_table.cpp looks inside: a new kernel leaves the others compiled
