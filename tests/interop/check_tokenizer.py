@@ -50,7 +50,7 @@ def main():
     parser.add_argument("files", nargs="*")
     parser.add_argument("--characters", action="store_true")
     parser.add_argument("--time", type=int)
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     if args.time:
         os.environ["RAYON_NUM_THREADS"] = str(args.time)
     from tokenizers import Tokenizer

@@ -7,17 +7,23 @@
 using namespace athanor;
 using athanor::test::error_of;
 
+namespace {
+
+NameMap map_of(std::vector<NameRule> rules) { return NameMap(std::move(rules)); }
+
+}  // namespace
+
 TEST_CASE("rules rename by what their stars stood for") {
-  const NameMap map({{"bert.encoder.layer.*.attention.*.weight", "layers.*.*.w"},
-                     {"bert.**", "**"},
-                     {"unused.**", ""}});
+  const NameMap map = map_of({{"bert.encoder.layer.*.attention.*.weight", "layers.*.*.w"},
+                              {"bert.**", "**"},
+                              {"unused.**", ""}});
   CHECK(map.rename("bert.encoder.layer.11.attention.query.weight") == "layers.11.query.w");
   CHECK(map.rename("bert.pooler.dense.bias") == "pooler.dense.bias");
   CHECK(map.rename("head.weight") == "head.weight");
   CHECK(map.rename("bert.encoder.layer.0.attention.a.b.weight") ==
         "encoder.layer.0.attention.a.b.weight");
-  CHECK(NameMap(std::vector<NameRule>{{"*a*", "*-*"}}).rename("bar") == "b-r");
-  CHECK_THROWS_AS(NameMap(std::vector<NameRule>{{"a.*", "b"}}), Error);
+  CHECK(map_of({{"*a*", "*-*"}}).rename("bar") == "b-r");
+  CHECK_THROWS_AS(map_of({{"a.*", "b"}}), Error);
 }
 
 TEST_CASE("tensors are renamed, transposed and dropped") {
@@ -36,10 +42,10 @@ TEST_CASE("tensors are renamed, transposed and dropped") {
         std::vector<float>{1, 4, 2, 5, 3, 6});
   const Tensor one = from_values<float>({1}, {1});
   CHECK_THAT(error_of([&] {
-               NameMap({{"a*",
-                         "x"
-                         "*"},
-                        {"b", "x1"}})
+               map_of({{"a*",
+                        "x"
+                        "*"},
+                       {"b", "x1"}})
                    .apply({{"a1", one}, {"b", one}});
              }).what(),
              Catch::Contains("found x1 twice"));
