@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/bench/bench.h"
-#include "cli/commands.h"
+#include "cli/bench_command.h"
 #include "tensor/base/error.h"
 #include "tensor/base/parallel.h"
 #include "tensor/ops.h"

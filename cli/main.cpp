@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <new>
 
+#include "cli/bench_command.h"
 #include "cli/commands.h"
 #include "tensor/base/error.h"
 #include "tensor/base/version.h"
