@@ -4,8 +4,8 @@
 // the activations).
 //
 // oneDNN splits the sums of a weight gradient by the number of threads. In deterministic mode each
-// of its passes runs as one-thread primitives over images cut by shape, and partial weight gradients
-// are added in their order.
+// of its passes runs as one-thread primitives over images cut by shape, and partial weight
+// gradients are added in their order.
 #include <algorithm>
 #include <vector>
 
