@@ -13,8 +13,9 @@
 #include "tensor/base/parallel.h"
 
 #include "tensor/backend/cpu/isa_begin.h"
-#include "tensor/backend/cpu/micro_gemm.h"
 #include "tensor/backend/cpu/row.h"
+
+#include "tensor/backend/cpu/micro_gemm.h"
 
 namespace {
 
