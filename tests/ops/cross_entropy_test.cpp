@@ -5,6 +5,7 @@
 #include "tests/ops/op_case.h"
 
 using namespace athanor;
+using athanor::test::beside;
 using athanor::test::check_op_case;
 using athanor::test::OpCase;
 using Vars = std::vector<Variable>;
@@ -21,22 +22,24 @@ Tensor classes(std::int64_t B, std::int64_t K) {
 
 TEST_CASE("classification losses: values and gradients") {
   const Tensor t = classes(4, 5);
-  check_op_case(
-      {"cross_entropy", {{{4, 5}}}, [=](const Vars& x) { return cross_entropy(x[0], t); }});
+  check_op_case({"cross_entropy", {{{4, 5}}}, [=](const Vars& x) {
+                   return cross_entropy(x[0], beside(x[0], t));
+                 }});
   check_op_case({"cross_entropy/weights", {{{4, 5}}, {{4}, 0, 2}}, [=](const Vars& x) {
-                   return cross_entropy(x[0], t, x[1]);
+                   return cross_entropy(x[0], beside(x[0], t), x[1]);
                  }});
   check_op_case({"cross_entropy/smoothing", {{{4, 5}}}, [=](const Vars& x) {
-                   return cross_entropy(x[0], t, {}, 0.1);
+                   return cross_entropy(x[0], beside(x[0], t), {}, 0.1);
                  }});
   check_op_case({"cross_entropy_by_row", {{{4, 5}}}, [=](const Vars& x) {
-                   return cross_entropy_by_row(x[0], t);
+                   return cross_entropy_by_row(x[0], beside(x[0], t));
                  }});
   check_op_case({"soft_cross_entropy", {{{4, 5}}, {{4, 5}, 0, 1}}, [](const Vars& x) {
                    return soft_cross_entropy(x[0], x[1]);
                  }});
-  check_op_case(
-      {"gce", {{{4, 5}}, {{4}, 0, 2}}, [=](const Vars& x) { return gce(x[0], t, 0.7, x[1]); }});
+  check_op_case({"gce", {{{4, 5}}, {{4}, 0, 2}}, [=](const Vars& x) {
+                   return gce(x[0], beside(x[0], t), 0.7, x[1]);
+                 }});
 }
 
 TEST_CASE("cross_entropy with class weights and ignored rows: values and gradients") {
@@ -44,11 +47,11 @@ TEST_CASE("cross_entropy with class weights and ignored rows: values and gradien
   const Tensor w = from_values<double>({0.5, 1, 2, 0, 1.5}, {5});
   for (double smoothing : {0.0, 0.2}) {
     check_op_case({"cross_entropy/ignore", {{{4, 5}}}, [=](const Vars& x) {
-                     return cross_entropy(x[0], t, {smoothing, -100, {}});
+                     return cross_entropy(x[0], beside(x[0], t), {smoothing, -100, {}});
                    }});
     check_op_case({"cross_entropy/class weights", {{{4, 5}}}, [=](const Vars& x) {
-                     const Tensor weights = cast(w, x[0].dtype());
-                     return cross_entropy(x[0], t, {smoothing, -100, weights});
+                     const Tensor weights = cast(beside(x[0], w), x[0].dtype());
+                     return cross_entropy(x[0], beside(x[0], t), {smoothing, -100, weights});
                    }});
   }
   // By hand: rows 0 and 3 count with weights 2 and 1.5.
@@ -79,7 +82,7 @@ TEST_CASE("cross_entropy with class weights and ignored rows: values and gradien
 TEST_CASE("nll is cross_entropy of log-probabilities") {
   const Tensor t = classes(4, 5);
   check_op_case({"nll", {{{4, 5}}, {{4}, 0, 2}}, [=](const Vars& x) {
-                   return nll(log_softmax(x[0]), t, x[1]);
+                   return nll(log_softmax(x[0]), beside(x[0], t), x[1]);
                  }});
   CHECK_THROWS_WITH(nll(zeros({2}), t), Catch::Contains("[nll] expected log-probabilities"));
 }
@@ -87,7 +90,7 @@ TEST_CASE("nll is cross_entropy of log-probabilities") {
 TEST_CASE("cross_entropy of many wide rows") {
   const Tensor t = classes(67, 701);
   OpCase wide{"cross_entropy/wide", {{{67, 701}}}, [=](const Vars& x) {
-                return cross_entropy(x[0], t, {}, 0.2);
+                return cross_entropy(x[0], beside(x[0], t), {}, 0.2);
               }};
   wide.numeric = false;
   check_op_case(wide);

@@ -6,6 +6,7 @@
 #include "tests/ops/op_case.h"
 
 using namespace athanor;
+using athanor::test::beside;
 using athanor::test::check_op_case;
 using athanor::test::OpCase;
 using athanor::test::values_case;
@@ -23,23 +24,25 @@ TEST_CASE("index operations: values and gradients") {
   const Tensor at = indices({2, 0, 2, 1, 2}, {5});
   for (int axis : {0, 1, -1}) {
     check_op_case({"index_select", {{{3, 4, 3}}}, [=](const Vars& x) {
-                     return index_select(x[0], axis, at);
+                     return index_select(x[0], axis, beside(x[0], at));
                    }});
   }
-  check_op_case(
-      {"index_add", {{{4, 5, 2}}}, [=](const Vars& x) { return index_add(x[0], 1, at, 3); }});
+  check_op_case({"index_add", {{{4, 5, 2}}}, [=](const Vars& x) {
+                   return index_add(x[0], 1, beside(x[0], at), 3);
+                 }});
   const Tensor along = indices({0, 2, 1, 1, 2, 2}, {3, 2});
   check_op_case({"take_along_axis", {{{3, 3}}}, [=](const Vars& x) {
-                   return take_along_axis(x[0], along, 1);
+                   return take_along_axis(x[0], beside(x[0], along), 1);
                  }});
   const Tensor down = indices({0, 2, 1, 1, 2, 2}, {2, 3});
   check_op_case({"take_along_axis/axis0", {{{3, 3}}}, [=](const Vars& x) {
-                   return take_along_axis(x[0], down, 0);
+                   return take_along_axis(x[0], beside(x[0], down), 0);
                  }});
-  check_op_case(
-      {"scatter_add", {{{3, 2}}}, [=](const Vars& x) { return scatter_add(x[0], along, 1, 4); }});
+  check_op_case({"scatter_add", {{{3, 2}}}, [=](const Vars& x) {
+                   return scatter_add(x[0], beside(x[0], along), 1, 4);
+                 }});
   check_op_case({"embedding", {{{6, 3}}}, [=](const Vars& x) {
-                   return embedding(x[0], indices({5, 0, 5, 1, 2, 2}, {2, 3}));
+                   return embedding(x[0], beside(x[0], indices({5, 0, 5, 1, 2, 2}, {2, 3})));
                  }});
 }
 
@@ -55,13 +58,13 @@ TEST_CASE("index operations on inputs for several threads") {
   Generator generator(3);
   const Tensor at = random_permutation(700, generator);
   OpCase select{"index_select/large", {{{700, 150}}}, [=](const Vars& x) {
-                  return index_select(x[0], 0, at);
+                  return index_select(x[0], 0, beside(x[0], at));
                 }};
   select.numeric = false;
   check_op_case(select);
   const Tensor few = cast(mul(cast(at, DType::f64), 1.0 / 70), DType::i64);
   OpCase add{"index_add/large", {{{700, 1500}}}, [=](const Vars& x) {
-               return index_add(x[0], 0, few, 10);
+               return index_add(x[0], 0, beside(x[0], few), 10);
              }};
   add.numeric = false;
   check_op_case(add);

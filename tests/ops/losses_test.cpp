@@ -6,6 +6,7 @@
 #include "tests/ops/op_case.h"
 
 using namespace athanor;
+using athanor::test::beside;
 using athanor::test::check_op_case;
 using athanor::test::OpCase;
 using Vars = std::vector<Variable>;
@@ -53,7 +54,7 @@ TEST_CASE("losses of directions: values and gradients") {
   }
   const Tensor labels = from_values<std::int64_t>({1, -1, 1, -1}, {4});
   check_op_case({"cosine_embedding_loss", {{{4, 5}}, {{4, 5}}}, [=](const Vars& x) {
-                   return cosine_embedding_loss(x[0], x[1], labels, -0.3);
+                   return cosine_embedding_loss(x[0], x[1], beside(x[0], labels), -0.3);
                  }});
 }
 

@@ -61,6 +61,9 @@ struct OpCase {
 // Runs all checks; failures are reported through Catch2 with the case's name.
 void check_op_case(const OpCase& c);
 
+// `constant` on x's device: for what a case needs besides its inputs.
+Tensor beside(const Variable& x, const Tensor& constant);
+
 // From now on check_op_case() compares the device with the CPU instead: values and gradients in
 // f32, f64, f16 and bf16, inputs with gaps and in another order, empty and integer inputs, and the
 // same bits twice. `run` must make what it needs besides the inputs on their device.

@@ -10,7 +10,11 @@
 #include "tensor/ops/device.h"
 #include "tensor/random.h"
 
-namespace athanor::test::detail {
+namespace athanor::test {
+
+Tensor beside(const Variable& x, const Tensor& constant) { return to(constant, x.device()); }
+
+namespace detail {
 namespace {
 
 // Weights that turn the result into a scalar; the same for each dtype.
@@ -129,4 +133,5 @@ bool same_bits(const Tensor& a, const Tensor& b) {
   });
 }
 
-}  // namespace athanor::test::detail
+}  // namespace detail
+}  // namespace athanor::test

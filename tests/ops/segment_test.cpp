@@ -6,6 +6,7 @@
 #include "tests/ops/op_case.h"
 
 using namespace athanor;
+using athanor::test::beside;
 using athanor::test::check_op_case;
 using athanor::test::OpCase;
 using Vars = std::vector<Variable>;
@@ -25,6 +26,11 @@ OpCase with_difference(OpCase c) {
   return c;
 }
 
+// The same segments beside the rows.
+Segments on_device_of(const Variable& x, const Segments& s) {
+  return Segments(beside(x, s.ids()), s.count());
+}
+
 using Function = Variable (*)(const Variable&, const Segments&);
 
 }  // namespace
@@ -34,7 +40,7 @@ TEST_CASE("segment reductions: values and gradients") {
   const Segments segments(integers({2, 0, 2, 4, 2, 3, 4}), 6);
   const auto check = [&](OpCase c, Function f) {
     c.inputs = {{{7, 3}}};
-    c.run = [=](const Vars& x) { return f(x[0], segments); };
+    c.run = [=](const Vars& x) { return f(x[0], on_device_of(x[0], segments)); };
     c.edges = {{{7, 0}}, {{7}}, {{7, 2, 2}}};
     check_op_case(c);
   };
@@ -43,7 +49,7 @@ TEST_CASE("segment reductions: values and gradients") {
   check({"segment_max", {}, {}}, segment_max);
   check(with_difference({"segment_softmax", {}, {}}), segment_softmax);
   check_op_case(values_case("segment_argmax", {{{7, 3}}}, [=](const std::vector<Tensor>& x) {
-    return segment_argmax(x[0], segments);
+    return segment_argmax(x[0], on_device_of(x[0], segments));
   }));
 }
 
@@ -71,7 +77,9 @@ TEST_CASE("segment reductions of many uneven segments, on several threads") {
   const Segments segments(integers(ids), count);
   CHECK(sum(segments.sizes()).item() == n);
   for (Function f : {segment_sum, segment_mean, segment_max, segment_softmax}) {
-    OpCase c{"segment_sum/large", {{{n, 37}}}, [=](const Vars& x) { return f(x[0], segments); }};
+    OpCase c{"segment_sum/large", {{{n, 37}}}, [=](const Vars& x) {
+               return f(x[0], on_device_of(x[0], segments));
+             }};
     c.numeric = false;
     check_op_case(f == segment_softmax ? with_difference(c) : c);
   }

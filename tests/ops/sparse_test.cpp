@@ -6,6 +6,7 @@
 #include "tests/ops/op_case.h"
 
 using namespace athanor;
+using athanor::test::beside;
 using athanor::test::check_op_case;
 using athanor::test::OpCase;
 using Vars = std::vector<Variable>;
@@ -14,6 +15,11 @@ namespace {
 
 Tensor integers(const std::vector<std::int64_t>& values) {
   return from_values(values, {static_cast<std::int64_t>(values.size())});
+}
+
+// The same pattern beside the values.
+SparsePattern on_device_of(const Variable& x, const SparsePattern& p) {
+  return SparsePattern(beside(x, p.row()), beside(x, p.column()), p.rows(), p.columns());
 }
 
 // The dense matrix of a pattern's values.
@@ -29,15 +35,15 @@ TEST_CASE("sparse_matmul and sparse_dot: values and gradients") {
   // Row 1 and column 3 are empty; the place (2, 0) occurs twice.
   const SparsePattern pattern(integers({2, 0, 3, 2, 0, 2}), integers({0, 1, 4, 2, 0, 0}), 4, 5);
   OpCase product{"sparse_matmul", {{{6}}, {{5, 3}}}, [=](const Vars& x) {
-                   return sparse_matmul(pattern, x[0], x[1]);
+                   return sparse_matmul(on_device_of(x[0], pattern), x[0], x[1]);
                  }};
   product.edges = {{{6}, {5}}, {{6}, {5, 0}}, {{6}, {5, 2, 2}}};
   check_op_case(product);
   check_op_case({"sparse_matmul/ones", {{{5, 3}}}, [=](const Vars& x) {
-                   return sparse_matmul(pattern, {}, x[0]);
+                   return sparse_matmul(on_device_of(x[0], pattern), {}, x[0]);
                  }});
   OpCase dot{"sparse_dot", {{{4, 3}}, {{5, 3}}}, [=](const Vars& x) {
-               return sparse_dot(pattern, x[0], x[1]);
+               return sparse_dot(on_device_of(x[0], pattern), x[0], x[1]);
              }};
   dot.edges = {{{4}, {5}}, {{4, 0}, {5, 0}}, {{4, 2, 2}, {5, 2, 2}}};
   check_op_case(dot);
@@ -84,12 +90,12 @@ TEST_CASE("sparse products for several threads") {
   }
   const SparsePattern pattern(integers(row), integers(column), 3000, 2500);
   OpCase c{"sparse_matmul/large", {{{20000}}, {{2500, 19}}}, [=](const Vars& x) {
-             return sparse_matmul(pattern, x[0], x[1]);
+             return sparse_matmul(on_device_of(x[0], pattern), x[0], x[1]);
            }};
   c.numeric = false;
   check_op_case(c);
   OpCase d{"sparse_dot/large", {{{3000, 19}}, {{2500, 19}}}, [=](const Vars& x) {
-             return sparse_dot(pattern, x[0], x[1]);
+             return sparse_dot(on_device_of(x[0], pattern), x[0], x[1]);
            }};
   d.numeric = false;
   check_op_case(d);

@@ -6,19 +6,22 @@
 #include "tests/ops/op_case.h"
 
 using namespace athanor;
+using athanor::test::beside;
 using athanor::test::check_op_case;
 using athanor::test::OpCase;
 using Vars = std::vector<Variable>;
 
 TEST_CASE("where and masked_fill: values and gradients") {
   const Tensor mask = from_values<bool>(std::span<const bool>({true, false, true, true}), {4});
-  check_op_case(
-      {"where", {{{3, 4}}, {{3, 4}}}, [=](const Vars& x) { return where(mask, x[0], x[1]); }});
-  check_op_case({"where/broadcast", {{{4}}, {{3, 1}}}, [=](const Vars& x) {
-                   return where(mask, x[0], x[1]);
+  check_op_case({"where", {{{3, 4}}, {{3, 4}}}, [=](const Vars& x) {
+                   return where(beside(x[0], mask), x[0], x[1]);
                  }});
-  check_op_case(
-      {"masked_fill", {{{3, 4}}}, [=](const Vars& x) { return masked_fill(x[0], mask, 0.5); }});
+  check_op_case({"where/broadcast", {{{4}}, {{3, 1}}}, [=](const Vars& x) {
+                   return where(beside(x[0], mask), x[0], x[1]);
+                 }});
+  check_op_case({"masked_fill", {{{3, 4}}}, [=](const Vars& x) {
+                   return masked_fill(x[0], beside(x[0], mask), 0.5);
+                 }});
   OpCase large{"where/large", {{{300, 400}}, {{300, 400}}}, [](const Vars& x) {
                  return where(greater(x[0].tensor(), x[1].tensor()), x[0], x[1]);
                }};

@@ -110,14 +110,28 @@ void make_current(int index) {
   current_device = index;
 }
 
-Context& context(int index) {
-  static std::mutex mutex;
+namespace {
+
+std::mutex contexts_mutex;
+
+std::unique_ptr<Context>& slot(int index) {
   static auto* contexts =
       new std::vector<std::unique_ptr<Context>>(static_cast<std::size_t>(device_count()));
-  std::lock_guard lock(mutex);
-  std::unique_ptr<Context>& c = contexts->at(static_cast<std::size_t>(index));
+  return contexts->at(static_cast<std::size_t>(index));
+}
+
+}  // namespace
+
+Context& context(int index) {
+  std::lock_guard lock(contexts_mutex);
+  std::unique_ptr<Context>& c = slot(index);
   if (!c) c = std::make_unique<Context>(index);
   return *c;
+}
+
+const Context* context_in_use(int index) {
+  std::lock_guard lock(contexts_mutex);
+  return slot(index).get();
 }
 
 Context& current_context() {

@@ -38,6 +38,8 @@ std::string absent_reason();
 
 // The context of a device in [0, device_count()), created at its first use.
 Context& context(int index);
+// The same, or null before its first use.
+const Context* context_in_use(int index);
 // Makes the device this thread's current one.
 void make_current(int index);
 Context& current_context();

@@ -94,7 +94,9 @@ DeviceCounters counters() {
   DeviceCounters result{now.launches, now.synchronizations, now.copies_to_device,
                         now.copies_to_host, 0};
   for (int i = 0; i < device_count(); ++i) {
-    result.driver_allocations += context(i).allocator.driver_allocations();
+    if (const Context* c = context_in_use(i)) {
+      result.driver_allocations += c->allocator.driver_allocations();
+    }
   }
   return result;
 }
