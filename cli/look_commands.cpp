@@ -64,6 +64,10 @@ void doctor() {
               cpu::name_of(cpu::detected_isa()));
   std::printf("threads: %d\n", num_threads());
   std::printf("devices: cpu\n");
+  for (int i = 0; i < device_count(DeviceType::cuda); ++i) {
+    std::printf("         cuda:%d, %s\n", i, device_name({DeviceType::cuda, i}).c_str());
+  }
+  if (device_count(DeviceType::cuda) == 0) std::printf("cuda: %s\n", why_no_cuda().c_str());
   try {
     const data::ImageData data = data::load_image_data(data::kFashionMnistDirectory);
     std::printf("default data: %s, %lld + %lld images\n", data::kFashionMnistDirectory,

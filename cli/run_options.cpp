@@ -8,6 +8,7 @@
 #include "tensor/base/deterministic.h"
 #include "tensor/base/error.h"
 #include "tensor/base/parallel.h"
+#include "tensor/devices.h"
 
 namespace athanor::cli {
 
@@ -16,18 +17,20 @@ void add_run_options(CLI::App& c, RunOptions& o, const std::string& out) {
   c.add_option("--out", o.out, "Run directory")->capture_default_str();
   c.add_option("--set", o.set, "Set a recipe key: a.b=value (repeatable)")->take_all();
   c.add_option("--seed", o.seed, "Seed; overrides the recipe")->check(CLI::NonNegativeNumber);
+  c.add_option("--precision", o.precision, "f32, bf16 or f16: of products while models train")
+      ->check(CLI::IsMember({"f32", "bf16", "f16"}))
+      ->capture_default_str();
   c.add_option("--threads", o.threads, "Threads, 0 = all cores")->check(CLI::NonNegativeNumber);
   c.add_flag("--deterministic", o.deterministic,
              "The same bits at every number of threads; convolutions are somewhat slower");
-  c.add_option("--device", o.device, "cpu")->capture_default_str();
+  c.add_option("--device", o.device, "cpu, cuda or cuda:N: where models train")
+      ->capture_default_str();
   c.add_flag("--json", o.json, "Print summary.json instead of the table");
 }
 
 distill::Recipe resolve_recipe(const RunOptions& o,
                                const std::function<void(distill::Recipe&)>& adjust) {
-  if (o.device != "cpu") {
-    raise(ErrorKind::usage, "--device: this build has cpu only, got ", o.device);
-  }
+  parse_device(o.device);  // before anything is read
   distill::Recipe recipe;
   if (!o.recipe.empty()) recipe = distill::load_recipe(o.recipe);
   if (adjust) adjust(recipe);
@@ -46,6 +49,10 @@ std::string run_job(const RunOptions& o,
   distill::DistillOptions options;
   options.out = o.out;
   options.progress = &progress;
+  options.device = parse_device(o.device);
+  options.precision = o.precision == "f32"    ? DType::f32
+                      : o.precision == "bf16" ? DType::bf16
+                                              : DType::f16;
   options.stop = [] { return received_signal() != 0; };
   try {
     return job(options);

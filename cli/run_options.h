@@ -19,7 +19,7 @@ struct RunOptions {
   std::string recipe;
   std::string out;
   std::vector<std::string> set;
-  std::string device = "cpu";
+  std::string device = "cpu", precision = "f32";
   int threads = 0;
   std::int64_t seed = -1;  // -1: the recipe's
   bool deterministic = false;

@@ -7,6 +7,7 @@
 
 #include "autograd/ops.h"
 #include "nn/init.h"
+#include "tensor/ops/device.h"
 
 namespace athanor::nn {
 namespace {
@@ -64,9 +65,9 @@ Variable attend(const Variable& q, const Variable& k, const Variable& v, const A
   Variable scores = matmul(q * scale, transpose(repeat_heads(k, H)));
   if (mask.bias.defined()) scores = scores + mask.bias;
   std::vector<Tensor> parts;
-  if (mask.causal && Lq > 1) parts.push_back(causal_mask(Lq, Lk));
+  if (mask.causal && Lq > 1) parts.push_back(to(causal_mask(Lq, Lk), q.device()));
   if (mask.key_lengths.defined()) {
-    parts.push_back(padding_mask(mask.key_lengths, q.size(0), Lk));
+    parts.push_back(to(padding_mask(mask.key_lengths, q.size(0), Lk), q.device()));
   }
   if (mask.allowed.defined()) parts.push_back(mask.allowed);
   for (const Tensor& allowed : parts) {

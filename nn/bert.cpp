@@ -4,6 +4,7 @@
 
 #include "autograd/ops.h"
 #include "nn/norm.h"
+#include "tensor/ops/device.h"
 
 namespace athanor::nn {
 namespace {
@@ -66,8 +67,9 @@ Variable Bert::encode(const Tensor& ids, const Tensor& lengths, const Tensor& ty
   if (L < 1 || L > config_.max_position_embeddings) {
     fail("Bert", "expected 1 to ", config_.max_position_embeddings, " tokens, got ", L);
   }
-  const Tensor kinds = types.defined() ? types : zeros(ids.shape(), DType::i64);
-  Variable x = words_->forward(ids) + types_->forward(kinds) + positions_->forward(arange(L));
+  const Tensor kinds = types.defined() ? types : zeros(ids.shape(), DType::i64, ids.device());
+  Variable x = words_->forward(ids) + types_->forward(kinds) +
+               positions_->forward(arange(L, DType::i64, 0, 1, ids.device()));
   x = norm_->forward(x);
   if (dropout_) x = dropout_->forward(x);
   AttentionMask mask;

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "tensor/ops/binary.h"
+#include "tensor/ops/copy.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/unary.h"
 
@@ -9,9 +11,18 @@ namespace athanor::nn {
 
 double gradient_norm(const std::vector<Variable>& parameters) {
   double total = 0;
+  Tensor on_device;  // of the squares there, so that the host waits once
   for (const Variable& p : parameters) {
-    if (p.grad().defined()) total += sum(square(p.grad().tensor())).item();
+    if (!p.grad().defined()) continue;
+    const Tensor squares = sum(square(p.grad().tensor()));
+    if (squares.device().type == DeviceType::cpu) {
+      total += squares.item();
+    } else {
+      const Tensor wide = cast(squares, DType::f64);
+      on_device = on_device.defined() ? add(on_device, wide) : wide;
+    }
   }
+  if (on_device.defined()) total += on_device.item();
   return std::sqrt(total);
 }
 

@@ -6,6 +6,7 @@
 
 #include "autograd/ops.h"
 #include "nn/init.h"
+#include "tensor/ops/device.h"
 
 namespace athanor::nn {
 namespace {
@@ -93,7 +94,7 @@ Variable Gpt::hidden(const Tensor& ids, KeyValueCaches* caches) {
   }
   Variable x = tokens_->forward(ids);
   if (positions_) {
-    x = x + positions_->forward(arange(L, DType::i64, static_cast<double>(first)));
+    x = x + positions_->forward(arange(L, DType::i64, static_cast<double>(first), 1, x.device()));
   }
   if (dropout_) x = dropout_->forward(x);
   return norm_->forward(stack_->run(x, {}, {}, {}, caches));

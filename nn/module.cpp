@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tensor/ops/copy.h"
+#include "tensor/ops/device.h"
 
 namespace athanor::nn {
 namespace {
@@ -135,6 +136,15 @@ void Module::to(DType dtype) {
     if (is_floating(buffer.get().dtype())) buffer.get() = cast(buffer.get(), dtype);
   }
   for (auto& [name, module] : modules_) module->to(dtype);
+}
+
+void Module::to(Device device) {
+  for (auto& [name, parameter] : parameters_) {
+    parameter.zero_grad();
+    parameter.set_value(athanor::to(parameter.tensor(), device));
+  }
+  for (auto& [name, buffer] : buffers_) buffer.get() = athanor::to(buffer.get(), device);
+  for (auto& [name, module] : modules_) module->to(device);
 }
 
 }  // namespace athanor::nn

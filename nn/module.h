@@ -86,6 +86,9 @@ class Module {
   // Converts floating parameters and buffers; gradients are dropped. Optimisers made before keep
   // state of the old dtype: make them afterwards.
   void to(DType dtype);
+  // Moves parameters and buffers; gradients are dropped. Optimisers made before keep their state
+  // where it was: make them afterwards.
+  void to(Device device);
 
  protected:
   // Keep the result as a Parameter: a Variable would not follow functional_call().

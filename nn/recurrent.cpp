@@ -2,6 +2,7 @@
 
 #include "autograd/ops.h"
 #include "nn/init.h"
+#include "tensor/ops/device.h"
 
 namespace athanor::nn {
 
@@ -35,7 +36,7 @@ std::pair<Variable, RecurrentState> Recurrent::run(const Variable& x, const Recu
     fail("Recurrent", "expected ", directions_.size(), " states, got ", start.h.size());
   }
   const std::int64_t B = x.size(0), L = x.size(1);
-  const Variable nothing(zeros({B, options_.hidden}, x.dtype()));
+  const Variable nothing(zeros({B, options_.hidden}, x.dtype(), x.device()));
   const std::size_t ways = options_.bidirectional ? 2 : 1;
   RecurrentState last;
   Variable y = x;

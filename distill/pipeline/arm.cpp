@@ -4,14 +4,17 @@
 #include <cmath>
 #include <deque>
 
+#include "autograd/autocast.h"
 #include "autograd/ops.h"
 #include "autograd/ops/cross_entropy.h"
+#include "autograd/ops/device.h"
 #include "autograd/ops/kl_div.h"
 #include "autograd/ops/softmax.h"
 #include "data/batch_order.h"
 #include "data/batches.h"
 #include "distill/losses/relation.h"
 #include "distill/pipeline/pool_data.h"
+#include "nn/amp.h"
 #include "nn/clip.h"
 #include "nn/optim.h"
 
@@ -44,6 +47,12 @@ struct ProbeErrors {
   double teacher = 0, student = 0, distance = 0;
 };
 
+// The model's parameters once it has moved.
+std::vector<Variable> on_device(nn::Classifier& model, Device device) {
+  model.to(device);
+  return model.parameters();
+}
+
 class ArmTrainer {
  public:
   ArmTrainer(const nn::ModelSpec& spec, const TrainingSet& set, const ArmSettings& s, RunLog& log)
@@ -53,7 +62,8 @@ class ArmTrainer {
         generator_(Generator(s.seed).fork(1)),
         shifts_(Generator(s.seed).fork(2)),
         model_(std::make_shared<nn::Classifier>(spec, generator_)),
-        optimizer_(model_->parameters()),
+        optimizer_(on_device(*model_, s.device)),
+        scaler_({.enabled = s.precision == DType::f16}),
         schedule_{s.schedule, s.lr, s.steps},
         order_(static_cast<std::int64_t>(s.rows.size()),
                {std::min<std::int64_t>(s.batch, static_cast<std::int64_t>(s.rows.size())), s.seed,
@@ -80,6 +90,7 @@ class ArmTrainer {
     }
     task.set_result(str("loss ", loss_value_));
     model_->eval();
+    model_->to(Device{});
     ArmResult result;
     result.model = model_;
     result.final_loss = loss_value_;
@@ -99,6 +110,9 @@ class ArmTrainer {
     return static_cast<double>(step_) / static_cast<double>(std::max<std::int64_t>(s_.steps, 1));
   }
 
+  // A constant beside the model.
+  Variable there(const Tensor& t) const { return Variable(to(t, s_.device)); }
+
   bool guided() const {
     return step_ % s_.kd_every == 0 ||
            (compensation_ && compensation_->actions().teacher_every_step);
@@ -115,7 +129,8 @@ class ArmTrainer {
     NoGrad no_grad;
     model_->eval();
     const ControlSettings& c = *s_.control;
-    const Tensor p = softmax(model_->run(Variable(c.probe_inputs)).logits.tensor());
+    const Tensor logits = model_->run(there(c.probe_inputs)).logits.tensor();
+    const Tensor p = softmax(to(logits, Device{}));
     model_->train();
     Tensor targets = zeros(p.shape());
     const std::int64_t K = p.size(1);
@@ -143,6 +158,7 @@ class ArmTrainer {
   Generator generator_, shifts_;
   std::shared_ptr<nn::Classifier> model_;
   nn::AdamW optimizer_;
+  nn::LossScaler scaler_;
   nn::Schedule schedule_;
   data::BatchOrder order_;
   LabelMix mix_;
@@ -160,7 +176,7 @@ class ArmTrainer {
 Variable ArmTrainer::loss_of(const nn::Output& out, const std::vector<std::int64_t>& rows,
                              double temperature,
                              std::vector<std::pair<std::string, double>>& terms) {
-  const Tensor labels = data::gather_rows(set_.labels, rows);
+  const Tensor labels = to(data::gather_rows(set_.labels, rows), s_.device);
   const bool teacher = set_.teacher_logits.defined() && s_.kd_weight > 0 && guided();
   Variable total;
   const auto add_term = [&](const char* name, const Variable& term) {
@@ -177,17 +193,17 @@ Variable ArmTrainer::loss_of(const nn::Output& out, const std::vector<std::int64
   } else if (!teacher) {
     add_term("ce", s_.trust.empty()
                        ? cross_entropy(out.logits, labels)
-                       : cross_entropy(out.logits, labels, Variable(from_values(trust, shape))));
+                       : cross_entropy(out.logits, labels, there(from_values(trust, shape))));
   } else {
     const std::vector<float> hard = mix_.weights(share_done(), trust);
     std::vector<float> soft(hard.size());
     for (std::size_t i = 0; i < hard.size(); ++i) soft[i] = 1 - hard[i];
-    const Variable targets(data::gather_rows(set_.teacher_logits, rows));
+    const Variable targets = there(data::gather_rows(set_.teacher_logits, rows));
     if (!mix_.is_zero()) {
-      add_term("ce", cross_entropy(out.logits, labels, Variable(from_values(hard, shape))));
+      add_term("ce", cross_entropy(out.logits, labels, there(from_values(hard, shape))));
     }
     add_term("kd", mul(kl_div_with_temperature(out.logits, targets, temperature,
-                                               Variable(from_values(soft, shape))),
+                                               there(from_values(soft, shape))),
                        s_.kd_weight));
     if (dual_) {
       const Variable d = probability_mse(softmax(out.logits), softmax(targets.tensor()));
@@ -196,8 +212,8 @@ Variable ArmTrainer::loss_of(const nn::Output& out, const std::vector<std::int64
     }
   }
   if (s_.relation_weight > 0) {
-    add_term("relation",
-             mul(cosine_relation_loss(out.features, s_.relations(rows)), s_.relation_weight));
+    add_term("relation", mul(cosine_relation_loss(out.features, to(s_.relations(rows), s_.device)),
+                             s_.relation_weight));
   }
   return total;
 }
@@ -213,7 +229,8 @@ void ArmTrainer::add_adversarial(const Tensor& x, const std::vector<std::int64_t
   const Variable loss = loss_of(model_->run(inputs), some, temperature, terms);
   const Tensor direction = sign(grad({loss}, {inputs})[0].tensor());
   const Tensor moved = add(inputs.tensor(), mul(direction, kAdversarialStep));
-  mul(loss_of(model_->run(Variable(moved)), some, temperature, terms), share).backward();
+  scaler_.scale(mul(loss_of(model_->run(Variable(moved)), some, temperature, terms), share))
+      .backward();
 }
 
 void ArmTrainer::advance() {
@@ -224,18 +241,25 @@ void ArmTrainer::advance() {
   if (dual_ && step_ > 0 && s_.temperature.jumps(before, share_done())) dual_->freeze();
   Tensor x = data::gather_rows(set_.inputs, rows);
   if (s_.shift > 0) x = shifted(x, s_.shift, shifts_);
+  x = to(x, s_.device);
   model_->zero_grad();
-  const nn::Output out = model_->run(Variable(x));
   StepEvent event;
-  const Variable loss = loss_of(out, rows, temperature, event.loss_terms);
+  nn::Output out;
+  Variable loss;
+  {
+    const Autocast scope(s_.precision);
+    out = model_->run(Variable(x));
+    loss = loss_of(out, rows, temperature, event.loss_terms);
+  }
   loss_value_ = loss.item();
-  loss.backward();
+  scaler_.scale(loss).backward();
   const CompensationActions actions =
       compensation_ ? compensation_->actions() : CompensationActions{};
   if (actions.adversarial_share > 0) {
     add_adversarial(x, rows, actions.adversarial_share, temperature);
   }
   std::vector<Variable>& parameters = optimizer_.parameters();
+  scaler_.unscale(parameters);  // what is not finite is skipped below
   const double norm = nn::gradient_norm(parameters);
   ClipDecision clip;
   clip.skip = !std::isfinite(norm);
@@ -253,7 +277,7 @@ void ArmTrainer::advance() {
   optimizer_.step(rate);
   recent_.push_back(loss_value_);
   if (recent_.size() > kLossWindow) recent_.pop_front();
-  sparsity_ = zero_share(out.features.tensor());
+  sparsity_ = zero_share(cast(to(out.features.tensor(), Device{}), DType::f32));
   CompensationReading reading;
   if (compensation_) reading = compensation_->check(norm, variance_of(recent_), sparsity_);
   control_step(reading, clip);
@@ -325,10 +349,11 @@ Predictions predict(nn::Classifier& model, const Tensor& inputs) {
   NoGrad no_grad;
   model.eval();
   const std::int64_t N = inputs.size(0);
+  const Device device = model.parameters().front().device();
   Predictions all;
   for (std::int64_t begin = 0; begin < N; begin += kBatch) {
     const std::int64_t end = std::min(begin + kBatch, N);
-    const nn::Output out = model.run(Variable(slice(inputs, 0, begin, end)));
+    const nn::Output out = model.run(Variable(to(slice(inputs, 0, begin, end), device)));
     if (!all.logits.defined()) {
       all.logits = empty({N, out.logits.size(1)});
       all.features = empty({N, out.features.size(1)});

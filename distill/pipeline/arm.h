@@ -62,6 +62,8 @@ struct ArmSettings {
   std::optional<SamplingOptions> curriculum;
   SamplingPools pools;
   std::optional<ControlSettings> control;
+  Device device;  // where the model trains; the set stays on the CPU, batches go there
+  DType precision = DType::f32;  // or bf16, f16: see autograd/autocast.h
 };
 
 struct ArmResult {
@@ -78,12 +80,13 @@ struct ArmResult {
 using StopRequest = std::function<bool()>;
 struct Interrupted {};
 
-// Trains a new model of `spec`. Throws Error(diverged) when 20 steps in a row have no finite
-// gradient.
+// Trains a new model of `spec`, which is on the CPU afterwards. Throws Error(diverged) when 20
+// steps in a row have no finite gradient.
 ArmResult train_arm(const nn::ModelSpec& spec, const TrainingSet& set, const ArmSettings& settings,
                     RunLog& log, ProgressSink& progress, const StopRequest& stop);
 
-// Logits and features of all rows, in evaluation mode, batch by batch.
+// Logits and features of all rows on the CPU, in evaluation mode, batch by batch, computed where
+// the model is.
 struct Predictions {
   Tensor logits, features;  // f32 [N, K], [N, d]
 };

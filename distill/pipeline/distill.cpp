@@ -18,13 +18,15 @@ DistillRun::DistillRun(const Recipe& recipe, const DistillOptions& options)
     : r_(recipe),
       out_(options.out),
       progress_(options.progress ? *options.progress : silent_),
-      stop_(options.stop) {}
+      stop_(options.stop),
+      device_(options.device),
+      precision_(options.precision) {}
 
 std::string DistillRun::all() {
   const auto begun = std::chrono::steady_clock::now();
   read_inputs();  // before an earlier run's log is replaced
   log_ = std::make_unique<RunLog>(out_);
-  log_->start({kVersion, "cpu", num_threads(), r_.seed});
+  log_->start({kVersion, str(device_), num_threads(), r_.seed});
   write_file_atomically(out_ / "recipe.toml", to_toml(r_));
   stage("data", [&] { plant(); });
   if (r_.teacher.source == "clean") {
@@ -46,7 +48,8 @@ std::string DistillRun::all() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   summary_["peak_memory_mb"] = static_cast<double>(usage.ru_maxrss) / 1024;
-  summary_["device"] = "cpu";
+  summary_["device"] = str(device_);
+  summary_["precision"] = name_of(precision_);
   summary_["threads"] = num_threads();
   seconds_["total"] =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();

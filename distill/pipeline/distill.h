@@ -13,6 +13,8 @@ struct DistillOptions {
   std::filesystem::path out;  // the run directory
   ProgressSink* progress = nullptr;
   StopRequest stop;
+  Device device;                 // where models train
+  DType precision = DType::f32;  // or bf16, f16: of products, while models train
 };
 
 // Runs all stages of `recipe` and writes the run directory (docs/run_directory.md). Returns the

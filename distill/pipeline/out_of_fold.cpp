@@ -77,6 +77,8 @@ Tensor out_of_fold_probabilities(const nn::ModelSpec& spec, const Tensor& inputs
       s.steps = s.steps_per_epoch * o.epochs;
       s.lr = o.lr;
       s.shift = o.shift;
+      s.device = o.device;
+      s.precision = o.precision;
       s.seed = o.seed + 2000 + static_cast<std::uint64_t>(round * o.folds + k);
       s.gce_q = round == 0 ? o.gce_q : 0;
       s.mix = {LabelMixKind::constant, 0, 0, 0};

@@ -20,6 +20,8 @@ struct OutOfFoldOptions {
   std::int64_t batch = 128;
   double lr = 2e-3;
   std::uint64_t seed = 0;
+  Device device;
+  DType precision = DType::f32;
 };
 
 // Log class posteriors f32 [N, K] (label_trust.h) of records with `probabilities` [N, K] and given

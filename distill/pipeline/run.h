@@ -68,6 +68,8 @@ class DistillRun {
   NoProgress silent_;
   ProgressSink& progress_;
   StopRequest stop_;
+  Device device_;
+  DType precision_;
   std::unique_ptr<RunLog> log_;
   data::ImageData data_;
   std::vector<std::int64_t> teacher_rows_, validation_rows_;  // of the clean training images

@@ -92,6 +92,8 @@ void DistillRun::teach() {
     s.steps = s.steps_per_epoch * r_.teacher.epochs;
     s.lr = kTeacherRate;
     s.seed = r_.seed + 1000;
+    s.device = device_;
+    s.precision = precision_;
     teacher_ = train_arm(teacher_spec(), set, s, *log_, progress_, stop_).model;
   }
   nn::save_classifier(out_ / "teacher.safetensors", *teacher_);
@@ -111,6 +113,8 @@ void DistillRun::teach_from_pool() {
     s.batch = r_.train.batch;
     s.lr = kTeacherRate;
     s.seed = r_.seed + 1000;
+    s.device = device_;
+    s.precision = precision_;
     s.shift = kPoolTeacherShift;
     s.steps_per_epoch = r_.pool.size / s.batch;
     s.steps = s.steps_per_epoch * kPoolTeacherEpochs;
@@ -134,6 +138,8 @@ void DistillRun::teach_from_pool() {
     o.epochs = r_.trust.epochs;
     o.gce_q = r_.trust.q;
     o.seed = r_.seed;
+    o.device = device_;
+    o.precision = precision_;
     nn::ModelSpec proxy = teacher_spec();
     proxy.channels = kProxyChannels;
     score_probabilities_ = out_of_fold_probabilities(proxy, pool_set_.inputs, pool_.labels,

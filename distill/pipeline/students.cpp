@@ -19,6 +19,8 @@ ArmSettings DistillRun::base_arm(const std::string& name) const {
   s.lr = r_.train.lr;
   s.schedule = nn::schedule_from_name(r_.train.schedule);
   s.seed = r_.seed;
+  s.device = device_;
+  s.precision = precision_;
   return s;
 }
 

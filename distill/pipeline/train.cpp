@@ -34,6 +34,10 @@ double cpu_seconds() {
 
 std::string run_train(const Recipe& recipe, const DistillOptions& options) {
   check_recipe(recipe);
+  if (options.precision == DType::f16) {
+    raise(ErrorKind::usage,
+          "--precision: train knows f32 and bf16 (f16 needs a loss scale), got f16");
+  }
   const auto begun = std::chrono::steady_clock::now();
   NoProgress silent;
   ProgressSink& progress = options.progress ? *options.progress : silent;
@@ -47,7 +51,8 @@ std::string run_train(const Recipe& recipe, const DistillOptions& options) {
       {"total", std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count()}};
   summary["seed"] = recipe.seed;
   summary["version"] = kVersion;
-  summary["device"] = "cpu";
+  summary["device"] = str(options.device);
+  summary["precision"] = name_of(options.precision);
   summary["threads"] = num_threads();
   const std::string text = summary.dump(2) + "\n";
   write_file_atomically(options.out / "summary.json", text);

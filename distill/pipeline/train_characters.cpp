@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/autocast.h"
 #include "autograd/ops.h"
+#include "autograd/ops/device.h"
 #include "distill/pipeline/train_job.h"
 #include "nn/gpt_file.h"
 #include "nn/metrics.h"
@@ -61,6 +63,7 @@ class CharacterTraining {
     Generator generator = Generator(r.seed).fork(1);
     model_.gpt = std::make_shared<nn::Gpt>(config(), generator);
     nn::Gpt& gpt = *model_.gpt;
+    gpt.to(job_.options.device);
     const auto optimizer = make_optimizer(r, groups());
     const auto tokens = static_cast<std::int64_t>(train_.size());
     TrainPlan plan;
@@ -71,10 +74,13 @@ class CharacterTraining {
     const double reading = run_training(
         job_, gpt, *optimizer, plan,
         [&](std::int64_t step, std::int64_t part) {
-          return loss_of(gpt, batch_of(step, part), r.train.label_smoothing);
+          const Autocast scope(job_.options.precision);
+          return loss_of(gpt, to(batch_of(step, part), job_.options.device),
+                         r.train.label_smoothing);
         },
         [&] { return held_out_loss(); });
     const double loss = r.train.patience > 0 ? held_out_loss() : reading;
+    gpt.to(Device{});
     nn::save_character_model(job_.options.out / "model.safetensors", model_);
     return {
         {"model",
@@ -131,7 +137,8 @@ class CharacterTraining {
     const auto flush = [&] {
       if (starts.empty()) return;
       const auto rows = static_cast<std::int64_t>(starts.size());
-      total += loss_of(*model_.gpt, token_windows(held_out_, starts, L_ + 1), 0).item() *
+      const Tensor windows = token_windows(held_out_, starts, L_ + 1);
+      total += loss_of(*model_.gpt, to(windows, job_.options.device), 0).item() *
                static_cast<double>(rows);
       count += rows;
       starts.clear();

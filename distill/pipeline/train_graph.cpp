@@ -137,6 +137,12 @@ class GraphTraining {
 
 }  // namespace
 
-nlohmann::json train_graph(TrainJob& job) { return GraphTraining(job).run(); }
+nlohmann::json train_graph(TrainJob& job) {
+  if (job.options.device.type != DeviceType::cpu || job.options.precision != DType::f32) {
+    raise(ErrorKind::usage, "--device, --precision: data.format graph trains on cpu in f32, got ",
+          job.options.device, " and ", job.options.precision);
+  }
+  return GraphTraining(job).run();
+}
 
 }  // namespace athanor::distill

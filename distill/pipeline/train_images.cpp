@@ -1,7 +1,9 @@
 // athanor train on images: classes, with augmentation.
 #include <algorithm>
 
+#include "autograd/autocast.h"
 #include "autograd/ops.h"
+#include "autograd/ops/device.h"
 #include "data/batch_order.h"
 #include "data/batches.h"
 #include "distill/pipeline/pool_data.h"
@@ -52,6 +54,8 @@ nlohmann::json train_images(TrainJob& job) {
   spec.heads = recipe.student.heads;
   spec.dropout = recipe.student.dropout;
   nn::Classifier model(spec, weights);
+  const Device device = job.options.device;
+  model.to(device);
   std::vector<nn::ParameterGroup> groups(1);
   groups[0].parameters = model.parameters();
   const auto optimizer = make_optimizer(recipe, std::move(groups));
@@ -67,9 +71,12 @@ nlohmann::json train_images(TrainJob& job) {
     Tensor x = data::gather_rows(inputs, some);
     if (recipe.train.shift > 0) x = shifted(x, recipe.train.shift, moves);
     if (recipe.train.flip) x = mirrored(x, moves);
-    return cross_entropy(model.forward(Variable(x)), data::gather_rows(labels, some), Variable(),
+    const Autocast scope(job.options.precision);
+    return cross_entropy(model.forward(Variable(to(x, device))),
+                         to(data::gather_rows(labels, some), device), Variable(),
                          recipe.train.label_smoothing);
   });
+  model.to(Device{});
   nn::save_classifier(job.options.out / "model.safetensors", model);
   const nlohmann::json result =
       test ? score_model(model, inputs_of(data.test.images, iota(data.test.size())),

@@ -35,7 +35,7 @@ nn::TrainerOptions trainer_options(const Recipe& recipe, const TrainPlan& plan) 
 
 void TrainJob::begin() {
   log = std::make_unique<RunLog>(options.out);
-  log->start({kVersion, "cpu", num_threads(), recipe.seed});
+  log->start({kVersion, str(options.device), num_threads(), recipe.seed});
   write_file_atomically(options.out / "recipe.toml", to_toml(recipe));
   log->stage_begin("model");
 }
