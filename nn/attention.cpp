@@ -186,8 +186,8 @@ Variable rotate_by_position(const Variable& x, std::int64_t first, double base) 
       sines.push_back(std::sin(angle));
     }
   }
-  const Variable c = cast(from_values(cosines, {L, half}), x.dtype());
-  const Variable s = cast(from_values(sines, {L, half}), x.dtype());
+  const Variable c = to(cast(from_values(cosines, {L, half}), x.dtype()), x.device());
+  const Variable s = to(cast(from_values(sines, {L, half}), x.dtype()), x.device());
   const Variable a = slice(x, 3, 0, half), b = slice(x, 3, half, D);
   return cat({a * c - b * s, b * c + a * s}, 3);
 }

@@ -11,7 +11,6 @@
 #include "tensor/backend/args.h"
 #include "tensor/backend/attention_args.h"
 #include "tensor/backend/conv_args.h"
-#include "tensor/backend/linear_args.h"
 #include "tensor/backend/norm_args.h"
 #include "tensor/backend/random_args.h"
 #include "tensor/base/device.h"
@@ -68,7 +67,6 @@ struct Kernels {
   Kernel<ArgReduceArgs> arg_reduce;
   Kernel<SortArgs> sort;
   Kernel<CumsumArgs> cumsum;
-  Kernel<LinearArgs> linear;  // of devices; the CPU composes it
   Kernel<RandomArgs> random;  // of devices; the CPU's numbers come from tensor/random.cpp
 };
 

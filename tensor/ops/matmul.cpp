@@ -1,7 +1,5 @@
 #include "tensor/ops/matmul.h"
 
-#include <algorithm>
-
 #include "tensor/ops/binary.h"
 #include "tensor/ops/copy.h"
 #include "tensor/ops/operand.h"
@@ -11,11 +9,6 @@ namespace athanor {
 namespace {
 
 constexpr DTypeSet kFloats{DType::f32, DType::f64, DType::f16, DType::bf16};
-
-// x [..., K] as [rows, K].
-Tensor contiguous_rows(const Tensor& x) {
-  return reshape(x, {x.numel() / std::max<std::int64_t>(x.size(-1), 1), x.size(-1)});
-}
 
 Shape leading(const Shape& shape) {
   Shape lead;
@@ -75,24 +68,6 @@ Tensor matrix_product(const char* op, const Tensor& a, const Tensor& b, const Te
   return z;
 }
 
-// A device adds the bias while it writes the product.
-Tensor fused_linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
-  Shape shape = x.shape();
-  shape[x.rank() - 1] = w.size(0);
-  const Tensor y = empty(shape, x.dtype(), x.device());
-  if (y.numel() == 0) return y;
-  if (w.size(1) == 0) {
-    Tensor sum = y;
-    copy_(sum, bias);
-    return sum;
-  }
-  const Tensor from = readable(contiguous_rows(x)), weight = readable(transpose(w));
-  const Tensor to = reshape(y, {from.size(0), w.size(0)}), shift = contiguous(bias);
-  launch("linear", &Kernels::linear, x.dtype(), x.device(),
-         LinearArgs{{operand(from), operand(weight), operand(to), Operand{}}, operand(shift)});
-  return y;
-}
-
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b) { return matrix_product("matmul", a, b, {}); }
@@ -108,12 +83,6 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
   }
   if (bias.defined() && (bias.dtype() != x.dtype() || !(bias.device() == x.device()))) {
     fail("linear", "expected a bias like x ", describe(x), ", got ", describe(bias));
-  }
-  if (bias.defined() && x.device().type != DeviceType::cpu) {
-    check_dtype("linear", "x", x, kFloats, "a floating dtype");
-    check_dtype("linear", "w", w, {x.dtype()}, "x's dtype");
-    check_same_device("linear", x, w);
-    return fused_linear(x, w, bias);
   }
   return matrix_product("linear", x, transpose(w), bias);
 }

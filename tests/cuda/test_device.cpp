@@ -146,16 +146,6 @@ const DeviceBackend kBackend{
     },
 };
 
-void plain_linear(const LinearArgs& a) {
-  reference_kernels().matmul.run(a.product);
-  Operand bias = a.bias;
-  const std::int64_t strides[2] = {0, 1};
-  bias.sizes = a.product.z.sizes;
-  bias.strides = strides;
-  bias.rank = 2;
-  reference_kernels().binary.run({BinaryOp::add, a.product.z, bias, a.product.z});
-}
-
 // Draws on the CPU and copies the bytes.
 void plain_random(const RandomArgs& a) {
   Generator generator(a.seed, a.stream);
@@ -210,7 +200,6 @@ Kernels completed_by_reference(Kernels kernels) {
   for_each_kernel([&]<auto entry>(const char*) {
     if (!(kernels.*entry).run) kernels.*entry = reference_kernels().*entry;
   });
-  if (!kernels.linear.run) kernels.linear = {plain_linear, kernels.matmul.dtypes};
   if (!kernels.random.run) kernels.random = {plain_random, kAllDTypes};
   return kernels;
 }

@@ -27,8 +27,8 @@ class TestDevice {
   void set_error_check(std::function<void()> check);
 };
 
-// The reference kernels under the entries that `kernels` leaves empty and they have. `linear` and
-// `random`, which the CPU has not, are composed of plain loops.
+// The reference kernels under the entries that `kernels` leaves empty and they have. `random`,
+// which the CPU has not, draws there.
 Kernels completed_by_reference(Kernels kernels);
 
 // Lets the host reach the device's memory while one lives.

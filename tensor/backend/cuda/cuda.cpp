@@ -16,7 +16,6 @@ Kernels build_table() {
   Kernels table;
   add_own_kernels(table);
   table.matmul = {matmul, kFloats};
-  table.linear = {linear, kFloats};
   table.conv2d = {conv2d, kFloats};
   table.conv2d_backward_input = {conv2d_backward_input, kFloats};
   table.conv2d_backward_weight = {conv2d_backward_weight, kFloats};

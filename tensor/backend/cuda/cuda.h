@@ -17,7 +17,6 @@ void fill(const FillArgs& args);
 void unary(const UnaryArgs& args);
 void binary(const BinaryArgs& args);
 void matmul(const MatmulArgs& args);
-void linear(const LinearArgs& args);
 void reduce(const ReduceArgs& args);
 void softmax(const SoftmaxArgs& args);
 void softmax_grad(const SoftmaxGradArgs& args);

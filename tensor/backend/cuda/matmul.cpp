@@ -201,24 +201,14 @@ class Product {
   Layout x_, y_, z_;
 };
 
-// z += the bias in each row.
-void add_bias(const MatmulArgs& a, const void* bias) {
-  std::int64_t strides[kMaxRank] = {};
-  strides[a.z.rank - 1] = 1;
-  Operand row = a.z;
-  row.data = const_cast<void*>(bias);
-  row.strides = strides;
-  binary({BinaryOp::add, a.z, row, a.z});
-}
-
-void run_own(const MatmulArgs& a, const void* bias) {
+void run_own(const MatmulArgs& a) {
   emit_event("cuda.matmul_tiled", str("matmul: cuBLASLt has no algorithm for dtype ", a.x.dtype,
                                       "; the slower own kernel is used"));
   matmul_tiled(a);
-  if (bias) add_bias(a, bias);
 }
 
-void run_product(const MatmulArgs& a, const void* bias) {
+void run_product(const MatmulArgs& a) {
+  const void* bias = a.bias.data;
   const DType dtype = a.x.dtype;
   const auto size = size_of(dtype);
   const GemmPlan plan = plan_gemm(a);
@@ -240,7 +230,7 @@ void run_product(const MatmulArgs& a, const void* bias) {
       }
     }
     // The same for all calls: their shapes are.
-    if (how.state != CUBLAS_STATUS_SUCCESS) return run_own(a, bias);
+    if (how.state != CUBLAS_STATUS_SUCCESS) return run_own(a);
     product.run(lib.handle, how, x, y, z);
   }
 }
@@ -249,8 +239,7 @@ void run_product(const MatmulArgs& a, const void* bias) {
 
 void matmul(const MatmulArgs& a) {
   if (!is_floating(a.x.dtype)) return matmul_tiled(a);
-  run_product(a, nullptr);
+  run_product(a);
 }
-void linear(const LinearArgs& a) { run_product(a.product, a.bias.data); }
 
 }  // namespace athanor::cuda
