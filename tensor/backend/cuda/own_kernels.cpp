@@ -44,7 +44,8 @@ void add_own_kernels(Kernels& table) {
   table.arg_reduce = {arg_reduce, kNumbers};
   table.sort = {sort, kNumbers};
   table.cumsum = {cumsum, kNumbers};
-  table.random = {random, DTypeSet{DType::f32, DType::f64, DType::f16, DType::bf16, DType::boolean}};
+  table.random = {random,
+                  DTypeSet{DType::f32, DType::f64, DType::f16, DType::bf16, DType::boolean}};
 }
 
 }  // namespace athanor::cuda
