@@ -1,4 +1,4 @@
-// Commands that look at files and at the machine: eval, inspect, report, doctor.
+// Commands that look at files and at the machine: eval, report, doctor.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
@@ -12,7 +12,6 @@
 #include "tensor/backend/cpu/cpu.h"
 #include "tensor/base/parallel.h"
 #include "tensor/base/version.h"
-#include "tensor/io/safetensors.h"
 #include "tensor/ops.h"
 
 namespace athanor::cli {
@@ -43,19 +42,6 @@ void evaluate(const std::string& model_file, const std::string& data_dir, bool j
     std::printf("accuracy %.4f  macro F1 %.4f  on %lld test images\n", nn::accuracy(counts),
                 nn::macro_f1(counts), static_cast<long long>(test.size()));
   }
-}
-
-void inspect(const std::string& path) {
-  const SafetensorsFile file(path);
-  for (const auto& [key, value] : file.metadata()) {
-    std::printf("%s: %s\n", key.c_str(), value.c_str());
-  }
-  std::int64_t total = 0;
-  for (const auto& [name, entry] : file.entries()) {
-    std::printf("%-32s %s\n", name.c_str(), str(entry.shape, " ", entry.dtype).c_str());
-    total += numel_of(entry.shape);
-  }
-  std::printf("%zu tensors, %lld elements\n", file.entries().size(), static_cast<long long>(total));
 }
 
 void doctor() {
@@ -93,15 +79,6 @@ void add_eval(CLI::App& app) {
   c->add_option("--data", o->data, "Directory with IDX files")->capture_default_str();
   c->add_flag("--json", o->json, "One JSON object");
   c->callback([o] { evaluate(o->model, o->data, o->json); });
-}
-
-void add_inspect(CLI::App& app) {
-  auto path = std::make_shared<std::string>();
-  CLI::App* c = app.add_subcommand("inspect",
-                                   "Example: athanor inspect runs/latest/student.safetensors\n\n"
-                                   "Metadata and tensors of a safetensors file.");
-  c->add_option("file", *path, "File")->required();
-  c->callback([path] { inspect(*path); });
 }
 
 void add_report(CLI::App& app) {

@@ -61,6 +61,9 @@ int main(int argc, char** argv) {
   athanor::cli::add_audit(app);
   athanor::cli::add_train(app);
   athanor::cli::add_eval(app);
+  athanor::cli::add_predict(app);
+  athanor::cli::add_embed(app);
+  athanor::cli::add_export(app);
   athanor::cli::add_inspect(app);
   athanor::cli::add_report(app);
   athanor::cli::add_doctor(app);
