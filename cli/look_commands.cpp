@@ -12,6 +12,7 @@
 #include "tensor/backend/cpu/cpu.h"
 #include "tensor/base/parallel.h"
 #include "tensor/base/version.h"
+#include "tensor/devices.h"
 #include "tensor/ops.h"
 
 namespace athanor::cli {
