@@ -69,7 +69,7 @@ struct SmallData {
 };
 
 nlohmann::json run(const Recipe& recipe, const fs::path& out) {
-  return nlohmann::json::parse(run_distill(recipe, {.out = out}));
+  return nlohmann::json::parse(run_distill(recipe, {out, nullptr, {}, {}, DType::f32}));
 }
 
 }  // namespace
