@@ -5,6 +5,7 @@
 namespace athanor {
 
 Variable to(const Variable& x, Device device) {
+  if (!x.defined()) fail("to", "expected a defined x, got an undefined one");
   const Device before = x.device();
   if (before == device) return x;
   return record("to", to(x.tensor(), device), {x},

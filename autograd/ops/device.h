@@ -1,4 +1,4 @@
-// Moving between devices, with gradients. As in tensor/ops/device.h.
+// Moving between devices, with gradients. Arguments and errors as in tensor/ops/device.h.
 #pragma once
 
 #include "autograd/variable.h"

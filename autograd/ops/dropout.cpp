@@ -8,7 +8,7 @@ namespace athanor {
 
 Variable dropout(const Variable& x, double p, Generator& generator, bool training) {
   if (!(p >= 0 && p < 1)) fail("dropout", "expected p in [0, 1), got ", p);
-  if (!is_floating(x.dtype())) {
+  if (!x.defined() || !is_floating(x.dtype())) {
     fail("dropout", "expected a floating dtype, got ", describe(x.tensor()));
   }
   if (!training || p == 0) return x;

@@ -30,6 +30,10 @@ void check_pair(const char* op, const Variable& a, const Variable& b) {
     fail(op, "expected inputs of one dtype, got ", describe(a.tensor()), " and ",
          describe(b.tensor()));
   }
+  if (!(a.device() == b.device())) {
+    fail(op, "expected both inputs on one device, got ", describe(a.tensor()), " and ",
+         describe(b.tensor()));
+  }
 }
 
 Variable difference(const char* op, const Variable& x, const Variable& targets) {

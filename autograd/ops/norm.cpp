@@ -10,6 +10,9 @@
 namespace athanor {
 
 Variable var(const Variable& x, const Axes& axes, bool keepdim, int correction) {
+  if (!x.defined() || !is_floating(x.dtype())) {
+    fail("var", "expected a floating dtype for x, got ", describe(x.tensor()));
+  }
   if (autocasts("var", x)) return var(autocast("var", x), axes, keepdim, correction);
   const Variable center = x - mean(x, axes, true);
   const Variable total = sum(square(center), axes, keepdim);

@@ -45,6 +45,7 @@ Variable segment_max(const Variable& x, const Segments& segments) {
 }
 
 Variable segment_softmax(const Variable& x, const Segments& segments) {
+  if (!x.defined()) fail("segment_softmax", "expected a defined x, got an undefined one");
   if (autocasts("segment_softmax", x)) {
     return segment_softmax(autocast("segment_softmax", x), segments);
   }

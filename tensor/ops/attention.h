@@ -22,19 +22,19 @@ struct AttentionOptions {
 // nothing. A query that sees no key has y = 0. Floating dtypes, all of q's.
 //
 // y's memory is in B, Lq, H, D order, so that transpose(y, 1, 2) is contiguous and joins the heads
-// without a copy.
+// without a copy. Throws, naming the op, when a shape, dtype or device does not fit.
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v,
                  const AttentionOptions& options = {}, const Tensor& mask = {});
 
 // The same with lse [B, H, Lq], the logarithm of each query's sum of exponentials (-inf where it
-// sees no key; f32 for f16 and bf16), which the gradient needs.
+// sees no key; f32 for f16 and bf16), which the gradient needs. Errors as above.
 struct AttentionResult {
   Tensor y, lse;
 };
 AttentionResult attention_with_lse(const Tensor& q, const Tensor& k, const Tensor& v,
                                    const AttentionOptions& options = {}, const Tensor& mask = {});
 
-// Gradients with respect to q, k and v, in their shapes.
+// Gradients with respect to q, k and v, in their shapes and dtype. Errors as above.
 struct AttentionGradients {
   Tensor dq, dk, dv;
 };

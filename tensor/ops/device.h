@@ -1,4 +1,4 @@
-// Moving tensors between devices, and making them on one.
+// Moving tensors between devices, and making them on one. Any shape and dtype.
 #pragma once
 
 #include "tensor/random.h"

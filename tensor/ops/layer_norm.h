@@ -11,11 +11,11 @@ namespace athanor {
 // shapes do not fit or epsilon < 0.
 Tensor layer_norm(const Tensor& x, const Tensor& gamma = {}, const Tensor& beta = {},
                   double epsilon = 1e-5);
-// y = x / sqrt(mean(x^2) + epsilon) gamma
+// y = x / sqrt(mean(x^2) + epsilon) gamma. Arguments and errors as above.
 Tensor rms_norm(const Tensor& x, const Tensor& gamma = {}, double epsilon = 1e-6);
 
 // sum = x + residual, y = its normalisation, in one pass over memory: what a transformer block with
-// the norm first does between its halves. x and residual have one shape.
+// the norm first does between its halves. x and residual have one shape, or it is an error.
 struct AddNormResult {
   Tensor y, sum;
 };
@@ -24,7 +24,7 @@ AddNormResult add_layer_norm(const Tensor& x, const Tensor& residual, const Tens
 AddNormResult add_rms_norm(const Tensor& x, const Tensor& residual, const Tensor& gamma = {},
                            double epsilon = 1e-6);
 
-// The parts of which they consist, for the gradient. An undefined residual adds nothing.
+// The parts of which they consist, with their errors. An undefined residual adds nothing.
 enum class RowNorm { layer, rms };
 struct RowNormResult {
   Tensor y, sum, mean, rstd;  // sum: undefined without a residual; mean and rstd by row
@@ -34,7 +34,7 @@ RowNormResult row_norm(const char* op, RowNorm kind, const Tensor& x, const Tens
 
 // With xhat = (x - mean) rstd and g = dy gamma: dx = rstd (g - mean(g) - xhat mean(g xhat)) + dsum,
 // where RMS normalisation has no mean(g); dgamma = sum of dy xhat and dbeta = sum of dy over the
-// rows. gamma and dsum may be undefined.
+// rows. gamma and dsum may be undefined. Throws when a shape or dtype does not fit.
 struct RowNormGradients {
   Tensor dx, dgamma, dbeta;
 };

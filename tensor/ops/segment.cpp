@@ -53,7 +53,8 @@ Tensor Segments::sizes() const {
 }
 
 Tensor segment_sum(const Tensor& x, const Segments& segments) {
-  const Tensor y = zeros(result_shape("segment_sum", x, segments), x.dtype(), x.device());
+  const Shape shape = result_shape("segment_sum", x, segments);
+  const Tensor y = zeros(shape, x.dtype(), x.device());
   if (x.numel() == 0 || y.numel() == 0) return y;
   const Tensor from = contiguous(x);
   launch("segment_sum", &Kernels::csr_matmul, x.dtype(), x.device(),
@@ -69,7 +70,8 @@ Tensor segment_sum(const Tensor& x, const Segments& segments) {
 }
 
 Tensor segment_argmax(const Tensor& x, const Segments& segments) {
-  const Tensor y = zeros(result_shape("segment_argmax", x, segments), DType::i64, x.device());
+  const Shape shape = result_shape("segment_argmax", x, segments);
+  const Tensor y = zeros(shape, DType::i64, x.device());
   if (x.numel() == 0 || y.numel() == 0) return y;
   const Tensor from = contiguous(x);
   launch("segment_argmax", &Kernels::segment_argmax, x.dtype(), x.device(),

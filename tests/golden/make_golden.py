@@ -15,6 +15,7 @@ import sys
 import numpy
 import torch
 
+import attention_cases
 import conv_cases
 import elementwise_cases
 import graph_cases
@@ -29,7 +30,7 @@ from cases import CASES
 from safetensors_file import save
 
 HERE = pathlib.Path(__file__).resolve().parent
-MODULES = [conv_cases, elementwise_cases, graph_cases, index_cases, loss_cases, reduce_cases]
+MODULES = [attention_cases, conv_cases, elementwise_cases, graph_cases, index_cases, loss_cases, reduce_cases]
 
 
 def read(path):

@@ -226,6 +226,29 @@ void add_resampling(Table& t) {
   t["instance_norm"] = [](const Vars& x) { return instance_norm(x[0], x[1], x[2]); };
 }
 
+void add_attention(Table& t) {
+  t["layer_norm"] = [](const Vars& x) { return layer_norm(x[0], x[1], x[2]); };
+  t["layer_norm/plain"] = [](const Vars& x) { return layer_norm(x[0]); };
+  t["rms_norm"] = [](const Vars& x) { return rms_norm(x[0], x[1]); };
+  t["add_layer_norm"] = [](const Vars& x) { return add_layer_norm(x[0], x[1], x[2], x[3]).y; };
+  t["add_layer_norm/sum"] = [](const Vars& x) {
+    const AddNormVariables result = add_layer_norm(x[0], x[1], x[2], x[3]);
+    return result.sum + result.y * 0.0;
+  };
+  t["add_rms_norm"] = [](const Vars& x) { return add_rms_norm(x[0], x[1], x[2]).y; };
+  t["attention"] = [](const Vars& x) { return attention(x[0], x[1], x[2]); };
+  t["attention/groups"] = t["attention"];
+  t["attention/causal"] = [](const Vars& x) {
+    return attention(x[0], x[1], x[2], {.causal = true});
+  };
+  t["attention/mask"] = [](const Vars& x) { return attention(x[0], x[1], x[2], {}, x[3]); };
+  t["attention/lengths"] = [](const Vars& x) {
+    AttentionOptions options;
+    options.key_lengths = x[3].tensor();
+    return attention(x[0], x[1], x[2], options);
+  };
+}
+
 void add_losses(Table& t) {
   t["cross_entropy"] = [](const Vars& x) { return cross_entropy(x[0], x[1].tensor()); };
   t["cross_entropy/smoothing"] = [](const Vars& x) {
@@ -309,6 +332,7 @@ const std::map<std::string, GoldenOp>& golden_ops() {
     add_shapes(t);
     add_images(t);
     add_resampling(t);
+    add_attention(t);
     add_losses(t);
     add_value_losses(t);
     add_graphs(t);

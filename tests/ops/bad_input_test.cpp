@@ -233,7 +233,6 @@ TEST_CASE("wrong axes and indices are refused") {
       {"index_select", "[0, 3), got 3", [&] { index_select(x, 1, full({1}, 3, DType::i64)); }},
       {"index_select", "got -1", [&] { index_select(x, 1, full({1}, -1, DType::i64)); }},
       {"cross_entropy", "[0, 3)", [&] { cross_entropy(x, full({2}, 3, DType::i64)); }},
-      {"embedding", "[0, 2)", [&] { embedding(x, full({1}, 2, DType::i64)); }},
       {"segments", "[0, 1)", [&] { Segments(arange(2), 1); }},
       {"one_hot", "[0, 1)", [&] { one_hot(arange(2), 1); }},
       {"size", "got 2", [&] { x.size(2); }},
@@ -327,11 +326,6 @@ TEST_CASE("tensors on two devices are refused") {
          cat(std::vector<Tensor>{x, other});
        }},
       {"index_select", "one device", [&] { index_select(other, 0, arange(1)); }},
-      {"copy_", "one device",
-       [&] {
-         Tensor y = clone(x);
-         copy_(y, other);
-       }},
       {"conv2d", "one device",
        [&] {
          conv2d(image(), elsewhere({1, 2, 3, 3}));
@@ -345,13 +339,14 @@ TEST_CASE("what gradients refuse") {
   const Variable x(matrix(), true);
   check({
       {"backward", "requires a gradient", [&] { Variable(matrix()).backward(); }},
-      {"backward", "gradient for an output with 6", [&] { exp(x).backward(); }},
       {"backward", "[3]", [&] { exp(x).backward(Variable(ones({3}))); }},
-      {"grad", "requires a gradient", [&] { grad({sum(x)}, {Variable(ones({2}))}); }},
+      {"grad", "require a gradient", [&] { grad({sum(x)}, {Variable(ones({2}))}); }},
       {"variable", "floating dtype", [&] { Variable(ones({2}, DType::boolean), true); }},
   });
   CHECK_THROWS_WITH(grad({sum(x)}, {Variable(ones({2}), true)}),
                     Catch::Contains("[grad] no output depends on input 0 ([2] f32"));
+  CHECK_THROWS_WITH(exp(x).backward(),
+                    Catch::Contains("[backward] expected a gradient for an output with 6"));
   // Backward twice, a saved tensor that is stale, an operation without a gradient, a cast to an
   // integer: each names the operation.
   const Variable y = sum(exp(x));
