@@ -46,7 +46,8 @@ void add_train(CLI::App& app) {
   CLI::App* c = app.add_subcommand(
       "train",
       "Example: athanor train examples/recipes/fashion-mnist-cnn.toml --out runs/cnn\n\n"
-      "Trains the recipe's student without a teacher, on images, a graph or a text (data.format): "
+      "Trains the recipe's student without a teacher, on images, a graph, a text or "
+      "recordings (data.format): "
       "reads the keys data.*, student.*, train.*, evaluate.* and seed.");
   c->add_option("recipe", o->recipe, "Recipe file (TOML)")->option_text("RECIPE.toml")->required();
   add_run_options(*c, *o, "runs/train");

@@ -60,6 +60,24 @@ void check_heads(const Variable& q, const Variable& k, const Variable& v) {
 
 Variable attend(const Variable& q, const Variable& k, const Variable& v, const AttentionMask& mask,
                 double scale, const std::shared_ptr<Dropout>& drop) {
+  if (drop) return attend_plain(q, k, v, mask, scale, drop);
+  check_heads(q, k, v);
+  AttentionOptions options;
+  options.causal = mask.causal;
+  options.scale = scale;
+  options.key_lengths = mask.key_lengths;
+  Variable bias = mask.bias;
+  if (mask.allowed.defined()) {
+    const Tensor allowed = where(mask.allowed, scalar(0, q.dtype()),
+                                 scalar(-std::numeric_limits<double>::infinity(), q.dtype()));
+    bias = bias.defined() ? bias + Variable(allowed) : Variable(allowed);
+  }
+  return attention(q, k, v, options, bias);
+}
+
+Variable attend_plain(const Variable& q, const Variable& k, const Variable& v,
+                      const AttentionMask& mask, double scale,
+                      const std::shared_ptr<Dropout>& drop) {
   check_heads(q, k, v);
   const std::int64_t H = q.size(1), Lq = q.size(2), Lk = k.size(2);
   Variable scores = matmul(q * scale, transpose(repeat_heads(k, H)));
@@ -168,9 +186,10 @@ Variable MultiHeadAttention::attend_to(const Variable& x, const Variable& memory
     const Variable bias = relative_bias(q.size(2), k.size(2));
     mask.bias = mask.bias.defined() ? mask.bias + bias : bias;
   }
-  const bool drops = dropout_ && training();
-  const Variable y = attend(q, k, v, mask, 1 / std::sqrt(static_cast<double>(head_width_)),
-                            drops ? dropout_ : nullptr);
+  const double scale = 1 / std::sqrt(static_cast<double>(head_width_));
+  const auto drop = dropout_ && training() ? dropout_ : nullptr;
+  const Variable y = options_.fused ? attend(q, k, v, mask, scale, drop)
+                                    : attend_plain(q, k, v, mask, scale, drop);
   return output_->forward(reshape(transpose(y, 1, 2), x.shape()));
 }
 

@@ -20,10 +20,15 @@ struct AttentionMask {
 
 // softmax(q k^T scale + mask) v for q [B, H, Lq, D], k [B, Hk, Lk, D] and v [B, Hk, Lk, E], where
 // Hk divides H and consecutive heads share keys and values (grouped queries; Ainslie et al. 2023):
-// [B, H, Lq, E]. Runs on the fused operation, which never holds the [Lq, Lk] scores, unless the
-// mask has `allowed` or `bias`, or `drop` sets some of the probabilities to 0.
+// [B, H, Lq, E]. Runs on the fused operation (autograd/ops/attention.h), which never holds the
+// [Lq, Lk] scores, unless `drop` sets some of the probabilities to 0.
 Variable attend(const Variable& q, const Variable& k, const Variable& v, const AttentionMask& mask,
                 double scale, const std::shared_ptr<Dropout>& drop = {});
+// The plain form of it, which holds the scores: what `drop` needs, and what the fused one is
+// compared with.
+Variable attend_plain(const Variable& q, const Variable& k, const Variable& v,
+                      const AttentionMask& mask, double scale,
+                      const std::shared_ptr<Dropout>& drop = {});
 
 // The keys and values of the tokens so far of one attention layer, for inference.
 class KeyValueCache {
@@ -50,6 +55,7 @@ struct MultiHeadOptions {
   double dropout = 0;            // of the attention probabilities
   bool rotary = false;           // positions turn queries and keys (Su et al. 2021)
   double rotary_base = 10000;    // the slowest of the D / 2 angles is about 1 / this
+  bool fused = true;             // false: the plain form, for comparison
   std::int64_t relative = 0;     // > 0: a trained bias by head and distance, clipped to +-this
   std::string query = "q_proj";  // the projections' names in the state dict
   std::string key = "k_proj";

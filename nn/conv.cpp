@@ -1,6 +1,5 @@
 #include "nn/conv.h"
 
-#include "autograd/ops.h"
 #include "nn/init.h"
 
 namespace athanor::nn {
@@ -22,10 +21,6 @@ ConvTranspose2d::ConvTranspose2d(std::int64_t in, std::int64_t out, std::int64_t
                                  bool bias)
     : options_(options) {
   check_sizes("ConvTranspose2d", {in, out, kernel, options.groups});
-  if (options.output_padding.h >= options.stride.h ||
-      options.output_padding.w >= options.stride.w) {
-    fail("ConvTranspose2d", "expected output_padding below stride");
-  }
   const std::int64_t per_group = out / options.groups;
   const std::int64_t fan_in = per_group * kernel * kernel;  // as PyTorch counts it
   weight_ = register_parameter(

@@ -8,7 +8,7 @@
 
 namespace athanor::nn {
 
-// [N, in, L] -> [N, out, L'], L' = (L + 2 padding - dilation (kernel - 1) - 1) / stride + 1
+// [N, in, L] -> [N, out, L'], see autograd/ops/conv1d.h
 class Conv1d final : public Module {
  public:
   Conv1d(std::int64_t in, std::int64_t out, std::int64_t kernel, Generator& generator,
@@ -20,8 +20,7 @@ class Conv1d final : public Module {
   Parameter weight_, bias_;  // [out, in / groups, kernel], [out]
 };
 
-// The gradient of a convolution as a layer: [N, in, H, W] -> [N, out, H', W'],
-// H' = (H - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1. Weight
+// [N, in, H, W] -> [N, out, H', W'], see autograd/ops/conv_transpose2d.h. Weight
 // [in, out / groups, kernel, kernel].
 class ConvTranspose2d final : public Module {
  public:

@@ -6,12 +6,6 @@
 namespace athanor::nn {
 namespace {
 
-// (x - mean) / sqrt(variance + eps) over the last axis.
-Variable standardised(const Variable& x, double eps) {
-  const Variable centred = x - mean(x, {-1}, true);
-  return centred * rsqrt(mean(square(centred), {-1}, true) + eps);
-}
-
 void check_width(const char* layer, const Variable& x, int axis, const Variable& weight) {
   if (x.rank() > (axis < 0 ? 0 : axis) && x.size(axis) == weight.numel()) return;
   fail(layer, "expected size ", weight.numel(), " along axis ", axis, ", got ",
@@ -28,8 +22,7 @@ LayerNorm::LayerNorm(std::int64_t width, double eps, bool bias) : eps_(eps) {
 
 Variable LayerNorm::forward(const Variable& x) {
   check_width("LayerNorm", x, -1, weight_);
-  const Variable y = standardised(x, eps_) * weight_.get();
-  return bias_.get().defined() ? y + bias_.get() : y;
+  return layer_norm(x, weight_, bias_, eps_);
 }
 
 RmsNorm::RmsNorm(std::int64_t width, double eps) : eps_(eps) {
@@ -39,7 +32,7 @@ RmsNorm::RmsNorm(std::int64_t width, double eps) : eps_(eps) {
 
 Variable RmsNorm::forward(const Variable& x) {
   check_width("RmsNorm", x, -1, weight_);
-  return x * rsqrt(mean(square(x), {-1}, true) + eps_) * weight_.get();
+  return rms_norm(x, weight_, eps_);
 }
 
 GroupNorm::GroupNorm(std::int64_t groups, std::int64_t channels, double eps)
@@ -53,12 +46,7 @@ GroupNorm::GroupNorm(std::int64_t groups, std::int64_t channels, double eps)
 }
 
 Variable GroupNorm::forward(const Variable& x) {
-  check_width("GroupNorm", x, 1, weight_);
-  const std::int64_t C = x.size(1);
-  const Variable y = standardised(reshape(x, {x.size(0), groups_, -1}), eps_);
-  Shape by_channel{1, C};
-  while (by_channel.size() < x.rank()) by_channel.push_back(1);
-  return reshape(y, x.shape()) * reshape(weight_, by_channel) + reshape(bias_, by_channel);
+  return group_norm(x, groups_, weight_, bias_, eps_);
 }
 
 BatchNorm1d::BatchNorm1d(std::int64_t channels) {

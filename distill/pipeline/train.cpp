@@ -17,6 +17,7 @@ nlohmann::json train_by_format(TrainJob& job) {
   const std::string& format = job.recipe.data.format;
   if (format == "graph") return train_graph(job);
   if (format == "characters") return train_characters(job);
+  if (format == "speech") return train_speech(job);
   return train_images(job);
 }
 

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "autograd/ops.h"
-#include "data/graph_set.h"
+#include "data/graph_files.h"
 #include "distill/pipeline/train_job.h"
 #include "nn/graph_net.h"
 #include "nn/metrics.h"
@@ -26,18 +26,14 @@ class GraphTraining {
  public:
   GraphTraining(TrainJob& job)
       : job_(job),
-        set_(data::load_graph_set(job.recipe.data.dir)),
-        graph_(set_.row, set_.column, set_.labels.numel()),
+        set_(load(job.recipe.data.dir)),
+        graph_(set_.row, set_.column, set_.nodes),
         features_(normalized_rows(set_.features)) {
     const bool dense = job.recipe.student.model == "sage";
     x_.emplace(dense ? nn::NodeFeatures(Variable(features_)) : nn::NodeFeatures::sparse(features_));
-    for (const auto& [split, name] :
-         {std::pair(&set_.train, "train"), {&set_.validation, "val"}, {&set_.test, "test"}}) {
-      if (split->numel() == 0) {
-        raise(ErrorKind::bad_input, job.recipe.data.dir, "/nodes.tsv: expected nodes of split ",
-              name, ", found none");
-      }
-    }
+    train_ = nodes_of("train");
+    validation_ = nodes_of("val");
+    test_ = nodes_of("test");
   }
 
   nlohmann::json run() {
@@ -48,7 +44,7 @@ class GraphTraining {
     nlohmann::json model;
     for (std::int64_t i = 0; i < r.train.repeats; ++i) {
       const auto net = train(r.seed + static_cast<std::uint64_t>(i));
-      model = score(*net, test ? set_.test : set_.validation);
+      model = score(*net, test ? test_ : validation_);
       accuracies.push_back(model.at("accuracy").get<double>());
     }
     double mean = 0, square = 0;
@@ -56,29 +52,51 @@ class GraphTraining {
     for (double a : accuracies) square += (a - mean) * (a - mean);
     const double n = static_cast<double>(accuracies.size());
     model["accuracy"] = mean;
-    return {
-        {"model", model},
-        {"evaluated_on",
-         {{"split", r.evaluate.split}, {"records", (test ? set_.test : set_.validation).numel()}}},
-        {"data",
-         {{"train", set_.train.numel()},
-          {"test", set_.test.numel()},
-          {"nodes", graph_.nodes()},
-          {"edges", graph_.edges().size() / 2}}},
-        {"repeats",
-         {{"accuracy", accuracies},
-          {"mean", mean},
-          {"stddev", n > 1 ? std::sqrt(square / (n - 1)) : 0.0}}}};
+    return {{"model", model},
+            {"evaluated_on",
+             {{"split", r.evaluate.split}, {"records", (test ? test_ : validation_).numel()}}},
+            {"data",
+             {{"train", train_.numel()},
+              {"test", test_.numel()},
+              {"nodes", graph_.nodes()},
+              {"edges", graph_.edges().size() / 2}}},
+            {"repeats",
+             {{"accuracy", accuracies},
+              {"mean", mean},
+              {"stddev", n > 1 ? std::sqrt(square / (n - 1)) : 0.0}}}};
   }
 
  private:
+  static data::GraphData load(const std::filesystem::path& directory) {
+    return data::load_graph(directory / "nodes.tsv", directory / "edges.tsv");
+  }
+
+  std::int64_t classes() const { return static_cast<std::int64_t>(set_.class_names.size()); }
+
+  // The nodes of a split, all of which have a label.
+  Tensor nodes_of(const std::string& split) const {
+    const auto it = set_.splits.find(split);
+    if (it == set_.splits.end()) {
+      raise(ErrorKind::bad_input, job_.recipe.data.dir, "/nodes.tsv: expected nodes of split ",
+            split, ", found none");
+    }
+    const Tensor nodes = from_values(it->second, {static_cast<std::int64_t>(it->second.size())});
+    if (amin(index_select(set_.labels, 0, nodes)).item() < 0) {
+      raise(ErrorKind::bad_input, job_.recipe.data.dir,
+            "/nodes.tsv: expected a label of each node "
+            "of split ",
+            split);
+    }
+    return nodes;
+  }
+
   std::shared_ptr<nn::GraphNet> train(std::uint64_t seed) {
     const Recipe& r = job_.recipe;
     Generator generator(seed);
     nn::GraphNetOptions o;
     o.layer = r.student.model;
     o.in = x_->width();
-    o.classes = set_.classes;
+    o.classes = classes();
     o.hidden = r.student.hidden;
     o.heads = r.student.heads;
     o.dropout = r.student.dropout;
@@ -91,7 +109,7 @@ class GraphTraining {
     }
     groups[1].weight_decay = 0;
     const auto optimizer = make_optimizer(r, std::move(groups));
-    const Tensor labels = index_select(set_.labels, 0, set_.train);
+    const Tensor labels = index_select(set_.labels, 0, train_);
     TrainPlan plan;
     plan.name = str(o.layer, ":", seed);
     plan.steps = r.train.epochs;
@@ -100,12 +118,12 @@ class GraphTraining {
         job_, *net, *optimizer, plan,
         [&](std::int64_t, std::int64_t) {
           const Variable logits = net->run(*x_, graph_);
-          return cross_entropy(index_select(logits, 0, set_.train), labels, Variable(),
+          return cross_entropy(index_select(logits, 0, train_), labels, Variable(),
                                r.train.label_smoothing);
         },
         [&] {
-          return reading_of(index_select(net->run(*x_, graph_).tensor(), 0, set_.validation),
-                            index_select(set_.labels, 0, set_.validation));
+          return reading_of(index_select(net->run(*x_, graph_).tensor(), 0, validation_),
+                            index_select(set_.labels, 0, validation_));
         });
     nn::StateDict state = net->state_dict();
     save_safetensors(job_.options.out / "model.safetensors", state,
@@ -121,7 +139,7 @@ class GraphTraining {
     net.eval();
     const Tensor logits = index_select(net.run(*x_, graph_).tensor(), 0, nodes);
     const auto counts = nn::confusion_matrix(nn::predicted_classes(logits),
-                                             index_select(set_.labels, 0, nodes), set_.classes);
+                                             index_select(set_.labels, 0, nodes), classes());
     return {{"params", net.parameter_count()},
             {"accuracy", nn::accuracy(counts)},
             {"f1", nn::macro_f1(counts)},
@@ -129,9 +147,9 @@ class GraphTraining {
   }
 
   TrainJob& job_;
-  data::GraphSet set_;
+  data::GraphData set_;
   nn::Graph graph_;
-  Tensor features_;
+  Tensor features_, train_, validation_, test_;
   std::optional<nn::NodeFeatures> x_;
 };
 

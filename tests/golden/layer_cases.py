@@ -23,12 +23,14 @@ def same(name, array):
 def layer(name, module, inputs, run, rename=same):
     """inputs(random) gives the list; floating ones are differentiable unless Constant."""
     random = Random("layer/" + name)
+    kept = set(module.state_dict())  # without buffers that are computed, such as angles
+    buffers = [(key, b) for key, b in module.named_buffers()
+               if key in kept and b.is_floating_point()]
     with torch.no_grad():
         for p in module.parameters():
             p.copy_(torch.from_numpy(random.uniform(tuple(p.shape), -0.7, 0.7)))
-        for key, b in module.named_buffers():
-            if b.is_floating_point():
-                b.copy_(torch.from_numpy(random.uniform(tuple(b.shape), 0.5, 1.5)))
+        for _, b in buffers:
+            b.copy_(torch.from_numpy(random.uniform(tuple(b.shape), 0.5, 1.5)))
     arrays, tensors = {}, []
     for i, value in enumerate(inputs(random)):
         array = value.array if isinstance(value, Constant) else value
@@ -43,9 +45,8 @@ def layer(name, module, inputs, run, rename=same):
 
     for key, value in module.named_parameters():
         put("start", key, value.detach().numpy().copy())
-    for key, value in module.named_buffers():
-        if value.is_floating_point():
-            put("start", key, value.numpy().copy())
+    for key, value in buffers:
+        put("start", key, value.numpy().copy())
     out = run(module, *tensors)
     dy = random.uniform(tuple(out.shape), 0.5, 1.5)
     out.backward(torch.from_numpy(dy))

@@ -95,8 +95,8 @@ Conv2dOptions depthwise() {
   return o;
 }
 
-nn::ConvTranspose2dOptions strided_transpose() {
-  nn::ConvTranspose2dOptions o;
+ConvTranspose2dOptions strided_transpose() {
+  ConvTranspose2dOptions o;
   o.stride = 2;
   o.padding = o.output_padding = 1;
   o.groups = 2;
@@ -112,10 +112,10 @@ TEST_CASE("recurrent, convolutional and graph layers and GPT agree with PyTorch"
       {"lstm/bidirectional", before_generator<Lstm>(recurrent(1, true))},
       {"gru/two_layers", before_generator<Gru>(recurrent(2, false))},
       {"gru/bidirectional", before_generator<Gru>(recurrent(1, true))},
-      {"conv1d/strided", convolution<Conv1d>(4, 6, nn::Conv1dOptions{2, 1, 1, 1})},
-      {"conv1d/dilated_grouped", convolution<Conv1d>(4, 6, nn::Conv1dOptions{1, 0, 2, 2})},
+      {"conv1d/strided", convolution<Conv1d>(4, 6, Conv1dOptions{2, 1, 1, 1})},
+      {"conv1d/dilated_grouped", convolution<Conv1d>(4, 6, Conv1dOptions{1, 0, 2, 2})},
       {"conv2d/depthwise", convolution<Conv2d>(4, 4, depthwise())},
-      {"conv_transpose2d/plain", convolution<ConvTranspose2d>(4, 6, nn::ConvTranspose2dOptions{})},
+      {"conv_transpose2d/plain", convolution<ConvTranspose2d>(4, 6, ConvTranspose2dOptions{})},
       {"conv_transpose2d/strided_grouped", convolution<ConvTranspose2d>(4, 6, strided_transpose())},
       {"resnet", before_generator<ResNet>(small_resnet())},
       {"gcn", before_generator<GcnConv>(3, 4), gcn},
