@@ -105,7 +105,9 @@ void check_numerically(nn::Module& module, const LayerInputs& inputs,
     scope.check_used();
     return y;
   };
-  const GradcheckResult result = gradcheck(function, all);
+  GradcheckOptions options;
+  options.smallest = 1;  // softmax cancels a bias of the keys: its gradient is rounding alone
+  const GradcheckResult result = gradcheck(function, all, options);
   INFO(result.message);
   CHECK(result.ok);
 }
