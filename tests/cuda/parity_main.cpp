@@ -1,15 +1,18 @@
 // Every op case on a device: values and gradients are those of the CPU.
 //
 // In a build with CUDA the device is the first GPU; without one the test says so and is skipped. In
-// other builds the own kernels run in the emulation of tests/cuda/emulation.
+// other builds it is a stand-in in the CPU's memory, which runs the own kernels where their emulation
+// is built, else the reference kernels: then dispatch and copies are what is tested.
 #define CATCH_CONFIG_RUNNER
 #include <catch2/catch.hpp>
 #include <cstdio>
 
 #include "tensor/devices.h"
 #include "tests/ops/op_case.h"
-#ifndef ATHANOR_CUDA
+#ifdef ATHANOR_CUDA_EMULATED
 #include "tests/cuda/emulated_kernels.h"
+#endif
+#ifndef ATHANOR_CUDA
 #include "tests/cuda/test_device.h"
 #endif
 
@@ -32,9 +35,15 @@ int main(int argc, char** argv) {
   }
   return run(argc, argv);
 #else
-  athanor::test::TestDevice device(
-      athanor::test::completed_by_reference(athanor::test::emulated_kernels()));
+#ifdef ATHANOR_CUDA_EMULATED
+  const athanor::Kernels own = athanor::test::emulated_kernels();
+#else
+  const athanor::Kernels own;
+#endif
+  athanor::test::TestDevice device(athanor::test::completed_by_reference(own));
+#ifdef ATHANOR_CUDA_EMULATED
   device.set_error_check(athanor::test::check_emulated_indices);
+#endif
   return run(argc, argv);
 #endif
 }
