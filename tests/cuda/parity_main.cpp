@@ -1,8 +1,8 @@
 // Every op case on a device: values and gradients are those of the CPU.
 //
 // In a build with CUDA the device is the first GPU; without one the test says so and is skipped. In
-// other builds it is a stand-in in the CPU's memory, which runs the own kernels where their emulation
-// is built, else the reference kernels: then dispatch and copies are what is tested.
+// other builds it is a stand-in in the CPU's memory, which runs the own kernels where their
+// emulation is built, else the reference kernels: then dispatch and copies are what is tested.
 #define CATCH_CONFIG_RUNNER
 #include <catch2/catch.hpp>
 #include <cstdio>
