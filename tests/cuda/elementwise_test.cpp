@@ -76,6 +76,54 @@ TEST_CASE("fill writes every dtype and layout") {
   }
 }
 
+TEST_CASE("unary computes every operation and dtype") {
+  for (DType dtype : kDTypes) {
+    for (int i = 0; i <= static_cast<int>(UnaryOp::logical_not); ++i) {
+      const auto op = static_cast<UnaryOp>(i);
+      const bool to_bool = op >= UnaryOp::is_finite;
+      const bool any_number = op == UnaryOp::neg || op == UnaryOp::abs || op == UnaryOp::relu ||
+                              op == UnaryOp::square || op == UnaryOp::sign ||
+                              op == UnaryOp::clamp || op == UnaryOp::add_scalar ||
+                              op == UnaryOp::mul_scalar;
+      if (!to_bool && !is_floating(dtype) && (!any_number || dtype == DType::boolean)) continue;
+      // Away from the poles of log and sqrt, so that few values are NaN; NaN is compared as well.
+      const Values values{op == UnaryOp::log1p ? -0.9 : -6, 6, true};
+      for (const Dims& shape : {Dims{}, Dims{0}, Dims{17}, Dims{64}, Dims{5, 24}}) {
+        check_kernel<UnaryArgs>(
+            str("unary ", i, ' ', dtype), cuda::unary, &Kernels::unary, {}, [&](Arena& a) {
+              return UnaryArgs{op, 2, 4, a.input(dtype, shape, Layout::dense, values),
+                               a.output(to_bool ? DType::boolean : dtype, shape)};
+            });
+      }
+      for (Layout layout : kLayouts) {
+        check_kernel<UnaryArgs>(str("unary ", i, ' ', name_of(layout)), cuda::unary,
+                                &Kernels::unary, {}, [&](Arena& a) {
+                                  return UnaryArgs{
+                                      op, 2, 4, a.input(dtype, {3, 5, 8}, layout, values),
+                                      a.output(to_bool ? DType::boolean : dtype, {3, 5, 8})};
+                                });
+      }
+    }
+  }
+}
+
+TEST_CASE("gradients of activations") {
+  for (DType dtype : {DType::f32, DType::f64, DType::f16, DType::bf16}) {
+    for (UnaryOp op : {UnaryOp::relu, UnaryOp::gelu, UnaryOp::gelu_tanh, UnaryOp::silu,
+                       UnaryOp::tanh, UnaryOp::sigmoid}) {
+      for (Layout layout : kLayouts) {
+        check_kernel<UnaryGradArgs>(str("unary_grad ", static_cast<int>(op), ' ', dtype),
+                                    cuda::unary_grad, &Kernels::unary_grad, {}, [&](Arena& a) {
+                                      return UnaryGradArgs{
+                                          op, a.input(dtype, {3, 5, 8}, layout),
+                                          a.input(dtype, {3, 5, 8}, Layout::dense, {-2, 2, true}),
+                                          a.output(dtype, {3, 5, 8}, layout)};
+                                    });
+      }
+    }
+  }
+}
+
 TEST_CASE("binary computes every operation and dtype") {
   for (DType dtype : kDTypes) {
     for (int op = 0; op <= static_cast<int>(BinaryOp::logical_xor); ++op) {

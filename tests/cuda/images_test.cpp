@@ -10,7 +10,7 @@ using namespace athanor::test;
 namespace {
 
 constexpr DType kReal[] = {DType::f32, DType::f64, DType::f16, DType::bf16};
-constexpr DType kFloat[] = {DType::f32, DType::f64};  // what the reference kernels compute
+constexpr DType kFloat[] = {DType::f32, DType::f64};
 
 std::int64_t out_size(std::int64_t size, std::int64_t kernel, std::int64_t stride,
                       std::int64_t padding, std::int64_t dilation = 1) {
@@ -25,7 +25,7 @@ constexpr Layout kImageLayouts[] = {Layout::channels, Layout::dense, Layout::gap
 
 template <class F>
 void for_each_pool(F&& check) {
-  for (DType dtype : kFloat) {
+  for (DType dtype : kReal) {
     for (const PoolCase& c : kPools) {
       for (Layout layout : kImageLayouts) {
         const Dims x{2, 3, 9, 8};
@@ -172,7 +172,7 @@ const std::vector<ConvCase> kConvs{{{2, 3, 7, 6}, {4, 3, 3, 3}, 1, 1, 1, 1},
 }  // namespace
 
 TEST_CASE("direct convolution, forward and backward") {
-  for (DType dtype : kFloat) {
+  for (DType dtype : kReal) {
     for (const ConvCase& c : kConvs) {
       const Dims y{c.x[0], c.w[0], out_size(c.x[2], c.w[2], c.stride.h, c.padding.h, c.dilation.h),
                    out_size(c.x[3], c.w[3], c.stride.w, c.padding.w, c.dilation.w)};

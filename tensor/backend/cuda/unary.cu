@@ -144,7 +144,55 @@ __global__ void __launch_bounds__(kBlock) truth_op(Loop<2> loop, UnaryOp op, boo
   }
 }
 
+// dx = dy f'(x); `saved` is f(x) where that gives the slope, else x.
+template <class T>
+__global__ void __launch_bounds__(kBlock)
+    activation_grad(Loop<3> loop, UnaryOp op, T* dx, const T* saved, const T* dy) {
+  using C = compute_t<T>;
+  const auto run = [&](auto slope) {
+    map<kPackSize<T>>(
+        loop, [slope](T s, T d) { return narrow<T>(wide(d) * slope(wide(s))); }, dx, saved, dy);
+  };
+  switch (op) {
+    case UnaryOp::relu:
+      // A slope of 0 hides whatever dy is.
+      return map<kPackSize<T>>(
+          loop, [](T s, T d) { return wide(s) > C(0) ? d : narrow<T>(C(0)); }, dx, saved, dy);
+    case UnaryOp::tanh:
+      return run([](C y) { return C(1) - y * y; });
+    case UnaryOp::sigmoid:
+      return run([](C y) { return y * (C(1) - y); });
+    case UnaryOp::silu:
+      return run([](C x) {
+        const C s = sigmoid_of(x);
+        return s * (C(1) + x * (C(1) - s));
+      });
+    case UnaryOp::gelu:
+      return run([](C x) {
+        const C cdf = C(0.5) * (C(1) + ::erf(x * C(0.70710678118654752440)));
+        return cdf + x * C(0.39894228040143267794) * ::exp(C(-0.5) * x * x);
+      });
+    default:
+      return run([](C x) {
+        constexpr C c = C(0.79788456080286535588), cube = C(0.044715);
+        const C t = ::tanh(c * (x + cube * x * x * x));
+        return C(0.5) * (C(1) + t) + C(0.5) * x * (C(1) - t * t) * c * (C(1) + C(3) * cube * x * x);
+      });
+  }
+}
+
 }  // namespace
+
+void unary_grad(const UnaryGradArgs& args) {
+  const LoopPlan<3> plan = plan_loop<3>({&args.dx, &args.saved, &args.dy});
+  visit_real(args.saved.dtype, [&]<class T>(Tag<T>) {
+    const auto run = [&](const Loop<3>& loop, T* dx, const T* saved, const T* dy) {
+      launch_loop(loop, activation_grad<T>, args.op, dx, saved, dy);
+    };
+    for_each_loop<kPackSize<T>>(plan, run, args.dx.as<T>(), args.saved.as<const T>(),
+                                args.dy.as<const T>());
+  });
+}
 
 void unary(const UnaryArgs& args) {
   const LoopPlan<2> plan = plan_loop<2>({&args.y, &args.x});
