@@ -12,8 +12,8 @@ namespace athanor::distill {
 struct DistillOptions {
   std::filesystem::path out;  // the run directory
   ProgressSink* progress = nullptr;
-  StopRequest stop;
-  Device device;                 // where models train
+  StopRequest stop = {};
+  Device device = {};            // where models train
   DType precision = DType::f32;  // or bf16, f16: of products, while models train
 };
 

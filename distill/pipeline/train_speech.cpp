@@ -17,7 +17,7 @@
 namespace athanor::distill {
 namespace {
 
-constexpr std::int64_t kBands = 40, kFrames = 64;
+constexpr std::int64_t kMelBands = 40, kFrames = 64;
 constexpr std::int64_t kHeldOut = 5;     // recordings of each word and speaker, the first ones
 constexpr std::int64_t kTimeShift = 8;   // frames: augmentation moves by up to so many,
 constexpr std::int64_t kBandShift = 2;   // and by so many bands
@@ -62,12 +62,12 @@ std::vector<Recording> list_recordings(const std::filesystem::path& directory) {
   return all;
 }
 
-// Windows of 32 ms every 16 ms: [kBands, kFrames], cut or filled with silence at the end.
+// Windows of 32 ms every 16 ms: [kMelBands, kFrames], cut or filled with silence at the end.
 void fill_picture(const Recording& recording, float* out) {
   const data::Sound sound = data::load_sound(recording.path);
   data::MelOptions options;
   options.rate = sound.rate;
-  options.bands = kBands;
+  options.bands = kMelBands;
   options.stft.window = sound.rate * 32 / 1000 / 2 * 2;
   options.stft.hop = options.stft.window / 2;
   options.stft.centre = false;
@@ -76,7 +76,7 @@ void fill_picture(const Recording& recording, float* out) {
   if (missing > 0) samples = pad(samples, {{0, missing}});
   const Tensor picture = contiguous(data::log_mel(samples, options));
   const std::int64_t frames = std::min(picture.size(1), kFrames);
-  for (std::int64_t band = 0; band < kBands; ++band, out += kFrames) {
+  for (std::int64_t band = 0; band < kMelBands; ++band, out += kFrames) {
     std::copy_n(picture.data<float>() + band * picture.size(1), frames, out);
     std::fill(out + frames, out + kFrames, kSilence);
   }
@@ -90,12 +90,13 @@ Tensor moved(const Tensor& pictures, float silence, Generator& generator) {
   for (std::int64_t i = 0; i < pictures.size(0); ++i) {
     const std::int64_t dt = generator.next_below(2 * kTimeShift + 1) - kTimeShift;
     const std::int64_t db = generator.next_below(2 * kBandShift + 1) - kBandShift;
-    for (std::int64_t b = std::max<std::int64_t>(0, db); b < std::min(kBands, kBands + db); ++b) {
+    for (std::int64_t b = std::max<std::int64_t>(0, db); b < std::min(kMelBands, kMelBands + db);
+         ++b) {
       std::copy_n(from + (b - db) * kFrames + std::max<std::int64_t>(0, -dt),
                   kFrames - std::abs(dt), to + b * kFrames + std::max<std::int64_t>(0, dt));
     }
-    from += kBands * kFrames;
-    to += kBands * kFrames;
+    from += kMelBands * kFrames;
+    to += kMelBands * kFrames;
   }
   return out;
 }
@@ -115,13 +116,13 @@ SpeechData load_speech(const Recipe& recipe) {
   std::sort(set.words.begin(), set.words.end());
   set.words.erase(std::unique(set.words.begin(), set.words.end()), set.words.end());
   const auto N = static_cast<std::int64_t>(recordings.size());
-  set.pictures = empty({N, 1, kBands, kFrames});
+  set.pictures = empty({N, 1, kMelBands, kFrames});
   std::vector<std::int64_t> labels;
   // The test part is the first recordings of each word and speaker, validation the next ones.
   const bool test = recipe.evaluate.split == "test";
   for (std::int64_t i = 0; i < N; ++i) {
     const Recording& r = recordings[static_cast<std::size_t>(i)];
-    fill_picture(r, set.pictures.data<float>() + i * kBands * kFrames);
+    fill_picture(r, set.pictures.data<float>() + i * kMelBands * kFrames);
     labels.push_back(std::lower_bound(set.words.begin(), set.words.end(), r.word) -
                      set.words.begin());
     if (r.number >= 2 * kHeldOut || (test && r.number >= kHeldOut)) {
@@ -151,7 +152,7 @@ nlohmann::json train_speech(TrainJob& job) {
   Generator weights = Generator(recipe.seed).fork(1), moves = Generator(recipe.seed).fork(2);
   nn::ModelSpec spec;
   spec.model = recipe.student.model;
-  spec.input = {1, kBands, kFrames};
+  spec.input = {1, kMelBands, kFrames};
   spec.hidden = recipe.student.hidden;
   spec.width = recipe.student.width;
   spec.layers = recipe.student.layers;

@@ -94,7 +94,8 @@ TEST_CASE("tiled matrix product in every layout, with and without bias") {
         str("batched matmul ", dtype), cuda::matmul_tiled, &Kernels::matmul, {5e-6}, [&](Arena& a) {
           return MatmulArgs{a.expanded(a.input(dtype, {3, 1, 5, 6}), {3, 2, 5, 6}),
                             a.expanded(a.input(dtype, {2, 6, 7}), {3, 2, 6, 7}),
-                            a.output(dtype, {3, 2, 5, 7})};
+                            a.output(dtype, {3, 2, 5, 7}),
+                            {}};
         });
   }
 }

@@ -13,7 +13,7 @@
 
 #include "tensor/backend/cuda/element.cuh"
 #ifdef ATHANOR_CUDA_EMULATED
-#include "tests/cuda/emulation/mma.h"
+#include <mma.h>  // the stand-in of tests/cuda/emulation
 #endif
 
 namespace athanor::cuda {

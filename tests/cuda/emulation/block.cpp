@@ -16,6 +16,7 @@
 #include "tests/cuda/emulation/guarded_memory.h"
 
 #if defined(__SANITIZE_ADDRESS__)
+ucontext_t scheduler;
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -69,7 +70,6 @@ std::vector<Fiber*> idle;
 std::vector<std::unique_ptr<Exchange>> exchanges;
 std::vector<Exchange*> unused_exchanges;
 Fiber* running = nullptr;
-ucontext_t scheduler;
 jmp_buf scheduler_resume;
 std::optional<GuardedMemory> shared_memory;
 
