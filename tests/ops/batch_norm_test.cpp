@@ -16,8 +16,9 @@ OpCase norm_case(const char* name, const Shape& x, const BatchNormOptions& optio
   const std::int64_t C = x[1];
   OpCase c{name, {{x}, {{C}, 0.5, 2}, {{C}}}, [options, C](const Vars& v) {
              // Running statistics anew for each call, so that calls do not influence each other.
-             Tensor running_mean = beside(v[0], full({C}, 0.3, compute_dtype(v[0].dtype())));
-             Tensor running_var = beside(v[0], full({C}, 0.7, compute_dtype(v[0].dtype())));
+             const DType wide = compute_dtype(v[0].dtype());
+             Tensor running_mean = beside(v[0], full({C}, 0.3, wide));
+             Tensor running_var = beside(v[0], full({C}, 0.7, wide));
              return batch_norm(v[0], v[1], v[2], running_mean, running_var, options);
            }};
   c.numeric = numeric;
