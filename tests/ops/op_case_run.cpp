@@ -12,7 +12,9 @@
 
 namespace athanor::test {
 
-Tensor beside(const Variable& x, const Tensor& constant) { return to(constant, x.device()); }
+Tensor beside(const Variable& x, const Tensor& constant) {
+  return x.defined() ? to(constant, x.device()) : constant;
+}
 
 namespace detail {
 namespace {
