@@ -201,10 +201,24 @@ class Product {
   Layout x_, y_, z_;
 };
 
+// The own kernel, and the bias after it.
+void run_tiled(MatmulArgs a) {
+  const Operand bias = a.bias;
+  a.bias = {};
+  matmul_tiled(a);
+  if (!bias.data) return;
+  std::int64_t strides[kMaxRank] = {};
+  strides[a.z.rank - 1] = 1;
+  Operand row = a.z;
+  row.data = bias.data;
+  row.strides = strides;
+  binary({BinaryOp::add, a.z, row, a.z});
+}
+
 void run_own(const MatmulArgs& a) {
   emit_event("cuda.matmul_tiled", str("matmul: cuBLASLt has no algorithm for dtype ", a.x.dtype,
                                       "; the slower own kernel is used"));
-  matmul_tiled(a);
+  run_tiled(a);
 }
 
 void run_product(const MatmulArgs& a) {
@@ -238,7 +252,7 @@ void run_product(const MatmulArgs& a) {
 }  // namespace
 
 void matmul(const MatmulArgs& a) {
-  if (!is_floating(a.x.dtype)) return matmul_tiled(a);
+  if (!is_floating(a.x.dtype)) return run_tiled(a);
   run_product(a);
 }
 
