@@ -109,8 +109,8 @@ StateDict gpt2_state_dict(const StateDict& checkpoint) {
   const std::string prefix = "transformer.";
   for (const auto& [full, value] : checkpoint) {
     const std::string name = full.starts_with(prefix) ? full.substr(prefix.size()) : full;
-    if (name == "lm_head.weight" || name.ends_with("attn.bias") ||
-        name.ends_with("attn.masked_bias")) {
+    if (name == "lm_head.weight" || name.ends_with(".attn.bias") ||
+        name.ends_with(".attn.masked_bias")) {
       continue;
     }
     if (name.find(".c_attn.") != std::string::npos) {

@@ -55,11 +55,11 @@ Tensor symmetric_values(const SparsePattern& pattern) {
   const auto degree = pattern.by_row().sizes().to_vector<std::int64_t>();
   const auto row = pattern.row().to_vector<std::int64_t>();
   const auto column = pattern.column().to_vector<std::int64_t>();
-  std::vector<float> values;
+  std::vector<double> values;
   for (std::size_t i = 0; i < row.size(); ++i) {
     const double product = static_cast<double>(degree[static_cast<std::size_t>(row[i])]) *
                            static_cast<double>(degree[static_cast<std::size_t>(column[i])]);
-    values.push_back(static_cast<float>(1 / std::sqrt(product)));
+    values.push_back(1 / std::sqrt(product));
   }
   return from_values(values, {static_cast<std::int64_t>(values.size())});
 }

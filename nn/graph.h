@@ -26,7 +26,7 @@ class Graph {
   // The edges; and the edges and a loop at every node.
   const SparsePattern& edges() const { return edges_; }
   const SparsePattern& with_loops() const { return with_loops_; }
-  // The values of D^-1/2 (A + I) D^-1/2 at with_loops(), D the row sums of A + I: f32 [n].
+  // The values of D^-1/2 (A + I) D^-1/2 at with_loops(), D the row sums of A + I: f64 [n].
   const Tensor& normalized() const { return normalized_; }
 
  private:

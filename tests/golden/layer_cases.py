@@ -169,7 +169,7 @@ def bert():
                         hidden_dropout_prob=0, attention_probs_dropout_prob=0,
                         attn_implementation="eager")
     layer("bert", BertModel(config, add_pooling_layer=False).double(),
-          lambda r: [Constant(1 + r.index((2, 5), 10)), LENGTHS],  # 0 gets no gradient there
+          lambda r: [Constant(r.index((2, 5), 11)), LENGTHS],
           lambda m, ids, n: m(ids, attention_mask=(~PADDED).long()).last_hidden_state)
 
 
