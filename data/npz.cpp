@@ -30,6 +30,10 @@ std::string text_of(zip_error_t& error) {
 }
 
 Archive open_archive(std::span<const std::byte> bytes, std::string_view file) {
+  constexpr std::size_t kEndRecord = 22;  // no archive is shorter; the library takes "" for one
+  if (bytes.size() < kEndRecord) {
+    malformed(file, 0, "archive", "expected a zip archive, found ", bytes.size(), " bytes");
+  }
   zip_error_t error;
   zip_error_init(&error);
   Source source(zip_source_buffer_create(bytes.data(), bytes.size(), 0, &error));

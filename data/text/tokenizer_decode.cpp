@@ -40,7 +40,9 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids) const {
   std::string out, bytes;
   bool first = true;
   for (const std::int32_t id : ids) {
-    const std::string& token = token_of(id);
+    const auto spelling = state_->spellings.find(id);
+    const std::string& token =
+        spelling == state_->spellings.end() ? token_of(id) : spelling->second;
     if (state_->special[static_cast<std::size_t>(id)]) continue;
     switch (s.decoder) {
       case Decoder::none:

@@ -67,6 +67,7 @@ Tokenizer::State::State(TokenizerSpec s) : spec(std::move(s)), bert(fused_words(
     if (token.normalized && !spec.normalizer.empty()) {
       normal.push_back(token);
       normal.back().content = normalised(token.content, spec.normalizer);
+      spellings.emplace(token.id, normal.back().content);
       if (normal.back().content.empty()) normal.pop_back();
     } else {
       raw.push_back(token);

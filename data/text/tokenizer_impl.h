@@ -30,9 +30,10 @@ struct Tokenizer::State {
                   TokenRows& rows) const;
 
   TokenizerSpec spec;
-  std::unordered_map<std::string_view, std::int32_t> ids;  // views into spec
-  std::vector<const std::string*> tokens;                  // by id, null where there is none
-  std::vector<bool> special;                               // by id
+  std::unordered_map<std::string_view, std::int32_t> ids;   // views into spec
+  std::vector<const std::string*> tokens;                   // by id, null where there is none
+  std::vector<bool> special;                                // by id
+  std::unordered_map<std::int32_t, std::string> spellings;  // in texts, where not the token itself
   AddedTokens raw_added, normal_added;  // looked for before and after normalising
   std::optional<BertWords> bert;        // set: one pass does both first steps
   std::optional<WordPiece> word_piece;

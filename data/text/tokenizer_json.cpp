@@ -352,8 +352,10 @@ TokenizerSpec parse_tokenizer_json(std::span<const std::byte> bytes, std::string
   spec.pair = {first, second};
   each_step(document["post_processor"], "processors",
             [&](const JsonField& f) { read_post_processor(f, spec); });
-  check_template(spec.single, spec, document["post_processor"]["single"]);
-  check_template(spec.pair, spec, document["post_processor"]["pair"]);
+  if (const JsonField post = document["post_processor"]; !post.is_null()) {
+    check_template(spec.single, spec, post["single"]);
+    check_template(spec.pair, spec, post["pair"]);
+  }
   read_truncation(document["truncation"], spec);
   read_padding(document["padding"], spec);
   read_decoder(document["decoder"], spec);

@@ -3,9 +3,6 @@
 #include <utf8proc.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <memory>
-#include <new>
 
 #include "tensor/base/error.h"
 
@@ -24,6 +21,17 @@ bool is_ascii_symbol(std::int32_t c) {
 bool is_circled_letter(std::int32_t c) {  // Other_Alphabetic outside of letters and marks
   return (c >= 0x24b6 && c <= 0x24e9) || (c >= 0x1f130 && c <= 0x1f149) ||
          (c >= 0x1f150 && c <= 0x1f169) || (c >= 0x1f170 && c <= 0x1f189);
+}
+
+void append_mapped(std::vector<std::int32_t>& out, std::int32_t c, utf8proc_option_t options) {
+  utf8proc_int32_t pieces[32];
+  int boundary = 0;
+  const auto count = utf8proc_decompose_char(c, pieces, 32, options, &boundary);
+  if (count <= 0 || count > 32) {
+    out.push_back(c);
+    return;
+  }
+  out.insert(out.end(), pieces, pieces + count);
 }
 
 }  // namespace
@@ -122,29 +130,36 @@ void append_lower(std::vector<std::int32_t>& out, std::int32_t c) {
   out.push_back(utf8proc_tolower(c));
 }
 
+// Marks are put in order by a sort, not by utf8proc_map(), whose exchanges take quadratic time on
+// long runs of marks.
 std::string normal_form(std::string_view text, NormalForm form) {
-  int options = UTF8PROC_STABLE;
   const bool compose = form == NormalForm::nfc || form == NormalForm::nfkc;
-  options |= compose ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE;
-  if (form == NormalForm::nfkc || form == NormalForm::nfkd) options |= UTF8PROC_COMPAT;
-  utf8proc_uint8_t* result = nullptr;
-  const auto length = utf8proc_map(bytes_of(text), static_cast<utf8proc_ssize_t>(text.size()),
-                                   &result, static_cast<utf8proc_option_t>(options));
-  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(result, &std::free);
-  if (length == UTF8PROC_ERROR_NOMEM) throw std::bad_alloc();
-  if (length < 0) fail("normal_form", "expected UTF-8, got ", utf8proc_errmsg(length));
-  return {reinterpret_cast<const char*>(result), static_cast<std::size_t>(length)};
+  const bool compatible = form == NormalForm::nfkc || form == NormalForm::nfkd;
+  const auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE |
+                                                      (compatible ? UTF8PROC_COMPAT : 0));
+  std::vector<std::int32_t> characters;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::int32_t c = decode_utf8(text, at);
+    if (c < 0) fail("normal_form", "expected UTF-8, got other bytes at ", at);
+    append_mapped(characters, c, options);
+  }
+  order_marks(characters);
+  auto length = static_cast<utf8proc_ssize_t>(characters.size());
+  if (compose) {
+    length = utf8proc_normalize_utf32(
+        characters.data(), length,
+        static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+    if (length < 0) fail("normal_form", utf8proc_errmsg(length));
+  }
+  std::string out;
+  for (utf8proc_ssize_t i = 0; i < length; ++i) {
+    append_utf8(out, characters[static_cast<std::size_t>(i)]);
+  }
+  return out;
 }
 
 void append_decomposed(std::vector<std::int32_t>& out, std::int32_t c) {
-  utf8proc_int32_t pieces[32];
-  int boundary = 0;
-  const auto count = utf8proc_decompose_char(c, pieces, 32, UTF8PROC_DECOMPOSE, &boundary);
-  if (count <= 0 || count > 32) {
-    out.push_back(c);
-    return;
-  }
-  out.insert(out.end(), pieces, pieces + count);
+  append_mapped(out, c, UTF8PROC_DECOMPOSE);
 }
 
 void order_marks(std::vector<std::int32_t>& characters) {
