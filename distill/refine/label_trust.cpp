@@ -183,6 +183,37 @@ SlicedNoise estimate_sliced_noise(const ProbabilityTable& p, std::span<const std
   return noise;
 }
 
+double mean_log_likelihood(const ProbabilityTable& p, std::span<const std::int64_t> labels,
+                           std::span<const std::int64_t> rows, std::span<const std::int64_t> slice,
+                           const SlicedNoise& noise) {
+  double sum = 0;
+  std::int64_t count = 0;
+  for (const std::int64_t i : rows) {
+    if (!usable(p, labels, i)) continue;
+    double given = 0;
+    for (std::int64_t k = 0; k < p.classes; ++k) {
+      given += p.row(i)[k] * noise.of(slice[i])[k * p.classes + labels[i]];
+    }
+    sum += std::log(std::max(given, 1e-12));
+    ++count;
+  }
+  return count > 0 ? sum / static_cast<double>(count) : kNotApplicable;
+}
+
+ProbabilityTable sharpened(const ProbabilityTable& p, double exponent) {
+  ProbabilityTable out = p;
+  for (std::int64_t i = 0; i < p.rows; ++i) {
+    if (!p.known(i)) continue;
+    double* row = out.values.data() + i * p.classes;
+    double sum = 0;
+    for (std::int64_t k = 0; k < p.classes; ++k) {
+      sum += row[k] = std::pow(std::max(row[k], 1e-9), exponent);
+    }
+    for (std::int64_t k = 0; k < p.classes; ++k) row[k] /= sum;
+  }
+  return out;
+}
+
 ProbabilityTable sliced_class_posteriors(const ProbabilityTable& p,
                                          std::span<const std::int64_t> labels,
                                          std::span<const std::int64_t> slice,

@@ -54,6 +54,12 @@ SlicedNoise estimate_sliced_noise(const ProbabilityTable& p, std::span<const std
                                   std::span<const std::int64_t> rows,
                                   std::span<const std::int64_t> slice, std::int64_t slices,
                                   double shrink = 20, int iterations = 20);
+// Mean ln P(label given) of `rows` under the model: sum over k of p_k T_s[k, y].
+double mean_log_likelihood(const ProbabilityTable& p, std::span<const std::int64_t> labels,
+                           std::span<const std::int64_t> rows, std::span<const std::int64_t> slice,
+                           const SlicedNoise& noise);
+// Each row to the power `exponent`, normalised: above 1 a model that is too unsure becomes surer.
+ProbabilityTable sharpened(const ProbabilityTable& p, double exponent);
 // P(class | model, label) as of class_posteriors(), each record by its slice's matrix.
 ProbabilityTable sliced_class_posteriors(const ProbabilityTable& p,
                                          std::span<const std::int64_t> labels,

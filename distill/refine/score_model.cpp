@@ -83,17 +83,10 @@ const std::array<std::string_view, kFeatures> kFeatureNames{
     "novelty",    "uniqueness",   "typicality",       "surface_validity",
     "likelihood", "learnability", "stability",        "teacher_agreement"};
 
-double score_input(std::size_t feature, double value) {
-  constexpr std::size_t kLabelTrust = 3;
-  constexpr double kFloor = .01;
-  if (feature != kLabelTrust) return value;
-  return std::log((value + kFloor) / (1 + kFloor - value));
-}
-
 double ScoreModel::score(const FeatureRow& row) const {
   double sum = bias;
   for (std::size_t k = 0; k < kFeatures; ++k) {
-    if (is_applicable(row[k])) sum += weight[k] * (score_input(k, row[k]) - centre[k]);
+    if (is_applicable(row[k])) sum += weight[k] * (row[k] - centre[k]);
   }
   return sigmoid(sum);
 }
@@ -103,7 +96,7 @@ int ScoreModel::worst(const FeatureRow& row) const {
   double least = 0;
   for (std::size_t k = 0; k < kFeatures; ++k) {
     if (!is_applicable(row[k])) continue;
-    const double part = weight[k] * (score_input(k, row[k]) - centre[k]);
+    const double part = weight[k] * (row[k] - centre[k]);
     if (part < least) {
       least = part;
       worst = static_cast<int>(k);
@@ -125,9 +118,8 @@ ScoreModel fit_score_model(std::span<const FeatureRow> rows, std::span<const cha
     double sum = 0, squares = 0, count = 0;
     for (const FeatureRow& row : rows) {
       if (!is_applicable(row[k])) continue;
-      const double x = score_input(k, row[k]);
-      sum += x;
-      squares += x * x;
+      sum += row[k];
+      squares += row[k] * row[k];
       ++count;
     }
     if (count == 0) continue;
@@ -139,7 +131,7 @@ ScoreModel fit_score_model(std::span<const FeatureRow> rows, std::span<const cha
     Vector x{};
     for (std::size_t k = 0; k < kFeatures; ++k) {
       if (is_applicable(row[k]) && deviation[k] > 0) {
-        x[k] = (score_input(k, row[k]) - model.centre[k]) / deviation[k];
+        x[k] = (row[k] - model.centre[k]) / deviation[k];
       }
     }
     x[kFeatures] = 1;

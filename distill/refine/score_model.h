@@ -19,13 +19,8 @@ extern const std::array<std::string_view, kFeatures> kFeatureNames;
 // One record's features; NaN = not applicable.
 using FeatureRow = std::array<double, kFeatures>;
 
-// What a feature adds to the score is linear in this: the value itself, and for label_trust x its
-// log odds ln((x + 0.01) / (1.01 - x)), since between 0.02 and 0.05 lies as much doubt as between
-// 0.3 and 0.55.
-double score_input(std::size_t feature, double value);
-
-// P(good) = 1 / (1 + exp(-(bias + sum_k weight_k (input_k - centre_k)))); a feature that does not
-// apply is left out of the sum.
+// P(good) = 1 / (1 + exp(-(bias + sum_k weight_k (x_k - centre_k)))); a feature that does not apply
+// is left out of the sum.
 struct ScoreModel {
   double bias = 0;
   std::array<double, kFeatures> centre{}, weight{};

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "distill/refine/feature_values.h"
 
@@ -12,7 +13,8 @@ namespace {
 
 constexpr std::int64_t kMostClasses = 256;
 constexpr int kTrustRounds = 3;
-constexpr double kViewWeight = .65;
+constexpr double kViewWeight = .5;
+constexpr double kExponents[] = {.7, 1, 1.4, 2, 2.8, 4};
 constexpr std::int64_t kSpans = 4;
 constexpr std::int64_t kLeastOfSpan = 100;  // records
 
@@ -88,11 +90,20 @@ TimeSlices time_slices(const std::vector<double>& times) {
 LabelEvidence weigh_labels(const TableRecords& r, ProbabilityTable p,
                            const std::vector<char>& sound) {
   const TimeSlices slices = time_slices(r.time);
-  const SlicedNoise noise =
-      estimate_sliced_noise(p, r.label, rows_of(sound), slices.of, slices.count);
+  const std::vector<std::int64_t> rows = rows_of(sound);
+  // How sure the model should be is told by the labels, of which it has not seen these.
+  double best = -std::numeric_limits<double>::infinity();
   LabelEvidence evidence;
-  evidence.posterior = sliced_class_posteriors(p, r.label, slices.of, noise);
-  evidence.p = std::move(p);
+  for (const double exponent : kExponents) {
+    ProbabilityTable q = sharpened(p, exponent);
+    const SlicedNoise noise = estimate_sliced_noise(q, r.label, rows, slices.of, slices.count);
+    const double likelihood = mean_log_likelihood(q, r.label, rows, slices.of, noise);
+    if (!(likelihood > best)) continue;
+    best = likelihood;
+    evidence.posterior = sliced_class_posteriors(q, r.label, slices.of, noise);
+    evidence.p = std::move(q);
+  }
+  if (evidence.p.rows == 0) evidence.p = evidence.posterior = std::move(p);  // no row is known
   return evidence;
 }
 

@@ -18,7 +18,8 @@ inline constexpr std::int64_t kLeastOfClass = 50;
 std::string label_obstacle(const TableRecords& records);
 
 struct LabelEvidence {
-  // Of models that did not learn from the record, [records, classes]; unknown rows are NaN.
+  // Of models that did not learn from the record, [records, classes]; unknown rows are NaN. To the
+  // power under which the labels given are likeliest, so that it is neither too sure nor unsure.
   ProbabilityTable p;
   // P(true class | p, label given, time): p_k T_s[k, y], normalised; T_s is the noise matrix of the
   // record's span of time s, estimated from all records.

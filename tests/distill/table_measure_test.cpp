@@ -14,6 +14,7 @@
 #include "distill/refine/table_split.h"
 #include "tensor/base/error.h"
 #include "tensor/io/npy.h"
+#include "tensor/ops.h"
 #include "tensor/random.h"
 #include "tests/distill/temporary_directory.h"
 
@@ -211,17 +212,16 @@ TEST_CASE("records that the test set holds are found: equal, nearly equal, insid
 
 TEST_CASE("matches are told from others without a threshold", "[linkage]") {
   // 300 of 6,000 pairs match: most of their fields are equal or nearly so, now and then one is
-  // wrong or absent. The others agree in one field by chance, as candidates do.
+  // wrong or absent. The fields of the others are equal by chance in 6% of the cases.
   Generator random(4);
   std::vector<float> similarity;
   std::vector<char> match;
   for (int p = 0; p < 6000; ++p) {
     match.push_back(p % 20 == 0);
-    const std::int64_t chance = random.next_below(5);
-    for (std::int64_t f = 0; f < 5; ++f) {
+    for (int f = 0; f < 5; ++f) {
       const double u = random.next_uniform();
-      double s = f == chance && !match[p] ? 1 : .5 * u;
-      if (match[p]) s = u < .7 ? 1 : (u < .9 ? .4 + .5 * random.next_uniform() : .2);
+      double s = u < .06 ? 1 : .5 * u;
+      if (match[p]) s = u < .7 ? 1 : (u < .9 ? .5 + .4 * random.next_uniform() : .2);
       similarity.push_back(random.next_uniform() < .05 ? NAN : static_cast<float>(s));
     }
   }
@@ -278,15 +278,19 @@ TEST_CASE("splits keep groups together and the latest records for the test", "[s
 
 TEST_CASE("images are planted, refined and audited like tables", "[images]") {
   const TemporaryDirectory directory;
-  // Two classes: bright above, bright below; each picture with noise of its own.
+  // Two classes, bright above or bright below, in blocks of 2 x 2 on a dark ground.
   Generator random(8);
-  Tensor images = empty({300, 12, 12}, DType::u8), labels = empty({300}, DType::u8);
+  Tensor images = zeros({300, 12, 12}, DType::u8), labels = empty({300}, DType::u8);
   for (std::int64_t i = 0; i < 300; ++i) {
     labels.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(i % 2);
-    for (std::int64_t k = 0; k < 144; ++k) {
-      const bool bright = (k < 72) == (i % 2 == 0);
-      images.data<std::uint8_t>()[i * 144 + k] =
-          static_cast<std::uint8_t>((bright ? 150 : 20) + random.next_below(60));
+    for (std::int64_t block = 0; block < 25; ++block) {
+      const std::int64_t y = 1 + block / 5 * 2, x = 1 + block % 5 * 2;
+      const bool bright = (y < 6) == (i % 2 == 0);
+      const std::int64_t value = bright ? 120 + random.next_below(110) : 20 + random.next_below(40);
+      for (std::int64_t k = 0; k < 4; ++k) {
+        images.data<std::uint8_t>()[(i * 12 + y + k / 2) * 12 + x + k % 2] =
+            static_cast<std::uint8_t>(value);
+      }
     }
   }
   data::save_idx(directory.path() / "images.gz", images);
