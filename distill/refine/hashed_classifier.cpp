@@ -201,7 +201,9 @@ OutOfFold out_of_fold(const ClassifierInputs& given, std::span<const std::int64_
       for (std::int64_t k = std::ssize(learn) - 1; k > 0; --k) {
         std::swap(learn[k], learn[random.next_below(k + 1)]);
       }
-      model.set_rate(options.rate * (options.epochs - epoch) / options.epochs);
+      const bool falls = inputs.embeddings.defined();
+      model.set_rate(falls ? options.rate * (options.epochs - epoch) / options.epochs
+                           : options.rate);
       for (const std::int64_t i : learn) {
         const std::vector<double>& p = model.predict(i);
         const bool right = std::max_element(p.begin(), p.end()) - p.begin() == label[i];

@@ -15,7 +15,7 @@ namespace athanor::distill {
 struct ClassifierOptions {
   int folds = 5;
   int epochs = 8;
-  double rate = .1;  // AdaGrad's, falling to 0 over the epochs
+  double rate = .1;  // AdaGrad's; with embeddings it falls to 0 over the epochs
   double decay = 1e-5;
   // Generalised cross-entropy (Zhang & Sabuncu 2018), (1 - p_y^q) / q: a wrong label pulls less.
   // 0 = cross-entropy. Where targets are given it is not used: they hold the doubt themselves.

