@@ -37,6 +37,8 @@ def arguments():
     parser.add_argument("--data", help="directory with data sets, passed to both sides")
     parser.add_argument("--peer-options", default="", help="more options for the peer script")
     parser.add_argument("--athanor-options", default="", help="more options for athanor bench")
+    parser.add_argument("--raw", type=pathlib.Path, help="keep every alternation in this file and "
+                        "go on from those it has: a run can be done in parts")
     parser.add_argument("--save", type=pathlib.Path, help="append the result as JSON lines")
     return parser.parse_args()
 
@@ -85,13 +87,18 @@ def run(args):
             *shlex.split(args.athanor_options)]
     theirs = [args.python, args.peer, *args.workloads, *common, *shlex.split(args.peer_options)]
     pairs = []
-    for i in range(args.alternations):
+    if args.raw and args.raw.exists():
+        pairs = [tuple(json.loads(line)) for line in args.raw.read_text().splitlines()]
+    for i in range(len(pairs), args.alternations):
         # Who goes first alternates too: a machine that warms up favours neither.
         if i % 2 == 0:
             mine, peer = rows_of(ours), rows_of(theirs)
         else:
             peer, mine = rows_of(theirs), rows_of(ours)
         pairs.append((mine, peer))
+        if args.raw:
+            with open(args.raw, "a") as sink:
+                sink.write(json.dumps([mine, peer]) + "\n")
         print(f"compare: alternation {i + 1} of {args.alternations}", file=sys.stderr, flush=True)
     return pairs
 
