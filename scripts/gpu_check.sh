@@ -39,12 +39,12 @@ step build cmake --build build/cuda --parallel "$(nproc)"
 [ ${#failed[@]} -eq 0 ] || { echo "gpu_check: the build failed, see $out" >&2; exit 1; }
 
 step doctor build/cuda/athanor doctor
-step parity build/cuda/tests/cuda_parity_test
+step parity build/cuda/tests/cuda/cuda_parity_test
 step tests ctest --test-dir build/cuda --parallel "$(nproc)" --no-label-summary --quiet
 if command -v compute-sanitizer >/dev/null; then
   for tool in memcheck racecheck initcheck; do
     step "sanitizer $tool" compute-sanitizer --tool "$tool" --error-exitcode 9 \
-      build/cuda/tests/cuda_parity_test "softmax*,*matmul*,cross_entropy*,sum*"
+      build/cuda/tests/cuda/cuda_parity_test "softmax*,*matmul*,cross_entropy*,sum*"
   done
 else
   say "sanitizer: compute-sanitizer is not installed; skipped"
