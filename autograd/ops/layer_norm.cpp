@@ -84,6 +84,7 @@ Variable row_normalised(const char* op, RowNorm kind, const Variable& x, const V
 AddNormVariables add_normalised(const char* op, RowNorm kind, const Variable& x,
                                 const Variable& residual, const Variable& gamma,
                                 const Variable& beta, double epsilon) {
+  if (!residual.defined()) fail(op, "expected a residual like x, got an undefined one");
   const RowNormResult r = row_norm(op, kind, x.tensor(), residual.tensor(), tensor_or_none(gamma),
                                    tensor_or_none(beta), epsilon);
   const int gamma_at = gamma.defined() ? 2 : -1;

@@ -82,14 +82,13 @@ TEST_CASE("tensors of constants and random numbers are made on the device") {
 TEST_CASE("operands on two devices are an error that names both") {
   const TestDevice device(completed_by_reference({}));
   const Tensor here = ones({2, 2}), there = to(here, kCuda);
-  const auto both = Contains("cpu") && Contains("cuda:0");
-  CHECK_THROWS_WITH(add(here, there), both);
-  CHECK_THROWS_WITH(matmul(there, here), both);
-  CHECK_THROWS_WITH(where(greater(there, there), here, here), both);
-  CHECK_THROWS_WITH(cat(std::vector<Tensor>{here, there}, 0), both);
-  CHECK_THROWS_WITH(linear(there, there, ones({2})), both);
-  CHECK_THROWS_WITH(index_select(there, 0, arange(2)), both);
-  CHECK_THROWS_WITH(conv2d(to(ones({1, 1, 2, 2}), kCuda), ones({1, 1, 1, 1})), both);
+  CHECK_THROWS_WITH(add(here, there), Contains("cpu") && Contains("cuda:0"));
+  CHECK_THROWS_WITH(matmul(there, here), Contains("cpu") && Contains("cuda:0"));
+  CHECK_THROWS_WITH(where(greater(there, there), here, here), Contains("cpu") && Contains("cuda:0"));
+  CHECK_THROWS_WITH(cat(std::vector<Tensor>{here, there}, 0), Contains("cpu") && Contains("cuda:0"));
+  CHECK_THROWS_WITH(linear(there, there, ones({2})), Contains("cpu") && Contains("cuda:0"));
+  CHECK_THROWS_WITH(index_select(there, 0, arange(2)), Contains("cpu") && Contains("cuda:0"));
+  CHECK_THROWS_WITH(conv2d(to(ones({1, 1, 2, 2}), kCuda), ones({1, 1, 1, 1})), Contains("cpu") && Contains("cuda:0"));
 }
 
 TEST_CASE("a kernel that the device has not is an error that names op, dtype and device") {

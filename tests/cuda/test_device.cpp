@@ -126,7 +126,7 @@ const DeviceBackend kBackend{
     [](int) { devices->capture = 1; },
     [](int) -> void* {
       devices->capture = 0;
-      return new std::function<void()>(devices->replay);
+      return new std::function<void()>(devices->replay ? devices->replay : [] {});
     },
     [](int) noexcept { devices->capture = 0; },
     [](int) { return devices->capture != 0; },

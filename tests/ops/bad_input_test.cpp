@@ -285,7 +285,7 @@ TEST_CASE("negative and overflowing sizes, and too many axes, are refused") {
          expand(ones({1}), {big, 4, 1});
        }},
       {"chunk", "count >= 1", [&] { chunk(x, 0); }},
-      {"pad", "[-1",
+      {"pad", "-1",
        [&] {
          pad(x, {{-1, 0}, {0, 0}});
        }},

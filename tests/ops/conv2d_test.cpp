@@ -55,7 +55,11 @@ TEST_CASE("the gradients of conv2d as operations") {
 TEST_CASE("conv2d at sizes that reach each implementation, own and oneDNN's") {
   const auto check = [](const char* name, const Shape& x, const Shape& w,
                         const Conv2dOptions& options) {
-    check_op_case(conv_case(name, x, w, options, false));
+    OpCase c = conv_case(name, x, w, options, false);
+    // With few channels a pass is oneDNN's, whose bits depend on the threads but for the
+    // deterministic mode.
+    c.thread_invariant = x[1] >= 4;
+    check_op_case(c);
   };
   check("conv2d/image", {4, 1, 28, 28}, {32, 1, 3, 3}, {.padding = 1});
   check("conv2d/rgb", {2, 3, 17, 19}, {16, 3, 5, 5}, {.stride = 2, .padding = 2});
