@@ -13,6 +13,7 @@
 #include "autograd/ops/unary.h"
 #include "autograd/ops/where.h"
 #include "tensor/ops.h"
+#include "tensor/ops/device.h"
 
 namespace athanor {
 namespace {
@@ -33,10 +34,12 @@ Variable with_four_axes(Variable mask) {
 // Bool, broadcasts to the by_key_head scores [B, Hkv, H / Hkv, Lq, Lk]: whether query i sees key j.
 Tensor sight_of(const Variable& q, const Variable& k, const AttentionOptions& options) {
   const std::int64_t Lq = q.size(2), Lk = k.size(2);
-  const Tensor j = arange(Lk);
-  Tensor seen = greater_equal(j, scalar(0, DType::i64));
+  const Device device = q.device();
+  const Tensor j = arange(Lk, DType::i64, 0, 1, device);
+  Tensor seen = greater_equal(j, scalar(0, DType::i64, device));
   if (options.causal) {
-    const Tensor last = unsqueeze(arange(Lq, DType::i64, static_cast<double>(Lk - Lq)), 1);
+    const Tensor last =
+        unsqueeze(arange(Lq, DType::i64, static_cast<double>(Lk - Lq), 1, device), 1);
     seen = less_equal(j, last);
   }
   if (options.key_lengths.defined()) {
@@ -57,7 +60,8 @@ Variable attention_probabilities(const Variable& q, const Variable& k,
   Tensor seen = sight_of(q, k, options);
   if (mask.defined()) {
     const Variable added = by_key_head(with_four_axes(mask), key_heads);
-    const Tensor lowest = scalar(-std::numeric_limits<double>::infinity(), mask.dtype());
+    const Tensor lowest =
+        scalar(-std::numeric_limits<double>::infinity(), mask.dtype(), q.device());
     const Tensor hides = equal(added.tensor(), lowest);
     seen = logical_and(seen, logical_not(hides));
     s = s + masked_fill(added, hides, 0);

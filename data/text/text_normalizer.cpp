@@ -28,7 +28,7 @@ struct ApplyStep {
   }
   std::string operator()(StripAccentsStep) const {
     return map_characters(text, [](std::int32_t c, std::string& out) {
-      if (!is_nonspacing_mark(c)) append_utf8(out, c);
+      if (!is_mark(c)) append_utf8(out, c);
     });
   }
   std::string operator()(const StripStep& step) const {

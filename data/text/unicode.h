@@ -23,6 +23,7 @@ bool is_control(std::int32_t c);           // Cc, Cf, Co
 bool is_punctuation(std::int32_t c);       // P*
 bool is_bert_punctuation(std::int32_t c);  // P* and every ASCII symbol
 bool is_nonspacing_mark(std::int32_t c);   // Mn
+bool is_mark(std::int32_t c);              // M*
 bool is_letter(std::int32_t c);            // L*
 bool is_number(std::int32_t c);            // N*
 bool is_word(std::int32_t c);              // \w of Unicode regular expressions

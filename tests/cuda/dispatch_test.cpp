@@ -84,11 +84,14 @@ TEST_CASE("operands on two devices are an error that names both") {
   const Tensor here = ones({2, 2}), there = to(here, kCuda);
   CHECK_THROWS_WITH(add(here, there), Contains("cpu") && Contains("cuda:0"));
   CHECK_THROWS_WITH(matmul(there, here), Contains("cpu") && Contains("cuda:0"));
-  CHECK_THROWS_WITH(where(greater(there, there), here, here), Contains("cpu") && Contains("cuda:0"));
-  CHECK_THROWS_WITH(cat(std::vector<Tensor>{here, there}, 0), Contains("cpu") && Contains("cuda:0"));
+  CHECK_THROWS_WITH(where(greater(there, there), here, here),
+                    Contains("cpu") && Contains("cuda:0"));
+  CHECK_THROWS_WITH(cat(std::vector<Tensor>{here, there}, 0),
+                    Contains("cpu") && Contains("cuda:0"));
   CHECK_THROWS_WITH(linear(there, there, ones({2})), Contains("cpu") && Contains("cuda:0"));
   CHECK_THROWS_WITH(index_select(there, 0, arange(2)), Contains("cpu") && Contains("cuda:0"));
-  CHECK_THROWS_WITH(conv2d(to(ones({1, 1, 2, 2}), kCuda), ones({1, 1, 1, 1})), Contains("cpu") && Contains("cuda:0"));
+  CHECK_THROWS_WITH(conv2d(to(ones({1, 1, 2, 2}), kCuda), ones({1, 1, 1, 1})),
+                    Contains("cpu") && Contains("cuda:0"));
 }
 
 TEST_CASE("a kernel that the device has not is an error that names op, dtype and device") {

@@ -13,7 +13,9 @@ using Vars = std::vector<Variable>;
 OpCase attention_case(std::string name, const Shape& q, const Shape& kv,
                       const AttentionOptions& options = {}) {
   return {std::move(name), {{q}, {kv}, {kv}}, [options](const Vars& x) {
-            return attention(x[0], x[1], x[2], options);
+            AttentionOptions here = options;
+            if (here.key_lengths.defined()) here.key_lengths = beside(x[0], here.key_lengths);
+            return attention(x[0], x[1], x[2], here);
           }};
 }
 

@@ -36,8 +36,9 @@ TEST_CASE("products and indices of rank 8") {
   const Shape left{2, 1, 2, 1, 1, 1, 2, 3}, right{1, 2, 1, 1, 2, 1, 3, 2};
   check_op_case({"matmul", {{left}, {right}}, [](const Vars& x) { return matmul(x[0], x[1]); }});
   const Tensor index = from_values<std::int64_t>({2, 0, 0, 1}, {4});
-  check_op_case(
-      {"index_select", {{deep()}}, [=](const Vars& x) { return index_select(x[0], 7, index); }});
+  check_op_case({"index_select", {{deep()}}, [=](const Vars& x) {
+                   return index_select(x[0], 7, beside(x[0], index));
+                 }});
   check_op_case({"where", {{deep()}, {deep()}}, [](const Vars& x) {
                    return where(greater(x[0].tensor(), x[1].tensor()), x[0], x[1]);
                  }});

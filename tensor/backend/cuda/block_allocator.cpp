@@ -30,6 +30,8 @@ std::byte* BlockAllocator::allocate(std::int64_t bytes, int pool) {
   const std::int64_t size = round_up(std::max<std::int64_t>(bytes, 1), kAlignment);
   const bool small = size <= kSmallRequest;
   std::lock_guard lock(mutex_);
+  // A segment taken before the limit was set may have room that the limit does not allow.
+  if (memory_.limit > 0 && memory_.live + size > memory_.limit) return nullptr;
   Block* block = take_cached(size, small, pool);
   if (!block) block = take_segment(size, small, pool);
   if (!block) return nullptr;
