@@ -15,7 +15,7 @@ packages=(
   # archives, pictures, sound and its spectra
   libzip-dev libpng-dev libturbojpeg0-dev libsndfile1-dev libkissfft-dev
   # tests and checks
-  catch2 clang-format python3
+  catch2 libbenchmark-dev valgrind clang-format python3
   # the default data set
   dataset-fashion-mnist
 )
