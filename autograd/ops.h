@@ -1,6 +1,7 @@
 // Umbrella: every operation with a gradient. Operations on plain tensors come with it.
 #pragma once
 
+#include "autograd/ops/attention.h"
 #include "autograd/ops/batch_norm.h"
 #include "autograd/ops/binary.h"
 #include "autograd/ops/cat.h"
@@ -13,6 +14,7 @@
 #include "autograd/ops/flip.h"
 #include "autograd/ops/gather.h"
 #include "autograd/ops/kl_div.h"
+#include "autograd/ops/layer_norm.h"
 #include "autograd/ops/losses.h"
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/norm.h"

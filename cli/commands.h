@@ -16,6 +16,7 @@ void add_plant(CLI::App& app);
 void add_audit(CLI::App& app);
 void add_report(CLI::App& app);
 void add_doctor(CLI::App& app);
+void add_bench(CLI::App& app);
 
 // Installs handlers for SIGINT and SIGTERM that only note the signal; 0 as long as none came.
 void catch_signals();

@@ -8,6 +8,7 @@
 #include <new>
 
 #include "cli/commands.h"
+#include "cli/profile_option.h"
 #include "tensor/base/error.h"
 #include "tensor/base/version.h"
 
@@ -44,25 +45,8 @@ void limit_spinning(char** argv) {
   execv("/proc/self/exe", argv);        // returns only when it fails: then spinning stays
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  limit_spinning(argv);
-  CLI::App app{
-      "Example: athanor distill\n\n"
-      "Tensors, automatic differentiation and three-stage data distillation.",
-      "athanor"};
-  app.set_version_flag("--version", std::string("athanor ") + athanor::kVersion);
-  app.require_subcommand(0, 1);
-  athanor::cli::add_distill(app);
-  athanor::cli::add_refine(app);
-  athanor::cli::add_plant(app);
-  athanor::cli::add_audit(app);
-  athanor::cli::add_train(app);
-  athanor::cli::add_eval(app);
-  athanor::cli::add_inspect(app);
-  athanor::cli::add_report(app);
-  athanor::cli::add_doctor(app);
+// Parses the command line, runs the command, and says what went wrong; returns the exit code.
+int run(CLI::App& app, int argc, char** argv) {
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) std::fputs(app.help().c_str(), stdout);
@@ -83,4 +67,35 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "athanor: %s\n", error.what());
     return 1;
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  limit_spinning(argv);
+  CLI::App app{
+      "Example: athanor distill\n\n"
+      "Tensors, automatic differentiation and three-stage data distillation.",
+      "athanor"};
+  app.set_version_flag("--version", std::string("athanor ") + athanor::kVersion);
+  app.require_subcommand(0, 1);
+  athanor::cli::add_distill(app);
+  athanor::cli::add_refine(app);
+  athanor::cli::add_plant(app);
+  athanor::cli::add_audit(app);
+  athanor::cli::add_train(app);
+  athanor::cli::add_eval(app);
+  athanor::cli::add_inspect(app);
+  athanor::cli::add_report(app);
+  athanor::cli::add_doctor(app);
+  athanor::cli::add_bench(app);
+  athanor::cli::add_profile_option(app);
+  const int code = run(app, argc, argv);
+  try {
+    athanor::cli::finish_profile();
+  } catch (const athanor::Error& error) {
+    std::fprintf(stderr, "athanor: %s\n", error.what());
+    return code == 0 ? exit_code(error.kind()) : code;
+  }
+  return code;
 }

@@ -13,7 +13,7 @@ packages=(
   # tables: Unicode, hashes, regular expressions, rules as formulas
   libutf8proc-dev libxxhash-dev libre2-dev libmuparser-dev
   # tests and checks
-  catch2 clang-format python3
+  catch2 clang-format python3 valgrind libbenchmark-dev
   # the default data set
   dataset-fashion-mnist
 )

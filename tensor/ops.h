@@ -1,6 +1,7 @@
 // Umbrella: every tensor operation, without gradients. With gradients: autograd/ops.h.
 #pragma once
 
+#include "tensor/ops/attention.h"
 #include "tensor/ops/batch_norm.h"
 #include "tensor/ops/binary.h"
 #include "tensor/ops/cat.h"
@@ -12,6 +13,7 @@
 #include "tensor/ops/flip.h"
 #include "tensor/ops/gather.h"
 #include "tensor/ops/kl_div.h"
+#include "tensor/ops/layer_norm.h"
 #include "tensor/ops/matmul.h"
 #include "tensor/ops/pad.h"
 #include "tensor/ops/pool2d.h"

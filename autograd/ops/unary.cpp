@@ -28,6 +28,31 @@ Variable from_output(const char* op, const Variable& x, Tensor y, Derivative der
                 });
 }
 
+// Gradient in one pass, from the saved value and dy.
+using FusedGrad = Tensor (*)(const Tensor& saved, const Tensor& dy);
+
+// The two above with a fused gradient for when no graph is asked for.
+template <class Derivative>
+Variable from_input(const char* op, const Variable& x, Tensor y, FusedGrad fused,
+                    Derivative derivative) {
+  return record(op, std::move(y), {x},
+                [x = Saved(x), fused, derivative](const Variable& dy, Gradients& d) {
+                  const Variable& v = x.get(d);
+                  if (!grad_enabled()) return d.set(0, fused(v.tensor(), dy.tensor()));
+                  d.set(0, mul(dy, derivative(v)));
+                });
+}
+template <class Derivative>
+Variable from_output(const char* op, const Variable& x, Tensor y, FusedGrad fused,
+                     Derivative derivative) {
+  SavedOutput saved(y);
+  return record(op, std::move(y), {x},
+                [y = std::move(saved), fused, derivative](const Variable& dy, Gradients& d) {
+                  if (!grad_enabled()) return d.set(0, fused(y.tensor(d), dy.tensor()));
+                  d.set(0, mul(dy, derivative(y.get(d))));
+                });
+}
+
 // dx = dy times a factor that is piecewise constant in x.
 template <class Factor>
 Variable piecewise(const char* op, const Variable& x, Tensor y, Factor factor) {
@@ -42,13 +67,31 @@ Variable zero_gradient(const char* op, const Variable& x, Tensor y) {
   });
 }
 
+// dx = factor dy. x may have given its value away.
+Variable record_scaled(const char* op, const Variable& x, Tensor y, double factor) {
+  return record(op, std::move(y), {x}, [factor](const Variable& dy, Gradients& d) {
+    if (factor == 1) {
+      d.set(0, dy);
+    } else {
+      d.set(0, mul(dy, factor));
+    }
+  });
+}
+
 Tensor positive(const Tensor& x) { return cast(greater(x, scalar(0, x.dtype())), x.dtype()); }
+
+// dx = dy where y > 0. x may have given its value away.
+Variable record_relu(const Variable& x, Tensor y) {
+  return from_output("relu", x, std::move(y), relu_grad,
+                     [](const Variable& v) { return Variable(positive(v.tensor())); });
+}
 
 }  // namespace
 
-Variable neg(const Variable& x) {
-  return record("neg", neg(x.tensor()), {x},
-                [](const Variable& dy, Gradients& d) { d.set(0, neg(dy)); });
+Variable neg(const Variable& x) { return record_scaled("neg", x, neg(x.tensor()), -1); }
+Variable neg(Variable&& x) {
+  Tensor y = neg(std::move(x).take_tensor());
+  return record_scaled("neg", x, std::move(y), -1);
 }
 Variable abs(const Variable& x) {
   return piecewise("abs", x, abs(x.tensor()), [](const Tensor& v) { return sign(v); });
@@ -86,11 +129,11 @@ Variable cos(const Variable& x) {
   return from_input("cos", x, cos(x.tensor()), [](const Variable& v) { return neg(sin(v)); });
 }
 Variable tanh(const Variable& x) {
-  return from_output("tanh", x, tanh(x.tensor()),
+  return from_output("tanh", x, tanh(x.tensor()), tanh_grad,
                      [](const Variable& y) { return 1.0 - square(y); });
 }
 Variable sigmoid(const Variable& x) {
-  return from_output("sigmoid", x, sigmoid(x.tensor()),
+  return from_output("sigmoid", x, sigmoid(x.tensor()), sigmoid_grad,
                      [](const Variable& y) { return mul(y, 1.0 - y); });
 }
 Variable erf(const Variable& x) {
@@ -98,21 +141,20 @@ Variable erf(const Variable& x) {
     return mul(exp(neg(square(v))), 2.0 * std::numbers::inv_sqrtpi);
   });
 }
-Variable relu(const Variable& x) {
-  const Tensor y = relu(x.tensor());
-  return record("relu", y, {x}, [y = SavedOutput(y)](const Variable& dy, Gradients& d) {
-    d.set(0, mul(dy, Variable(positive(y.get(d).tensor()))));
-  });
+Variable relu(const Variable& x) { return record_relu(x, relu(x.tensor())); }
+Variable relu(Variable&& x) {
+  Tensor y = relu(std::move(x).take_tensor());
+  return record_relu(x, std::move(y));
 }
 Variable gelu(const Variable& x) {
-  return from_input("gelu", x, gelu(x.tensor()), [](const Variable& v) {
+  return from_input("gelu", x, gelu(x.tensor()), gelu_grad, [](const Variable& v) {
     const Variable cdf = mul(erf(mul(v, 1.0 / std::numbers::sqrt2)) + 1.0, 0.5);
     const double norm = std::numbers::inv_sqrtpi / std::numbers::sqrt2;  // 1 / sqrt(2 pi)
     return cdf + v * mul(exp(mul(square(v), -0.5)), norm);
   });
 }
 Variable gelu_tanh(const Variable& x) {
-  return from_input("gelu_tanh", x, gelu_tanh(x.tensor()), [](const Variable& v) {
+  return from_input("gelu_tanh", x, gelu_tanh(x.tensor()), gelu_tanh_grad, [](const Variable& v) {
     const double c = std::numbers::sqrt2 * std::numbers::inv_sqrtpi;  // sqrt(2 / pi)
     const Variable v2 = square(v);
     const Variable t = tanh(mul(v + mul(v * v2, 0.044715), c));
@@ -121,7 +163,7 @@ Variable gelu_tanh(const Variable& x) {
   });
 }
 Variable silu(const Variable& x) {
-  return from_input("silu", x, silu(x.tensor()), [](const Variable& v) {
+  return from_input("silu", x, silu(x.tensor()), silu_grad, [](const Variable& v) {
     const Variable s = sigmoid(v);
     return s * (v * (1.0 - s) + 1.0);
   });
@@ -157,12 +199,18 @@ Variable clamp(const Variable& x, double lowest, double highest) {
                    });
 }
 Variable add(const Variable& x, double value) {
-  return record("add", add(x.tensor(), value), {x},
-                [](const Variable& dy, Gradients& d) { d.set(0, dy); });
+  return record_scaled("add", x, add(x.tensor(), value), 1);
+}
+Variable add(Variable&& x, double value) {
+  Tensor y = add(std::move(x).take_tensor(), value);
+  return record_scaled("add", x, std::move(y), 1);
 }
 Variable mul(const Variable& x, double value) {
-  return record("mul", mul(x.tensor(), value), {x},
-                [value](const Variable& dy, Gradients& d) { d.set(0, mul(dy, value)); });
+  return record_scaled("mul", x, mul(x.tensor(), value), value);
+}
+Variable mul(Variable&& x, double value) {
+  Tensor y = mul(std::move(x).take_tensor(), value);
+  return record_scaled("mul", x, std::move(y), value);
 }
 Variable pow(const Variable& x, double exponent) {
   return from_input("pow", x, pow(x.tensor(), exponent), [exponent](const Variable& v) {

@@ -81,6 +81,14 @@ struct UnaryArgs {
   Operand x, y;
 };
 
+// dx = dy f'(x) for f = op, elementwise, same sizes: relu, gelu, gelu_tanh, silu, tanh, sigmoid.
+// `saved` is y = f(x) for relu, tanh and sigmoid, else x. Decided by saved's dtype, which dy and dx
+// have.
+struct UnaryGradArgs {
+  UnaryOp op;
+  Operand saved, dy, dx;
+};
+
 enum class BinaryOp : std::uint8_t {
   add,
   sub,
@@ -129,11 +137,11 @@ struct ReduceArgs {
   Operand x, y;
 };
 
-// z = x y over the last two axes: x [..., M, K], y [..., K, N], z [..., M, N] contiguous; the
-// leading sizes agree (stride 0 where broadcast). Decided by x's dtype, which all share. Each
-// matrix of x and y has contiguous rows or contiguous columns.
+// z = x y + bias over the last two axes: x [..., M, K], y [..., K, N], z [..., M, N] contiguous;
+// the leading sizes agree (stride 0 where broadcast); bias [N] contiguous, or without data. Decided
+// by x's dtype, which all share. Each matrix of x and y has contiguous rows or contiguous columns.
 struct MatmulArgs {
-  Operand x, y, z;
+  Operand x, y, z, bias;
 };
 
 // Row operations work along the last axis of x; the op brings the wanted axis there by strides. An

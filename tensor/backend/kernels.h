@@ -9,7 +9,10 @@
 #pragma once
 
 #include "tensor/backend/args.h"
+#include "tensor/backend/attention_args.h"
 #include "tensor/backend/conv_args.h"
+#include "tensor/backend/norm_args.h"
+#include "tensor/backend/profiled_launch.h"
 #include "tensor/base/device.h"
 #include "tensor/base/dtype.h"
 #include "tensor/base/live_blocks.h"
@@ -25,7 +28,8 @@ struct Kernel {
 struct Kernels {
   Kernel<CopyArgs> copy;  // any strides, converts dtype
   Kernel<FillArgs> fill;
-  Kernel<UnaryArgs> unary;      // elementwise, one input
+  Kernel<UnaryArgs> unary;  // elementwise, one input
+  Kernel<UnaryGradArgs> unary_grad;
   Kernel<BinaryArgs> binary;    // elementwise, two inputs
   Kernel<MatmulArgs> matmul;    // batched matrix product
   Kernel<ReduceArgs> reduce;    // sum, max, min, any, all over axes
@@ -47,6 +51,10 @@ struct Kernels {
   Kernel<BatchNormStatisticsArgs> batch_norm_statistics;
   Kernel<BatchNormArgs> batch_norm;
   Kernel<BatchNormBackwardArgs> batch_norm_backward;
+  Kernel<RowNormArgs> row_norm;  // layer and RMS normalisation
+  Kernel<RowNormBackwardArgs> row_norm_backward;
+  Kernel<AttentionArgs> attention;
+  Kernel<AttentionBackwardArgs> attention_backward;
   Kernel<AdamWArgs> adamw;
   Kernel<IndexSelectArgs> index_select;
   Kernel<IndexAddArgs> index_add;
@@ -65,6 +73,8 @@ struct Kernels {
 const Kernels& reference_kernels();
 // Fast kernels of the CPU for the instruction set chosen at start (docs/env_vars.md, ATHANOR_ISA).
 const Kernels& cpu_kernels();
+// The name of that instruction set: the path of kernels that name no other (note_path).
+const char* cpu_path();
 
 // While one lives, this thread's CPU calls go to the reference kernels.
 class UseReferenceKernels {
@@ -81,6 +91,16 @@ class UseReferenceKernels {
 namespace detail {
 bool reference_forced();
 [[noreturn]] void no_kernel(const char* op, DType dtype, Device device);
+
+// `path` is what the profile says the kernel is; null: cpu_path().
+template <class Args>
+void run_kernel(const char* op, const char* path, DType dtype, const Kernel<Args>& kernel,
+                const Args& args) {
+  if (profiling()) [[unlikely]] {
+    return run_profiled(op, path ? path : cpu_path(), dtype, kernel.run, args);
+  }
+  kernel.run(args);
+}
 }  // namespace detail
 
 // Runs the kernel `entry` of the device's table on `args`.
@@ -91,11 +111,13 @@ void launch(const char* op, Kernel<Args> Kernels::*entry, DType dtype, Device de
   if (device.type != DeviceType::cpu) detail::no_kernel(op, dtype, device);
   if (!detail::reference_forced()) {
     const Kernel<Args>& fast = cpu_kernels().*entry;
-    if (fast.dtypes.contains(dtype)) return fast.run(args);
+    if (fast.dtypes.contains(dtype)) {
+      return detail::run_kernel(op, nullptr, dtype, fast, args);
+    }
   }
   const Kernel<Args>& plain = reference_kernels().*entry;
   if (!plain.dtypes.contains(dtype)) detail::no_kernel(op, dtype, device);
-  plain.run(args);
+  detail::run_kernel(op, "reference", dtype, plain, args);
 }
 
 }  // namespace athanor

@@ -28,8 +28,12 @@ class Dims {
   }
   // `rank` entries, each `value`.
   static Dims filled(int rank, std::int64_t value) {
+    if (rank > kMaxRank) {
+      raise(ErrorKind::runtime, "[shape] expected rank <= ", kMaxRank, ", got ", rank);
+    }
     Dims d;
-    for (int i = 0; i < rank; ++i) d.push_back(value);
+    for (int i = 0; i < rank; ++i) d.values_[i] = value;
+    d.size_ = rank;
     return d;
   }
 
@@ -86,10 +90,8 @@ inline std::int64_t numel_of(const Shape& shape) {
     if (s < 0) raise(ErrorKind::runtime, "[shape] expected sizes >= 0, got ", shape);
     if (s == 0) {
       zero = true;
-    } else if (n > std::numeric_limits<std::int64_t>::max() / s) {
+    } else if (__builtin_mul_overflow(n, s, &n)) {
       raise(ErrorKind::runtime, "[shape] expected fewer than 2^63 elements, got ", shape);
-    } else {
-      n *= s;
     }
   }
   return zero ? 0 : n;

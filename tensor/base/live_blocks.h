@@ -2,10 +2,10 @@
 // and for the message when memory runs out.
 //
 // A block is allocated before its kernel is launched, so it is noted as new on its thread and gets
-// the name of the operation that launches next.
+// the name of the operation that launches next. Noting and forgetting take no lock; who lists the
+// live blocks may miss those that change meanwhile.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -23,11 +23,13 @@ struct LiveTensor {
 
 namespace detail {
 
-// Notes a block and returns its number, which forget_block() takes. Thread-safe, as all here.
-std::uint32_t note_block(std::int64_t bytes, const Shape& shape, DType dtype);
-void forget_block(std::uint32_t number) noexcept;
+struct BlockNote;
+
+// Notes a block; forget_block() takes the note back. Thread-safe, as all here.
+BlockNote* note_block(std::int64_t bytes, const Shape& shape, DType dtype);
+void forget_block(BlockNote* note) noexcept;
 // Blocks that this thread noted since the last call were made by `op`.
-void label_new_blocks(const char* op);
+void label_new_blocks(const char* op) noexcept;
 std::vector<LiveTensor> live_blocks();
 
 }  // namespace detail

@@ -35,36 +35,42 @@ Tensor readable(const Tensor& x) {
   return ok ? x : contiguous(x);
 }
 
-}  // namespace
-
-Tensor matmul(const Tensor& a, const Tensor& b) {
-  check_dtype("matmul", "a", a, kFloats, "a floating dtype");
-  check_dtype("matmul", "b", b, kFloats, "a floating dtype");
-  check_same_device("matmul", a, b);
+// a b + bias [N]; an undefined bias adds nothing.
+Tensor matrix_product(const char* op, const Tensor& a, const Tensor& b, const Tensor& bias) {
+  check_dtype(op, "a", a, kFloats, "a floating dtype");
+  check_dtype(op, "b", b, kFloats, "a floating dtype");
+  check_same_device(op, a, b);
   if (a.dtype() != b.dtype() || a.rank() == 0 || b.rank() == 0) {
-    fail("matmul", "expected two tensors of one dtype and rank >= 1, got ", describe(a), " and ",
+    fail(op, "expected two tensors of one dtype and rank >= 1, got ", describe(a), " and ",
          describe(b));
   }
   const Tensor x = a.rank() == 1 ? unsqueeze(a, 0) : a;
   const Tensor y = b.rank() == 1 ? unsqueeze(b, 1) : b;
   const std::int64_t M = x.size(-2), K = x.size(-1), N = y.size(-1);
   if (y.size(-2) != K) {
-    fail("matmul", "expected inner sizes to agree, got ", describe(a), " and ", describe(b));
+    fail(op, "expected inner sizes to agree, got ", describe(a), " and ", describe(b));
   }
-  const Shape lead = broadcast_shape("matmul", leading(x.shape()), leading(y.shape()));
+  const Shape lead = broadcast_shape(op, leading(x.shape()), leading(y.shape()));
   Tensor z = empty(with_matrix(lead, M, N), a.dtype(), a.device());
   if (z.numel() > 0 && K == 0) {
     fill_(z, 0);
+    if (bias.defined()) add_(z, bias);
   } else if (z.numel() > 0) {
     const Tensor wide_x = expand(readable(x), with_matrix(lead, M, K));
     const Tensor wide_y = expand(readable(y), with_matrix(lead, K, N));
-    launch("matmul", &Kernels::matmul, a.dtype(), a.device(),
-           MatmulArgs{operand(wide_x), operand(wide_y), operand(z)});
+    const Tensor added = bias.defined() ? contiguous(bias) : bias;
+    launch(op, &Kernels::matmul, a.dtype(), a.device(),
+           MatmulArgs{operand(wide_x), operand(wide_y), operand(z),
+                      added.defined() ? operand(added) : Operand{}});
   }
   if (b.rank() == 1) z = squeeze(z, -1);
   if (a.rank() == 1) z = squeeze(z, b.rank() == 1 ? -1 : -2);
   return z;
 }
+
+}  // namespace
+
+Tensor matmul(const Tensor& a, const Tensor& b) { return matrix_product("matmul", a, b, {}); }
 
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
   check_defined("linear", "x", x);
@@ -75,9 +81,10 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
   if (bias.defined() && !(bias.shape() == Shape{w.size(0)})) {
     fail("linear", "expected bias [", w.size(0), "], got ", describe(bias));
   }
-  Tensor y = matmul(x, transpose(w));
-  if (bias.defined()) add_(y, bias);
-  return y;
+  if (bias.defined() && (bias.dtype() != x.dtype() || !(bias.device() == x.device()))) {
+    fail("linear", "expected a bias like x ", describe(x), ", got ", describe(bias));
+  }
+  return matrix_product("linear", x, transpose(w), bias);
 }
 
 }  // namespace athanor

@@ -23,6 +23,13 @@ Tensor run(const char* name, UnaryOp op, const Tensor& x, DType result, double a
   return y;
 }
 
+// The same with the result in x's memory, if x may be overwritten.
+Tensor run_on_temporary(const char* name, UnaryOp op, Tensor&& x, double a, double b) {
+  if (!reusable(x) || x.numel() == 0) return run(name, op, x, x.dtype(), a, b);
+  launch(name, &Kernels::unary, x.dtype(), x.device(), UnaryArgs{op, a, b, operand(x), operand(x)});
+  return std::move(x);
+}
+
 Tensor on_floats(const char* name, UnaryOp op, const Tensor& x, double a = 0, double b = 0) {
   check_dtype(name, "x", x, kFloats, "a floating dtype");
   return run(name, op, x, x.dtype(), a, b);
@@ -104,8 +111,69 @@ Tensor mul(const Tensor& x, double value) {
 Tensor pow(const Tensor& x, double exponent) {
   return on_floats("pow", UnaryOp::pow_scalar, x, exponent);
 }
+
+Tensor neg(Tensor&& x) {
+  check_dtype("neg", "x", x, kSigned, "a signed dtype");
+  return run_on_temporary("neg", UnaryOp::neg, std::move(x), 0, 0);
+}
+Tensor exp(Tensor&& x) {
+  check_dtype("exp", "x", x, kFloats, "a floating dtype");
+  return run_on_temporary("exp", UnaryOp::exp, std::move(x), 0, 0);
+}
+Tensor relu(Tensor&& x) {
+  check_dtype("relu", "x", x, kNumbers, "a number dtype");
+  return run_on_temporary("relu", UnaryOp::relu, std::move(x), 0, 0);
+}
+Tensor add(Tensor&& x, double value) {
+  check_dtype("add", "x", x, kNumbers, "a number dtype");
+  check_scalar("add", value, x.dtype());
+  return run_on_temporary("add", UnaryOp::add_scalar, std::move(x), value, 0);
+}
+Tensor mul(Tensor&& x, double value) {
+  check_dtype("mul", "x", x, kNumbers, "a number dtype");
+  check_scalar("mul", value, x.dtype());
+  return run_on_temporary("mul", UnaryOp::mul_scalar, std::move(x), value, 0);
+}
+
 Tensor isfinite(const Tensor& x) { return to_bool("isfinite", UnaryOp::is_finite, x); }
 Tensor isnan(const Tensor& x) { return to_bool("isnan", UnaryOp::is_nan, x); }
 Tensor logical_not(const Tensor& x) { return to_bool("logical_not", UnaryOp::logical_not, x); }
+
+namespace {
+
+Tensor activation_grad(const char* op, UnaryOp kind, const Tensor& saved, const Tensor& dy) {
+  check_dtype(op, "its value", saved, kFloats, "a floating dtype");
+  check_defined(op, "dy", dy);
+  check_same_device(op, saved, dy);
+  if (!(saved.shape() == dy.shape()) || saved.dtype() != dy.dtype()) {
+    fail(op, "expected dy like ", describe(saved), ", got ", describe(dy));
+  }
+  Tensor dx = empty_like(saved);
+  if (dx.numel() == 0) return dx;
+  launch(op, &Kernels::unary_grad, saved.dtype(), saved.device(),
+         UnaryGradArgs{kind, operand(saved), operand(dy), operand(dx)});
+  return dx;
+}
+
+}  // namespace
+
+Tensor relu_grad(const Tensor& y, const Tensor& dy) {
+  return activation_grad("relu_grad", UnaryOp::relu, y, dy);
+}
+Tensor tanh_grad(const Tensor& y, const Tensor& dy) {
+  return activation_grad("tanh_grad", UnaryOp::tanh, y, dy);
+}
+Tensor sigmoid_grad(const Tensor& y, const Tensor& dy) {
+  return activation_grad("sigmoid_grad", UnaryOp::sigmoid, y, dy);
+}
+Tensor gelu_grad(const Tensor& x, const Tensor& dy) {
+  return activation_grad("gelu_grad", UnaryOp::gelu, x, dy);
+}
+Tensor gelu_tanh_grad(const Tensor& x, const Tensor& dy) {
+  return activation_grad("gelu_tanh_grad", UnaryOp::gelu_tanh, x, dy);
+}
+Tensor silu_grad(const Tensor& x, const Tensor& dy) {
+  return activation_grad("silu_grad", UnaryOp::silu, x, dy);
+}
 
 }  // namespace athanor

@@ -1,7 +1,9 @@
 // Convolution by oneDNN: activations in N, H, W, C order as they are, weights reordered into the
 // layout that the primitive asks for (they are small beside the activations).
 #include "tensor/backend/conv_args.h"
+#include "tensor/backend/cpu/libraries.h"
 #include "tensor/backend/cpu/onednn.h"
+#include "tensor/backend/cpu/scratch.h"
 #include "tensor/backend/kernels.h"
 
 namespace athanor::cpu {
@@ -120,9 +122,10 @@ memory on(const memory::desc& desc, void* data) { return memory(desc, onednn_eng
 // The weight in the primitive's layout lies at the start of the scratch memory, the primitive's own
 // scratch memory after it.
 void run(const char* op, Pass pass, const Conv2dArgs& a) {
+  detail::note_path("onednn");
   with_onednn(op, [&] {
     const auto conv = conv_for(pass, a);
-    auto* scratch = static_cast<std::byte*>(onednn_scratch(conv->w_bytes + conv->scratch));
+    auto* scratch = static_cast<std::byte*>(thread_scratch(conv->w_bytes + conv->scratch));
     dnnl::stream& stream = onednn_stream();
     memory w = on(conv->plain_w, a.w.data);
     const memory packed = conv->reorders ? on(conv->w, scratch) : w;

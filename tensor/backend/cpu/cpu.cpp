@@ -3,8 +3,8 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "tensor/backend/cpu/blas.h"
-#include "tensor/backend/cpu/onednn.h"
+#include "tensor/backend/cpu/libraries.h"
+#include "tensor/backend/cpu/matmul.h"
 #include "tensor/backend/kernels.h"
 #include "tensor/base/error.h"
 
@@ -12,14 +12,20 @@ namespace athanor::cpu {
 
 namespace portable {
 void add_isa_kernels(Kernels& table);
-}
+double fma_flops_per_step();
+float run_fma_steps(std::int64_t steps);
+}  // namespace portable
 #if defined(__x86_64__)
 namespace avx2 {
 void add_isa_kernels(Kernels& table);
-}
+double fma_flops_per_step();
+float run_fma_steps(std::int64_t steps);
+}  // namespace avx2
 namespace avx512 {
 void add_isa_kernels(Kernels& table);
-}
+double fma_flops_per_step();
+float run_fma_steps(std::int64_t steps);
+}  // namespace avx512
 #endif
 
 const char* name_of(Isa isa) {
@@ -55,9 +61,15 @@ Isa choose_isa() {
   raise(ErrorKind::usage, "ATHANOR_ISA: expected portable, avx2 or avx512, got ", value);
 }
 
+bool own_conv_wanted() {
+  const char* value = std::getenv("ATHANOR_CONV");
+  if (!value || !*value || std::string_view(value) == "onednn") return false;
+  if (std::string_view(value) == "own") return true;
+  raise(ErrorKind::usage, "ATHANOR_CONV: expected onednn or own, got ", value);
+}
+
 Kernels build_table() {
   Kernels table;
-  table.matmul = {matmul, kFloatDTypes};
   switch (selected_isa()) {
     case Isa::portable:
       portable::add_isa_kernels(table);
@@ -74,7 +86,9 @@ Kernels build_table() {
       break;
 #endif
   }
-  add_onednn_kernels(table);
+  if (!own_conv_wanted()) add_onednn_kernels(table);
+  own_matmul = table.matmul.run;
+  table.matmul = {matmul, {DType::f32, DType::f64, DType::f16, DType::bf16}};
   return table;
 }
 
@@ -85,9 +99,27 @@ Isa selected_isa() {
   return isa;
 }
 
+double fma_flops_per_step() {
+#if defined(__x86_64__)
+  if (selected_isa() == Isa::avx512) return avx512::fma_flops_per_step();
+  if (selected_isa() == Isa::avx2) return avx2::fma_flops_per_step();
+#endif
+  return portable::fma_flops_per_step();
+}
+
+float run_fma_steps(std::int64_t steps) {
+#if defined(__x86_64__)
+  if (selected_isa() == Isa::avx512) return avx512::run_fma_steps(steps);
+  if (selected_isa() == Isa::avx2) return avx2::run_fma_steps(steps);
+#endif
+  return portable::run_fma_steps(steps);
+}
+
 }  // namespace athanor::cpu
 
 namespace athanor {
+
+const char* cpu_path() { return cpu::name_of(cpu::selected_isa()); }
 
 const Kernels& cpu_kernels() {
   static const Kernels table = cpu::build_table();

@@ -1,6 +1,8 @@
 // The CPU backend's choices, for `doctor` and tests.
 #pragma once
 
+#include <cstdint>
+
 namespace athanor::cpu {
 
 // Instruction sets with kernels of their own, weakest first.
@@ -12,5 +14,10 @@ Isa detected_isa();
 // The set in use: ATHANOR_ISA if set (portable, avx2, avx512; never above the detected one), else
 // the detected one. Fixed at the first call. Throws Error(usage) on another value.
 Isa selected_isa();
+
+// The arithmetic limit, for benchmarks: one thread multiplies and adds in registers, `steps` times
+// fma_flops_per_step() operations with the selected instruction set.
+double fma_flops_per_step();
+float run_fma_steps(std::int64_t steps);
 
 }  // namespace athanor::cpu

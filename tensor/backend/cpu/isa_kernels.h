@@ -9,7 +9,9 @@ namespace athanor::cpu::ATHANOR_ISA_NAMESPACE {
 void copy(const CopyArgs&);
 void fill(const FillArgs&);
 void unary(const UnaryArgs&);
+void unary_grad(const UnaryGradArgs&);
 void binary(const BinaryArgs&);
+void matmul(const MatmulArgs&);
 void adamw(const AdamWArgs&);
 void reduce(const ReduceArgs&);
 void index_select(const IndexSelectArgs&);
@@ -20,6 +22,9 @@ void csr_matmul(const CsrMatmulArgs&);
 void csr_dot(const CsrDotArgs&);
 void segment_argmax(const SegmentArgmaxArgs&);
 void where(const WhereArgs&);
+void own_conv2d(const Conv2dArgs&);
+void own_conv2d_backward_input(const Conv2dArgs&);
+void own_conv2d_backward_weight(const Conv2dArgs&);
 void softmax(const SoftmaxArgs&);
 void softmax_grad(const SoftmaxGradArgs&);
 void logsumexp(const LogSumExpArgs&);
@@ -35,6 +40,10 @@ void avg_pool2d_backward(const Pool2dArgs&);
 void batch_norm_statistics(const BatchNormStatisticsArgs&);
 void batch_norm(const BatchNormArgs&);
 void batch_norm_backward(const BatchNormBackwardArgs&);
+void row_norm(const RowNormArgs&);
+void row_norm_backward(const RowNormBackwardArgs&);
+void attention(const AttentionArgs&);
+void attention_backward(const AttentionBackwardArgs&);
 
 // Fills the entries of `table` that this instruction set's kernels serve.
 void add_isa_kernels(Kernels& table);

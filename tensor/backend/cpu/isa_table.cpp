@@ -1,13 +1,23 @@
 #include "tensor/backend/cpu/isa_kernels.h"
 
 namespace athanor::cpu::ATHANOR_ISA_NAMESPACE {
+namespace {
+
+constexpr DTypeSet kRealDTypes{DType::f32, DType::f64, DType::f16, DType::bf16};
+
+}  // namespace
 
 void add_isa_kernels(Kernels& table) {
   table.copy = {copy, kAllDTypes};
   table.fill = {fill, kAllDTypes};
   table.unary = {unary, kFloatDTypes};
+  table.unary_grad = {unary_grad, kFloatDTypes};
   table.binary = {binary, kFloatDTypes};
+  table.matmul = {matmul, kFloatDTypes};
   table.adamw = {adamw, kFloatDTypes};
+  table.conv2d = {own_conv2d, kFloatDTypes};
+  table.conv2d_backward_input = {own_conv2d_backward_input, kFloatDTypes};
+  table.conv2d_backward_weight = {own_conv2d_backward_weight, kFloatDTypes};
   table.reduce = {reduce, DTypeSet{DType::f32, DType::f64, DType::boolean}};
   table.softmax = {softmax, kFloatDTypes};
   table.softmax_grad = {softmax_grad, kFloatDTypes};
@@ -24,6 +34,10 @@ void add_isa_kernels(Kernels& table) {
   table.batch_norm_statistics = {batch_norm_statistics, kFloatDTypes};
   table.batch_norm = {batch_norm, kFloatDTypes};
   table.batch_norm_backward = {batch_norm_backward, kFloatDTypes};
+  table.row_norm = {row_norm, kRealDTypes};
+  table.row_norm_backward = {row_norm_backward, kRealDTypes};
+  table.attention = {attention, kRealDTypes};
+  table.attention_backward = {attention_backward, kRealDTypes};
   table.index_select = {index_select, kAllDTypes};
   table.index_add = {index_add, kFloatDTypes};
   table.gather = {gather, kAllDTypes};

@@ -1,109 +1,100 @@
-// Matrix products on the CPU through OpenBLAS.
-//
-// OpenBLAS runs on one thread inside tiles that are cut by shape, so that a product has the same
-// bits at every thread count (with its own threads the bits change in most random shapes).
-#include <cblas.h>
+#include "tensor/backend/cpu/matmul.h"
 
-#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string_view>
 
-#include "tensor/backend/cpu/blas.h"
-#include "tensor/backend/kernels.h"
-#include "tensor/base/parallel.h"
+#include "tensor/backend/cpu/scratch.h"
+#include "tensor/base/error.h"
 
 namespace athanor::cpu {
 namespace {
 
-// Multiply-adds below which a second tile does not pay for waking a thread.
-constexpr std::int64_t kTileWork = 1 << 20;
-constexpr std::int64_t kMaxTiles = 8;
-
-struct Matrix {
-  CBLAS_TRANSPOSE transposed;
-  blasint leading;  // elements between consecutive rows (columns when transposed)
-};
-
-// `rows` x `columns` in memory with the given strides, one of which is 1 (or its size is).
-Matrix layout_of(std::int64_t rows, std::int64_t columns, std::int64_t row_stride,
-                 std::int64_t column_stride) {
-  const bool row_major =
-      (column_stride == 1 || columns == 1) && (row_stride >= columns || rows == 1);
-  if (row_major) {
-    return {CblasNoTrans,
-            static_cast<blasint>(std::max(rows == 1 ? columns : row_stride, columns))};
+std::optional<GemmPath> path_from_environment() {
+  const char* value = std::getenv("ATHANOR_GEMM");
+  if (!value || !*value) return std::nullopt;
+  for (GemmPath path : {GemmPath::own, GemmPath::openblas, GemmPath::onednn, GemmPath::reference}) {
+    if (std::string_view(value) == name_of(path)) return path;
   }
-  return {CblasTrans, static_cast<blasint>(std::max(columns == 1 ? rows : column_stride, rows))};
+  raise(ErrorKind::usage, "ATHANOR_GEMM: expected own, openblas, onednn or reference, got ", value);
 }
 
-void gemm(Matrix x, Matrix y, blasint m, blasint n, blasint k, const float* a, const float* b,
-          float* c, blasint ldc) {
-  cblas_sgemm(CblasRowMajor, x.transposed, y.transposed, m, n, k, 1.0f, a, x.leading, b, y.leading,
-              0.0f, c, ldc);
+void run_path(GemmPath path, const MatmulArgs& args) {
+  detail::note_path(name_of(path));
+  switch (path) {
+    case GemmPath::own:
+      return own_matmul(args);
+    case GemmPath::openblas:
+      return openblas_matmul(args);
+    case GemmPath::onednn:
+      return onednn_matmul(args);
+    case GemmPath::reference:
+      return reference_kernels().matmul.run(args);
+  }
 }
 
-void gemm(Matrix x, Matrix y, blasint m, blasint n, blasint k, const double* a, const double* b,
-          double* c, blasint ldc) {
-  cblas_dgemm(CblasRowMajor, x.transposed, y.transposed, m, n, k, 1.0, a, x.leading, b, y.leading,
-              0.0, c, ldc);
-}
+// An operand of a 16-bit dtype as f32 in row-major memory; axes of stride 0 stay so.
+struct Wide {
+  std::unique_ptr<float[]> memory;
+  std::int64_t strides[kMaxRank];
+  std::int64_t sizes[kMaxRank];
+  Operand operand;
 
-// How an M x N product is cut: along its longer side, into pieces of a multiple of 16.
-struct Tiling {
-  bool along_rows;
-  std::int64_t size;
-  std::int64_t count;
+  explicit Wide(const Operand& x, bool read) {
+    std::int64_t count = 1;
+    for (int i = x.rank - 1; i >= 0; --i) {
+      const bool repeated = x.strides[i] == 0;
+      sizes[i] = repeated ? 1 : x.sizes[i];
+      strides[i] = repeated ? 0 : count;
+      count *= sizes[i];
+    }
+    memory.reset(new float[static_cast<std::size_t>(count)]);
+    operand = {memory.get(), x.sizes, strides, x.rank, DType::f32};
+    if (!read) return;
+    const Operand from{x.data, sizes, x.strides, x.rank, x.dtype};
+    const Operand to{memory.get(), sizes, strides, x.rank, DType::f32};
+    cpu_kernels().copy.run({from, to});
+  }
 };
 
-Tiling tile(std::int64_t M, std::int64_t N, std::int64_t K) {
-  const bool along_rows = M >= N;
-  const std::int64_t length = along_rows ? M : N;
-  const std::int64_t wanted = std::clamp<std::int64_t>(M * N * K / kTileWork, 1, kMaxTiles);
-  const std::int64_t size = ((length + wanted - 1) / wanted + 15) / 16 * 16;
-  return {along_rows, size, (length + size - 1) / size};
-}
-
-template <class T>
-void matmul_typed(const MatmulArgs& args) {
-  const int rank = args.z.rank;
-  const std::int64_t M = args.z.sizes[rank - 2], N = args.z.sizes[rank - 1];
-  const std::int64_t K = args.x.sizes[rank - 1];
-  const std::int64_t xm = args.x.strides[rank - 2], xk = args.x.strides[rank - 1];
-  const std::int64_t yk = args.y.strides[rank - 2], yn = args.y.strides[rank - 1];
-  const Matrix x = layout_of(M, K, xm, xk), y = layout_of(K, N, yk, yn);
-  const Tiling tiles = tile(M, N, K);
-  std::int64_t batches = 1;
-  for (int i = 0; i + 2 < rank; ++i) batches *= args.z.sizes[i];
-  // Small products of a batch are grouped, so that a chunk has enough work.
-  const std::int64_t group =
-      tiles.count > 1 ? 1 : std::clamp<std::int64_t>(kTileWork / (M * N * K), 1, batches);
-  const std::int64_t groups = (batches + group - 1) / group;
-  parallel_chunks(groups * tiles.count, [&](std::int64_t chunk) {
-    const std::int64_t first = chunk / tiles.count * group;
-    const std::int64_t begin = chunk % tiles.count * tiles.size;
-    const std::int64_t length = std::min(tiles.size, (tiles.along_rows ? M : N) - begin);
-    for (std::int64_t batch = first; batch < std::min(first + group, batches); ++batch) {
-      std::int64_t rest = batch, x_at = 0, y_at = 0;
-      for (int i = rank - 3; i >= 0; --i) {
-        x_at += rest % args.z.sizes[i] * args.x.strides[i];
-        y_at += rest % args.z.sizes[i] * args.y.strides[i];
-        rest /= args.z.sizes[i];
-      }
-      const T* a = args.x.as<T>() + x_at + (tiles.along_rows ? begin * xm : 0);
-      const T* b = args.y.as<T>() + y_at + (tiles.along_rows ? 0 : begin * yn);
-      T* c = args.z.as<T>() + batch * M * N + (tiles.along_rows ? begin * N : begin);
-      gemm(x, y, static_cast<blasint>(tiles.along_rows ? length : M),
-           static_cast<blasint>(tiles.along_rows ? N : length), static_cast<blasint>(K), a, b, c,
-           static_cast<blasint>(N));
-    }
-  });
+// f16 and bf16: converted to f32, multiplied, rounded once.
+void matmul_by_f32(const MatmulArgs& args) {
+  const Wide x(args.x, true), y(args.y, true), z(args.z, false);
+  MatmulArgs wide{x.operand, y.operand, z.operand, {}};
+  std::optional<Wide> bias;
+  if (args.bias.data) wide.bias = bias.emplace(args.bias, true).operand;
+  run_path(gemm_path(wide), wide);
+  cpu_kernels().copy.run({z.operand, args.z});
 }
 
 }  // namespace
 
+void (*own_matmul)(const MatmulArgs&) = nullptr;
+
+const char* name_of(GemmPath path) {
+  constexpr const char* names[] = {"own", "openblas", "onednn", "reference"};
+  return names[static_cast<int>(path)];
+}
+
+// The table, by measurement (docs/design.md, "Matrix products"): the own kernel was ahead, or
+// level, at every shape of the training workloads on AVX2.
+GemmPath gemm_path(const MatmulArgs& args) {
+  static const std::optional<GemmPath> forced = path_from_environment();
+  if (!forced) return GemmPath::own;
+  // oneDNN knows no f64.
+  if (*forced == GemmPath::onednn && args.x.dtype == DType::f64) return GemmPath::openblas;
+  return *forced;
+}
+
 void matmul(const MatmulArgs& args) {
-  static const bool one_thread = (openblas_set_num_threads(1), true);
-  (void)one_thread;
-  if (args.x.dtype == DType::f32) return matmul_typed<float>(args);
-  matmul_typed<double>(args);
+  if (args.x.dtype == DType::f32 || args.x.dtype == DType::f64)
+    return run_path(gemm_path(args), args);
+  const bool native = args.x.dtype == DType::bf16 && onednn_has_bf16() &&
+                      (gemm_path(args) == GemmPath::own || gemm_path(args) == GemmPath::onednn);
+  if (gemm_path(args) == GemmPath::reference) return reference_kernels().matmul.run(args);
+  if (native) return onednn_matmul(args);
+  matmul_by_f32(args);
 }
 
 }  // namespace athanor::cpu

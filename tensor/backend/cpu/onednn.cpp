@@ -22,10 +22,6 @@ dnnl::engine make_engine() {
   return dnnl::engine(dnnl::engine::kind::cpu, 0);
 }
 
-struct FreeBlock {
-  void operator()(void* block) const { std::free(block); }
-};
-
 }  // namespace
 
 dnnl::engine& onednn_engine() {
@@ -36,23 +32,6 @@ dnnl::engine& onednn_engine() {
 dnnl::stream& onednn_stream() {
   thread_local dnnl::stream stream(onednn_engine());
   return stream;
-}
-
-void* onednn_scratch(std::size_t bytes) {
-  thread_local std::unique_ptr<void, FreeBlock> block;
-  thread_local std::size_t size = 0;
-  if (bytes > size || !block) {
-    const std::size_t wanted = (bytes / 64 + 1) * 64;
-    block.reset();
-    size = 0;
-    block.reset(std::aligned_alloc(64, wanted));
-    if (!block) {
-      raise(ErrorKind::out_of_resources, "[onednn] out of memory: asked for ", wanted,
-            " bytes of scratch");
-    }
-    size = wanted;
-  }
-  return block.get();
 }
 
 }  // namespace athanor::cpu

@@ -22,9 +22,6 @@ namespace athanor::cpu {
 dnnl::engine& onednn_engine();
 // This thread's stream.
 dnnl::stream& onednn_stream();
-// This thread's scratch memory of at least `bytes`, 64-byte aligned, valid until the next call. It
-// only grows, so that a training step allocates none.
-void* onednn_scratch(std::size_t bytes);
 
 // Calls f(); a oneDNN error becomes an athanor::Error that names `op`.
 template <class F>
@@ -67,11 +64,3 @@ class LruCache {
 };
 
 }  // namespace athanor::cpu
-
-namespace athanor {
-struct Kernels;
-namespace cpu {
-// Fills the entries of `table` that oneDNN serves.
-void add_onednn_kernels(Kernels& table);
-}  // namespace cpu
-}  // namespace athanor

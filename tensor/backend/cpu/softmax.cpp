@@ -11,6 +11,22 @@
 
 namespace {
 
+// One contiguous row whose largest value is finite; a NaN makes the whole row NaN.
+template <class T>
+void softmax_lanes(const T* x, T largest, T* y, std::int64_t n) {
+  using V = typename VectorOf<T>::type;
+  V sum{};
+  for_lanes(x, n, -std::numeric_limits<T>::infinity(),
+            [&](V v, std::int64_t first, std::int64_t count) {
+              const V e = exp_below_one(v - largest);
+              sum += e;
+              if (count == VectorOf<T>::lanes) return store_lanes(y + first, e);
+              for (std::int64_t i = 0; i < count; ++i) y[first + i] = e[i];
+            });
+  const T scale = T(1) / sum_lanes<T>(sum);
+  for (std::int64_t i = 0; i < n; ++i) y[i] *= scale;
+}
+
 // One row; x [n] with stride xs, y [n] with stride ys.
 template <class T>
 void softmax_row(bool log, const T* x, std::int64_t xs, T* y, std::int64_t ys, std::int64_t n) {
@@ -19,12 +35,12 @@ void softmax_row(bool log, const T* x, std::int64_t xs, T* y, std::int64_t ys, s
     for (std::int64_t i = 0; i < n; ++i) y[i * ys] = x[i * xs] - lse;
     return;
   }
-  const T largest = reduce_strided<MaxOf>(x, n, xs);
   if (xs == 1 && ys == 1) {
-    for (std::int64_t i = 0; i < n; ++i) y[i] = exp_of(x[i] - largest);
-  } else {
-    for (std::int64_t i = 0; i < n; ++i) y[i * ys] = exp_of(x[i * xs] - largest);
+    const T top = largest_of(x, n);
+    if (top - top == T(0)) return softmax_lanes(x, top, y, n);
   }
+  const T largest = reduce_strided<MaxOf>(x, n, xs);
+  for (std::int64_t i = 0; i < n; ++i) y[i * ys] = exp_of(x[i * xs] - largest);
   const T scale = T(1) / reduce_strided<SumOf>(static_cast<const T*>(y), n, ys);
   for (std::int64_t i = 0; i < n; ++i) y[i * ys] *= scale;
 }

@@ -89,10 +89,50 @@ void unary_typed(const UnaryArgs& args) {
   }
 }
 
+// Formulas of the derivatives as in autograd/ops/unary.cpp.
+template <class T>
+void unary_grad_typed(const UnaryGradArgs& args) {
+  const LoopPlan<3> plan = plan_loop<3>({&args.dx, &args.saved, &args.dy});
+  const auto map = [&](auto f) {
+    map_binary(plan, args.saved.as<T>(), args.dy.as<T>(), args.dx.as<T>(), f);
+  };
+  switch (args.op) {
+    case UnaryOp::relu:
+      return map([](T y, T dy) { return y > T(0) ? dy : T(0); });
+    case UnaryOp::tanh:
+      return map([](T y, T dy) { return dy * (T(1) - y * y); });
+    case UnaryOp::sigmoid:
+      return map([](T y, T dy) { return dy * (y * (T(1) - y)); });
+    case UnaryOp::silu:
+      return map([](T x, T dy) {
+        const T s = sigmoid_of(x);
+        return dy * (s * (x * (T(1) - s) + T(1)));
+      });
+    case UnaryOp::gelu:
+      return map([](T x, T dy) {
+        const T cdf = T(0.5) * (erf_of(x * T(0.70710678118654752440)) + T(1));
+        return dy * (cdf + x * (exp_of(T(-0.5) * x * x) * T(0.39894228040143267794)));
+      });
+    case UnaryOp::gelu_tanh:
+      return map([](T x, T dy) {
+        const T c = T(0.79788456080286535588), x2 = x * x;
+        const T t = tanh_of(c * (x + T(0.044715) * x * x2));
+        const T inner = c * (T(3 * 0.044715) * x2 + T(1));
+        return dy * (T(0.5) * (t + T(1)) + T(0.5) * x * (T(1) - t * t) * inner);
+      });
+    default:
+      throw Error("[unary_grad] unknown operation");
+  }
+}
+
 }  // namespace
 
 void unary(const UnaryArgs& args) {
   visit_float(args.x.dtype, [&]<class T>(Tag<T>) { unary_typed<T>(args); });
+}
+
+void unary_grad(const UnaryGradArgs& args) {
+  visit_float(args.saved.dtype, [&]<class T>(Tag<T>) { unary_grad_typed<T>(args); });
 }
 
 #include "tensor/backend/cpu/isa_end.h"

@@ -2,7 +2,8 @@
 
 namespace athanor::reference {
 
-// z[.., m, n] = sum over k of x[.., m, k] y[.., k, n], accumulated in double for every dtype.
+// z[.., m, n] = sum over k of x[.., m, k] y[.., k, n] + bias[n], accumulated in double for every
+// dtype.
 void matmul(const MatmulArgs& args) {
   const int rank = args.z.rank;
   const std::int64_t K = args.x.sizes[rank - 1];
@@ -18,6 +19,10 @@ void matmul(const MatmulArgs& args) {
         y_at += index[axis] * args.y.strides[axis];
       }
       double total = 0;
+      if (args.bias.data) {
+        const compute_t<T> bias = args.bias.as<T>()[index[rank - 1]];
+        total = static_cast<double>(bias);
+      }
       for (std::int64_t k = 0; k < K; ++k) {
         const compute_t<T> left = args.x.as<T>()[x_at + k * xk];
         const compute_t<T> right = args.y.as<T>()[y_at + k * yk];

@@ -15,6 +15,7 @@ const Kernels& reference_kernels() {
     t.copy = {reference::copy, kAllDTypes};
     t.fill = {reference::fill, kAllDTypes};
     t.unary = {reference::unary, kAllDTypes};
+    t.unary_grad = {reference::unary_grad, kRealDTypes};
     t.binary = {reference::binary, kAllDTypes};
     t.matmul = {reference::matmul, DTypeSet{DType::f32, DType::f64, DType::f16, DType::bf16}};
     t.adamw = {reference::adamw, kFloatDTypes};
@@ -37,6 +38,10 @@ const Kernels& reference_kernels() {
     t.batch_norm_statistics = {reference::batch_norm_statistics, kFloatDTypes};
     t.batch_norm = {reference::batch_norm, kFloatDTypes};
     t.batch_norm_backward = {reference::batch_norm_backward, kFloatDTypes};
+    t.row_norm = {reference::row_norm, kRealDTypes};
+    t.row_norm_backward = {reference::row_norm_backward, kRealDTypes};
+    t.attention = {reference::attention, kRealDTypes};
+    t.attention_backward = {reference::attention_backward, kRealDTypes};
     t.index_select = {reference::index_select, kAllDTypes};
     t.index_add = {reference::index_add, kNumberDTypes};
     t.gather = {reference::gather, kAllDTypes};

@@ -13,6 +13,7 @@ namespace athanor::reference {
 void copy(const CopyArgs&);
 void fill(const FillArgs&);
 void unary(const UnaryArgs&);
+void unary_grad(const UnaryGradArgs&);
 void binary(const BinaryArgs&);
 void matmul(const MatmulArgs&);
 void adamw(const AdamWArgs&);
@@ -46,6 +47,10 @@ void avg_pool2d_backward(const Pool2dArgs&);
 void batch_norm_statistics(const BatchNormStatisticsArgs&);
 void batch_norm(const BatchNormArgs&);
 void batch_norm_backward(const BatchNormBackwardArgs&);
+void row_norm(const RowNormArgs&);
+void row_norm_backward(const RowNormBackwardArgs&);
+void attention(const AttentionArgs&);
+void attention_backward(const AttentionBackwardArgs&);
 
 // The type in which C is added and multiplied: unsigned for integers, which wrap around
 // (docs/dtypes.md) where signed ones have no defined result.

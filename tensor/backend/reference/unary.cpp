@@ -111,7 +111,49 @@ C value_of(UnaryOp op, C x, double a, double b) {
   return static_cast<C>(y);
 }
 
+// f'(x) of the operation, from what UnaryGradArgs calls `saved`.
+double activation_slope(UnaryOp op, double v) {
+  const double c = std::sqrt(2 / std::numbers::pi);
+  switch (op) {
+    case UnaryOp::relu:
+      return v > 0 ? 1 : 0;
+    case UnaryOp::tanh:
+      return 1 - v * v;
+    case UnaryOp::sigmoid:
+      return v * (1 - v);
+    case UnaryOp::silu: {
+      const double s = 1 / (1 + std::exp(-v));
+      return s * (1 + v * (1 - s));
+    }
+    case UnaryOp::gelu:
+      return 0.5 * (1 + std::erf(v / std::numbers::sqrt2)) +
+             v * std::exp(-0.5 * v * v) / std::sqrt(2 * std::numbers::pi);
+    case UnaryOp::gelu_tanh: {
+      const double t = std::tanh(c * (v + 0.044715 * v * v * v));
+      return 0.5 * (1 + t) + 0.5 * v * (1 - t * t) * c * (1 + 3 * 0.044715 * v * v);
+    }
+    default:
+      throw Error("[unary_grad] unknown operation");
+  }
+}
+
 }  // namespace
+
+void unary_grad(const UnaryGradArgs& args) {
+  visit(args.saved.dtype, [&]<class T>(Tag<T>) {
+    using C = compute_t<T>;
+    Index index(args.saved.sizes, args.saved.rank);
+    for (std::int64_t i = args.saved.numel(); i > 0; --i, index.next()) {
+      const C saved = static_cast<C>(args.saved.as<T>()[index.offset(args.saved.strides)]);
+      const C dy = static_cast<C>(args.dy.as<T>()[index.offset(args.dy.strides)]);
+      const double slope = activation_slope(args.op, static_cast<double>(saved));
+      // A slope of 0 hides whatever dy is.
+      const double dx =
+          args.op == UnaryOp::relu && slope == 0 ? 0 : static_cast<double>(dy) * slope;
+      args.dx.as<T>()[index.offset(args.dx.strides)] = static_cast<T>(static_cast<C>(dx));
+    }
+  });
+}
 
 void unary(const UnaryArgs& args) {
   visit(args.x.dtype, [&]<class X>(Tag<X>) {

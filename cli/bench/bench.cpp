@@ -1,0 +1,52 @@
+#include "cli/bench/bench.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace athanor::cli::bench {
+
+void Bench::time(const std::string& workload, const std::string& variant, Work work,
+                 const std::function<void()>& run, std::int64_t repeats) const {
+  using Clock = std::chrono::steady_clock;
+  constexpr int kWarmUps = 3;
+  for (int i = 0; i < kWarmUps; ++i) run();
+  std::vector<double> ms;
+  const std::int64_t n = repeats > 0 ? repeats : settings_.repeats;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const auto start = Clock::now();
+    run();
+    ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+  }
+  std::sort(ms.begin(), ms.end());
+  Row row;
+  row.workload = workload;
+  row.variant = variant;
+  row.threads = settings_.threads;
+  row.median_ms = ms[ms.size() / 2];
+  row.min_ms = ms.front();
+  row.repeats = n;
+  row.work = work;
+  sink_(row);
+}
+
+const std::vector<Workload>& workloads() {
+  static const std::vector<Workload> all = [] {
+    std::vector<Workload> list;
+    for (auto part : {
+             limit_workloads,
+             train_workloads,
+             op_workloads,
+             infer_workloads,
+             system_workloads,
+#ifndef ATHANOR_STATIC
+             cluster_workloads,
+#endif
+         }) {
+      for (Workload& workload : part()) list.push_back(std::move(workload));
+    }
+    return list;
+  }();
+  return all;
+}
+
+}  // namespace athanor::cli::bench

@@ -1,0 +1,202 @@
+// Training steps: gradients to zero, forward, loss, backward, AdamW.
+#include <fstream>
+
+#include "autograd/ops.h"
+#include "cli/bench/bench.h"
+#include "cli/bench/models.h"
+#include "nn/optim.h"
+
+namespace athanor::cli::bench {
+namespace {
+
+constexpr double kRate = 1e-3;
+
+// Class numbers, i64 [n].
+Tensor labels(std::int64_t n, std::int64_t classes, Generator& generator) {
+  Tensor t = empty({n}, DType::i64);
+  for (std::int64_t i = 0; i < n; ++i) {
+    t.data<std::int64_t>()[i] = generator.next_below(classes);
+  }
+  return t;
+}
+
+Tensor tokens(std::int64_t B, std::int64_t T, std::int64_t vocabulary, Generator& generator) {
+  return reshape(labels(B * T, vocabulary, generator), {B, T});
+}
+
+// Multiply-adds of `macs` in the forward pass cost as many again for each of the two gradients.
+Work training_work(double macs) {
+  Work work;
+  work.flops = 3 * 2 * macs;
+  return work;
+}
+
+void time_training(const Bench& bench, const std::string& name, nn::Module& model, const Tensor& x,
+                   const Tensor& y, double macs, std::int64_t repeats = 0) {
+  nn::AdamW optimizer(model.parameters());
+  const Variable input(x);
+  bench.time(
+      name, "f32", training_work(macs),
+      [&] {
+        model.zero_grad();
+        cross_entropy(model.forward(input), y).backward();
+        optimizer.step(kRate);
+      },
+      repeats);
+}
+
+void mlp_train(const Bench& bench) {
+  Generator g(0);
+  time_training(bench, "mlp_train", *mlp({784, 256, 10}, g), random_normal({128, 784}, g),
+                labels(128, 10, g), 128.0 * (784 * 256 + 256 * 10), 100);
+}
+
+void mlp1200_train(const Bench& bench) {
+  Generator g(0);
+  time_training(bench, "mlp1200_train", *mlp({784, 1200, 1200, 10}, g),
+                random_normal({128, 784}, g), labels(128, 10, g),
+                128.0 * (784 * 1200 + 1200 * 1200 + 1200 * 10), 40);
+}
+
+void cnn_train(const Bench& bench) {
+  Generator g(0);
+  const double macs = 784.0 * 9 * 32 + 196.0 * 9 * 32 * 64 + 3136.0 * 128 + 1280;
+  time_training(bench, "cnn_train", *cnn(g), random_normal({128, 1, 28, 28}, g), labels(128, 10, g),
+                128 * macs);
+}
+
+void resnet8_train(const Bench& bench) {
+  Generator g(0);
+  const double stage1 = 1024.0 * 9 * (3 * 16 + 2 * 16 * 16);
+  const double stage2 = 256.0 * (9 * (16 * 32 + 32 * 32) + 16 * 32);
+  const double stage3 = 64.0 * (9 * (32 * 64 + 64 * 64) + 32 * 64);
+  time_training(bench, "resnet8_train", *resnet8(g), random_normal({64, 3, 32, 32}, g),
+                labels(64, 10, g), 64 * (stage1 + stage2 + stage3 + 640));
+}
+
+// Multiply-adds of one transformer layer for one sequence of T tokens.
+double layer_macs(double T, double D, double hidden) {
+  return T * (4 * D * D + 2 * D * hidden) + 2 * T * T * D;
+}
+
+void encoder_train(const Bench& bench) {
+  Generator g(0);
+  const Tensor x = tokens(32, 64, 8000, g);
+  time_training(bench, "encoder_train", *encoder(g), x, labels(32, 2, g),
+                32 * 2 * layer_macs(64, 256, 1024));
+}
+
+void gpt_train(const Bench& bench) {
+  Generator g(0);
+  const Tensor x = tokens(12, 128, 65, g);
+  time_training(bench, "gpt_train", *gpt(g), x, labels(12 * 128, 65, g),
+                12 * (4 * layer_macs(128, 128, 512) + 128.0 * 128 * 65));
+}
+
+// The normalised adjacency matrix of Cora with self loops: D^-1/2 (A + I) D^-1/2.
+struct Graph {
+  SparsePattern pattern;
+  Tensor values;
+};
+
+constexpr std::int64_t kCoraNodes = 2708;
+
+Graph read_cora(const std::filesystem::path& data) {
+  const auto path = data / "planetoid" / "cora_text" / "edges.tsv";
+  std::ifstream file(path);
+  if (data.empty() || !file) {
+    raise(ErrorKind::bad_input, "gcn_train: expected the edges of Cora in --data at ",
+          path.string(), ", found no such file");
+  }
+  std::vector<std::int64_t> from, to;
+  std::int64_t a = 0, b = 0;
+  while (file >> a >> b) {
+    if (a < 0 || b < 0 || a >= kCoraNodes || b >= kCoraNodes) {
+      raise(ErrorKind::bad_input, path.string(), ": expected nodes in [0, ", kCoraNodes,
+            "), found ", a, " and ", b);
+    }
+    from.insert(from.end(), {a, b});
+    to.insert(to.end(), {b, a});
+  }
+  if (!file.eof()) raise(ErrorKind::bad_input, path.string(), ": expected two numbers a line");
+  for (std::int64_t i = 0; i < kCoraNodes; ++i) {
+    from.push_back(i);
+    to.push_back(i);
+  }
+  const auto n = static_cast<std::int64_t>(to.size());
+  const Tensor row = from_values(to, {n}), column = from_values(from, {n});
+  const Tensor degree = index_add(ones({n}), 0, row, kCoraNodes);
+  const Tensor scale = rsqrt(degree);
+  Tensor values = mul(index_select(scale, 0, row), index_select(scale, 0, column));
+  return {SparsePattern(row, column, kCoraNodes, kCoraNodes), values};
+}
+
+void gcn_train(const Bench& bench) {
+  const Graph graph = read_cora(bench.settings().data);
+  Generator g(0);
+  constexpr std::int64_t kFeatures = 1433, kHidden = 16, kClasses = 7;
+  const Variable x(cast(random_bernoulli({kCoraNodes, kFeatures}, g, 0.0127), DType::f32));
+  const Tensor y = labels(kCoraNodes, kClasses, g);
+  Variable w1(random_normal({kFeatures, kHidden}, g, 0, 0.03), true);
+  Variable w2(random_normal({kHidden, kClasses}, g, 0, 0.2), true);
+  nn::AdamW optimizer({w1, w2});
+  const Variable values(graph.values);
+  const double edges = static_cast<double>(graph.values.numel());
+  // The gradient with respect to x is not needed: two products of that size, not three.
+  const double macs = kCoraNodes * (2.0 / 3 * kFeatures * kHidden + kHidden * kClasses) +
+                      edges * (kHidden + kClasses);
+  bench.time("gcn_train", "csr", training_work(macs), [&] {
+    w1.zero_grad();
+    w2.zero_grad();
+    const Variable h = relu(sparse_matmul(graph.pattern, values, matmul(x, w1)));
+    cross_entropy(sparse_matmul(graph.pattern, values, matmul(h, w2)), y).backward();
+    optimizer.step(1e-2);
+  });
+}
+
+void op_chain(const Bench& bench) {
+  Generator g(0);
+  Variable a(random_normal({64}, g), true);
+  bench.time(
+      "op_chain", "eager", {},
+      [&] {
+        a.zero_grad();
+        Variable b = a;
+        for (int i = 0; i < 100; ++i) b = relu(b * 1.01 + a);
+        sum(b).backward();
+      },
+      200);
+}
+
+void kd_loss(const Bench& bench) {
+  Generator g(0);
+  Variable student(random_normal({128, 1000}, g), true);
+  const Variable teacher(random_normal({128, 1000}, g));
+  Work work;
+  work.bytes = 4.0 * 128 * 1000 * 5;  // both read twice, the gradient written
+  bench.time(
+      "kd_loss", "f32", work,
+      [&] {
+        student.zero_grad();
+        kl_div_with_temperature(student, teacher, 4).backward();
+      },
+      200);
+}
+
+}  // namespace
+
+std::vector<Workload> train_workloads() {
+  return {
+      {"op_chain", "300 operations on 64 numbers and backward: the cost of the tape", op_chain},
+      {"mlp_train", "784-256-10 MLP, batch 128", mlp_train},
+      {"mlp1200_train", "784-1200-1200-10 MLP, batch 128", mlp1200_train},
+      {"cnn_train", "two convolutions and two linear layers, batch 128 of 28 x 28", cnn_train},
+      {"resnet8_train", "CIFAR ResNet-8, batch 64 of 3 x 32 x 32", resnet8_train},
+      {"encoder_train", "2-layer transformer encoder, batch 32 x 64 tokens", encoder_train},
+      {"gpt_train", "4-layer character GPT, batch 12 x 128 tokens", gpt_train},
+      {"gcn_train", "2-layer GCN on Cora (needs --data)", gcn_train},
+      {"kd_loss", "distillation loss of 128 x 1000 logits, forward and backward", kd_loss},
+  };
+}
+
+}  // namespace athanor::cli::bench

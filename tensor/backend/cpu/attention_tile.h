@@ -1,0 +1,70 @@
+// What forward and backward of attention share: tile sizes, where things lie, who sees whom.
+//
+// Included after isa_begin.h, row.h and micro_gemm.h.
+
+// Queries and keys of one tile of scores: multiples of kMicroRows, and kKeyTile of kMicroColumns
+// of every instruction set. Scores of 18 kB and a tile of keys stay in the second-level cache.
+inline constexpr std::int64_t kQueryTile = 48;
+inline constexpr std::int64_t kKeyTile = 96;
+
+template <class T>
+inline std::int64_t padded(std::int64_t n) {
+  return (n + kMicroColumns<T> - 1) / kMicroColumns<T> * kMicroColumns<T>;
+}
+
+inline std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
+inline std::int64_t larger(std::int64_t a, std::int64_t b) { return a > b ? a : b; }
+
+// The matrix [L, D] of batch b and head h in an operand [B, H, L, D] of type S.
+template <class S>
+struct HeadView {
+  S* data;
+  std::int64_t row, column;
+
+  HeadView(const Operand& x, std::int64_t b, std::int64_t h)
+      : data(x.as<S>() + b * x.strides[0] + h * x.strides[1]),
+        row(x.strides[2]),
+        column(x.strides[3]) {}
+  S* at(std::int64_t i) const { return data + i * row; }
+};
+
+// Query i sees the keys below end(i).
+struct Sight {
+  std::int64_t keys, offset;
+  bool causal;
+
+  template <class Args>
+  Sight(const Args& a, std::int64_t b)
+      : keys(a.key_lengths.data ? a.key_lengths.template as<std::int64_t>()[b] : a.k.sizes[2]),
+        offset(a.k.sizes[2] - a.q.sizes[2] + 1),
+        causal(a.causal) {}
+  std::int64_t end(std::int64_t i) const {
+    return causal ? larger(0, smaller(keys, i + offset)) : keys;
+  }
+};
+
+// s[c] += mask[i, j + c] for c < count; the mask is that of batch b and head h.
+template <class S, class T>
+inline void add_mask(const Operand& mask, std::int64_t b, std::int64_t h, std::int64_t i,
+                     std::int64_t j, std::int64_t count, T* s) {
+  const HeadView<S> view(mask, b, h);
+  const S* from = view.at(i) + j * view.column;
+  for (std::int64_t c = 0; c < count; ++c) s[c] += static_cast<T>(from[c * view.column]);
+}
+
+// Hands out parts of one block of scratch memory, 64-byte aligned.
+template <class T>
+class ScratchParts {
+ public:
+  explicit ScratchParts(std::int64_t elements, int parts)
+      : next_(static_cast<T*>(thread_scratch((elements + parts * kLine) * sizeof(T)))) {}
+  T* take(std::int64_t elements) {
+    T* part = next_;
+    next_ += (elements + kLine - 1) / kLine * kLine;
+    return part;
+  }
+
+ private:
+  static constexpr std::int64_t kLine = 64 / sizeof(T);
+  T* next_;
+};

@@ -1,0 +1,23 @@
+// One matrix product as the own kernel (gemm.cpp) sees it.
+#pragma once
+
+#include <cstdint>
+
+namespace athanor::cpu {
+
+// c[m, n] = sum_k a[m, k] b[k, n] + bias[n]; element (m, k) of a is at m * am + k * ak, and so on,
+// any strides. bias may be null. T is float or double.
+template <class T>
+struct Gemm {
+  std::int64_t M, N, K;
+  const T* a;
+  std::int64_t am, ak;
+  const T* b;
+  std::int64_t bk, bn;
+  T* c;
+  std::int64_t cm, cn;
+  const T* bias;
+  std::int64_t bias_m, bias_n;  // strides of bias along m and n: (0, 1), or (1, 0) when swapped
+};
+
+}  // namespace athanor::cpu

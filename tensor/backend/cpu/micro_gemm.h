@@ -1,0 +1,116 @@
+// Matrix products of small tiles in registers: c = a b or c += a b, one thread, no packing.
+//
+// Included after isa_begin.h and row.h. A block of kMicroRows x kMicroColumns results stays in
+// registers while k runs; b comes in strips of kMicroColumns columns. The order of additions is
+// that of k for every block, so a result does not depend on where a tile ends.
+
+inline constexpr std::int64_t kMicroRows = 6;
+template <class T>
+inline constexpr std::int64_t kMicroColumns = 2 * VectorOf<T>::lanes;
+
+// b [K, N] as strips: strip s (columns s * kMicroColumns ...) starts at data + s * strip and has
+// its rows `row` elements apart. Row-major b: {b, kMicroColumns, ldb}; packed by pack_transposed:
+// {b, K * kMicroColumns, kMicroColumns}.
+template <class T>
+struct Strips {
+  const T* data;
+  std::int64_t strip, row;
+};
+
+// One block: R rows of c. a's element (r, k) is a[r * lda + k], or a[k * lda + r] if kTransposed.
+template <int R, bool kTransposed, bool kAdd, class T>
+inline void micro_block(std::int64_t K, const T* a, std::int64_t lda, const T* b, std::int64_t ldb,
+                        T* c, std::int64_t ldc) {
+  using V = typename VectorOf<T>::type;
+  constexpr std::int64_t W = VectorOf<T>::lanes;
+  V left[R], right[R];
+  for (int r = 0; r < R; ++r) left[r] = right[r] = V{};
+  for (std::int64_t k = 0; k < K; ++k) {
+    const V b0 = *reinterpret_cast<const V*>(b), b1 = *reinterpret_cast<const V*>(b + W);
+    for (int r = 0; r < R; ++r) {
+      const T value = kTransposed ? a[r] : a[r * lda];
+      left[r] += value * b0;
+      right[r] += value * b1;
+    }
+    a += kTransposed ? lda : 1;
+    b += ldb;
+  }
+  for (int r = 0; r < R; ++r) {
+    V* to = reinterpret_cast<V*>(c + r * ldc);
+    V* next = reinterpret_cast<V*>(c + r * ldc + W);
+    *to = kAdd ? *to + left[r] : left[r];
+    *next = kAdd ? *next + right[r] : right[r];
+  }
+}
+
+// c [M, N] = (or +=) a [M, K] b [K, N]; N a multiple of kMicroColumns.
+template <bool kTransposed, bool kAdd, class T>
+inline void tile_gemm(std::int64_t M, std::int64_t N, std::int64_t K, const T* a, std::int64_t lda,
+                      const Strips<T>& b, T* c, std::int64_t ldc) {
+  constexpr std::int64_t kWidth = kMicroColumns<T>;
+  for (std::int64_t n = 0; n < N; n += kWidth) {
+    const T* strip = b.data + n / kWidth * b.strip;
+    const auto rows = [&]<int R>(std::int64_t m) {
+      micro_block<R, kTransposed, kAdd>(K, a + (kTransposed ? m : m * lda), lda, strip, b.row,
+                                        c + m * ldc + n, ldc);
+    };
+    std::int64_t m = 0;
+    for (; m + kMicroRows <= M; m += kMicroRows) rows.template operator()<6>(m);
+    switch (M - m) {
+      case 5:
+        rows.template operator()<5>(m);
+        break;
+      case 4:
+        rows.template operator()<4>(m);
+        break;
+      case 3:
+        rows.template operator()<3>(m);
+        break;
+      case 2:
+        rows.template operator()<2>(m);
+        break;
+      case 1:
+        rows.template operator()<1>(m);
+        break;
+      default:
+        break;
+    }
+  }
+}
+
+// Strips of the transpose of x [N, K] (element (n, k) at x[n * row + k * column], any storage type
+// S): strip s holds rows n in [s, s + 1) * kMicroColumns as [K, kMicroColumns], zero beyond N.
+template <class T, class S>
+inline void pack_transposed(const S* x, std::int64_t N, std::int64_t K, std::int64_t row,
+                            std::int64_t column, T* to) {
+  constexpr std::int64_t kWidth = kMicroColumns<T>;
+  for (std::int64_t n = 0; n < N; n += kWidth) {
+    const std::int64_t count = N - n < kWidth ? N - n : kWidth;
+    // Rows outermost: reads follow memory, writes stay in the first-level cache.
+    for (std::int64_t i = 0; i < count; ++i) {
+      const S* from = x + (n + i) * row;
+      for (std::int64_t k = 0; k < K; ++k) {
+        to[k * kWidth + i] = static_cast<T>(from[k * column]);
+      }
+    }
+    for (std::int64_t i = count; i < kWidth; ++i) {
+      for (std::int64_t k = 0; k < K; ++k) to[k * kWidth + i] = T(0);
+    }
+    to += K * kWidth;
+  }
+}
+
+// x [N, K] times `scale` as rows of `width` >= K values, zero beyond K.
+template <class T, class S>
+inline void pack_rows(const S* x, std::int64_t N, std::int64_t K, std::int64_t row,
+                      std::int64_t column, T scale, T* to, std::int64_t width) {
+  for (std::int64_t n = 0; n < N; ++n, to += width) {
+    const S* from = x + n * row;
+    if (column == 1) {
+      for (std::int64_t k = 0; k < K; ++k) to[k] = scale * static_cast<T>(from[k]);
+    } else {
+      for (std::int64_t k = 0; k < K; ++k) to[k] = scale * static_cast<T>(from[k * column]);
+    }
+    for (std::int64_t k = K; k < width; ++k) to[k] = T(0);
+  }
+}
