@@ -5,6 +5,7 @@
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape.h"
 #include "autograd/ops/unary.h"
+#include "tensor/ops/copy.h"
 
 namespace athanor {
 namespace {
@@ -52,6 +53,9 @@ void row_norm_gradients(const SavedNorm& norm, const Variable& dy, const Variabl
   if (to[2] >= 0) d.set(to[2], g.dbeta);
 }
 
+// The gradient of a weight that has no share in what is differentiated; x [..., n].
+Tensor no_share(const Tensor& x) { return zeros_like(empty({x.size(-1)}, x.dtype(), x.device())); }
+
 // Undefined weights are no inputs of a node.
 std::vector<std::reference_wrapper<const Variable>> inputs_of(
     std::initializer_list<std::reference_wrapper<const Variable>> all) {
@@ -89,9 +93,12 @@ AddNormVariables add_normalised(const char* op, RowNorm kind, const Variable& x,
       op, {r.y, r.sum}, inputs_of({x, residual, gamma, beta}),
       [sum = SavedOutput(r.sum, 1), gamma = saved_or_none(gamma), norm, gamma_at, beta_at](
           std::span<const Variable> dys, Gradients& d) {
-        if (!dys[0].defined()) {
+        if (!dys[0].defined()) {  // only the sum is used: the weights have no share in it
           d.set(0, dys[1]);
           d.set(1, dys[1]);
+          const Variable none(no_share(sum.get(d).tensor()));
+          if (gamma_at >= 0) d.set(gamma_at, none);
+          if (beta_at >= 0) d.set(beta_at, none);
           return;
         }
         const Variable scale = norm.has_gamma ? gamma.get(d) : Variable();

@@ -48,11 +48,7 @@ class LayerNorm final : public nn::Module {
     weight_ = register_parameter("weight", ones({width}));
     bias_ = register_parameter("bias", zeros({width}));
   }
-  Variable forward(const Variable& x) override {
-    const Variable centred = x - mean(x, {-1}, true);
-    const Variable rstd = rsqrt(mean(square(centred), {-1}, true) + 1e-5);
-    return centred * rstd * weight_.get() + bias_.get();
-  }
+  Variable forward(const Variable& x) override { return layer_norm(x, weight_, bias_); }
 
  private:
   nn::Parameter weight_, bias_;
@@ -82,15 +78,9 @@ class Layer final : public nn::Module {
     const std::int64_t B = qkv.size(0), T = qkv.size(1), D = qkv.size(2) / 3;
     const Variable split = permute(reshape(qkv, {B, T, 3, heads_, D / heads_}), {2, 0, 3, 1, 4});
     const Variable q = select(split, 0, 0), k = select(split, 0, 1), v = select(split, 0, 2);
-    Variable scores = matmul(q, transpose(k)) * (1 / std::sqrt(static_cast<double>(D / heads_)));
-    if (causal_) scores = scores + Variable(causal_mask(T));
-    const Variable mixed = matmul(softmax(scores, -1), v);
-    return reshape(permute(mixed, {0, 2, 1, 3}), {B, T, D});
-  }
-  // 0 where a token may look, a large negative number where it may not.
-  static Tensor causal_mask(std::int64_t T) {
-    const Tensor at = arange(T);
-    return mul(cast(greater(unsqueeze(at, 0), unsqueeze(at, 1)), DType::f32), -1e30);
+    AttentionOptions options;
+    options.causal = causal_;
+    return reshape(transpose(attention(q, k, v, options), 1, 2), {B, T, D});
   }
 
   std::int64_t heads_;

@@ -1,4 +1,5 @@
-// Scaled dot product attention (Vaswani et al. 2017) that never holds the Lq x Lk scores.
+// Scaled dot product attention (Vaswani et al. 2017) that never holds the Lq x Lk scores. Floating
+// dtypes; each throws when shapes, dtypes or devices do not fit.
 #pragma once
 
 #include "tensor/tensor.h"

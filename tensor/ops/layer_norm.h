@@ -1,5 +1,6 @@
 // Normalisation of each row (the last axis): layer normalisation (Ba, Kiros & Hinton 2016) and RMS
-// normalisation (Zhang & Sennrich 2019). Floating dtypes; statistics are f32 for f16 and bf16.
+// normalisation (Zhang & Sennrich 2019). Floating dtypes; statistics are f32 for f16 and bf16. Each
+// throws when shapes, dtypes or devices do not fit.
 #pragma once
 
 #include "tensor/tensor.h"

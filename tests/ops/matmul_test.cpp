@@ -1,6 +1,12 @@
 #include <catch2/catch.hpp>
 
+#include <array>
+
 #include "autograd/ops.h"
+#include "tensor/backend/cpu/matmul.h"
+#include "tensor/base/parallel.h"
+#include "tensor/ops/operand.h"
+#include "tensor/random.h"
 #include "tests/ops/op_case.h"
 
 using namespace athanor;
@@ -63,6 +69,63 @@ TEST_CASE("matmul: shapes that are cut into tiles") {
   OpCase batched{"matmul/many", {{{37, 19, 23}}, {{37, 23, 11}}}, product};
   batched.numeric = false;
   check_op_case(batched);
+}
+
+namespace {
+
+// x y + bias by `run`; each is [2, ...] row-major, or with its last axes exchanged in memory.
+Tensor by(void (*run)(const MatmulArgs&), const Tensor& x, const Tensor& y, const Tensor& bias) {
+  Tensor z = empty({x.size(0), x.size(1), y.size(2)}, x.dtype());
+  run({operand(x), operand(y), operand(z), bias.defined() ? operand(bias) : Operand{}});
+  return z;
+}
+
+double largest_difference(const Tensor& a, const Tensor& b) {
+  return amax(abs(sub(cast(a, DType::f64), cast(b, DType::f64)))).item();
+}
+
+}  // namespace
+
+// ATHANOR_GEMM can force each; whatever the table takes, all of them stay right.
+TEST_CASE("every way to multiply agrees with the reference") {
+  matmul(ones({1, 1}), ones({1, 1}));  // makes the backend table, which sets own_matmul
+  Generator generator(7);
+  const std::array<std::int64_t, 3> sizes[] = {{1, 1, 1},      {7, 17, 5},    {128, 33, 70},
+                                               {5, 600, 301},  {97, 1, 1100}, {1, 9, 4},
+                                               {200, 96, 513}, {64, 1024, 64}};
+  for (const auto& [M, N, K] : sizes) {
+    for (int form = 0; form < 8; ++form) {
+      INFO("M, N, K " << M << ' ' << N << ' ' << K << " form " << form);
+      const auto draw = [&](std::int64_t rows, std::int64_t columns, bool exchanged) {
+        if (!exchanged) return random_uniform({2, rows, columns}, generator, -1, 1);
+        return transpose(random_uniform({2, columns, rows}, generator, -1, 1));
+      };
+      const Tensor x = draw(M, K, form & 1), y = draw(K, N, form & 2);
+      const Tensor bias = form & 4 ? random_uniform({N}, generator, -1, 1) : Tensor();
+      const Tensor expected = by(reference_kernels().matmul.run, x, y, bias);
+      // K products of at most 1 in f32: errors of K 6e-8 at worst.
+      const double limit = 1e-6 + 6e-8 * static_cast<double>(K);
+      CHECK(largest_difference(by(cpu::own_matmul, x, y, bias), expected) <= limit);
+      CHECK(largest_difference(by(cpu::openblas_matmul, x, y, bias), expected) <= limit);
+      CHECK(largest_difference(by(cpu::onednn_matmul, x, y, bias), expected) <= limit);
+    }
+  }
+}
+
+TEST_CASE("the own product and OpenBLAS in tiles have the same bits at every thread count") {
+  Generator generator(8);
+  const Tensor x = random_uniform({2, 301, 517}, generator, -1, 1);
+  const Tensor y = random_uniform({2, 517, 190}, generator, -1, 1);
+  const int before = num_threads();
+  for (const auto run : {cpu::own_matmul, &cpu::openblas_matmul}) {
+    set_num_threads(1);
+    const Tensor one = by(run, x, y, {});
+    for (int threads : {2, 4}) {
+      set_num_threads(threads);
+      CHECK(by(run, x, y, {}).to_vector<float>() == one.to_vector<float>());
+    }
+  }
+  set_num_threads(before);
 }
 
 TEST_CASE("matmul over an empty inner axis is zero") {

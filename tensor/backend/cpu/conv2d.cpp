@@ -1,13 +1,16 @@
-// Convolution by oneDNN: activations in N, H, W, C order as they are, weights reordered into the
-// layout that the primitive asks for (they are small beside the activations).
+// The choice between the own convolution (conv2d_direct.cpp) and oneDNN's, which serves groups,
+// dilation, and the input's gradient of strided ones; and oneDNN's: activations in N, H, W, C order
+// as they are, weights reordered into the layout that the primitive asks for (they are small beside
+// the activations).
 //
 // oneDNN splits the sums of a weight gradient by the number of threads. In deterministic mode each
-// pass runs as one-thread primitives over images cut by shape, and partial weight gradients are
-// added in their order.
+// of its passes runs as one-thread primitives over images cut by shape, and partial weight
+// gradients are added in their order.
 #include <algorithm>
 #include <vector>
 
 #include "tensor/backend/conv_args.h"
+#include "tensor/backend/cpu/conv2d_direct.h"
 #include "tensor/backend/cpu/onednn.h"
 #include "tensor/backend/cpu/scratch.h"
 #include "tensor/backend/kernels.h"
@@ -236,20 +239,36 @@ void run_pass(const char* op, Pass pass, const Conv2dArgs& a) {
   deterministic() ? run_deterministic(op, pass, a) : run(op, pass, a);
 }
 
-void conv2d(const Conv2dArgs& a) { run_pass("conv2d", Pass::forward, a); }
+// oneDNN knows no f64.
+void conv2d(const Conv2dArgs& a) {
+  if (direct_forward(a)) return own_conv2d(a);
+  if (a.x.dtype == DType::f64) return reference_kernels().conv2d.run(a);
+  run_pass("conv2d", Pass::forward, a);
+}
 void conv2d_backward_input(const Conv2dArgs& a) {
+  if (direct_backward_input(a)) return own_conv2d_backward_input(a);
+  if (a.x.dtype == DType::f64) return reference_kernels().conv2d_backward_input.run(a);
   run_pass("conv2d_backward_input", Pass::backward_input, a);
 }
 void conv2d_backward_weight(const Conv2dArgs& a) {
+  if (direct_backward_weight(a)) return own_conv2d_backward_weight(a);
+  if (a.x.dtype == DType::f64) return reference_kernels().conv2d_backward_weight.run(a);
   run_pass("conv2d_backward_weight", Pass::backward_weight, a);
 }
 
 }  // namespace
 
+void (*own_conv2d)(const Conv2dArgs&) = nullptr;
+void (*own_conv2d_backward_input)(const Conv2dArgs&) = nullptr;
+void (*own_conv2d_backward_weight)(const Conv2dArgs&) = nullptr;
+
 void add_onednn_kernels(Kernels& table) {
-  table.conv2d = {conv2d, {DType::f32}};
-  table.conv2d_backward_input = {conv2d_backward_input, {DType::f32}};
-  table.conv2d_backward_weight = {conv2d_backward_weight, {DType::f32}};
+  own_conv2d = table.conv2d.run;
+  own_conv2d_backward_input = table.conv2d_backward_input.run;
+  own_conv2d_backward_weight = table.conv2d_backward_weight.run;
+  table.conv2d = {conv2d, kFloatDTypes};
+  table.conv2d_backward_input = {conv2d_backward_input, kFloatDTypes};
+  table.conv2d_backward_weight = {conv2d_backward_weight, kFloatDTypes};
 }
 
 }  // namespace athanor::cpu

@@ -70,20 +70,23 @@ void pack_strip(const Gemm<T>& g, std::int64_t n, T* to) {
 template <class T>
 void pack_block(const Gemm<T>& g, std::int64_t m, std::int64_t rows, std::int64_t k,
                 std::int64_t depth, T* to) {
-  for (std::int64_t r = 0; r < rows; r += kMicroRows, to += depth * kMicroRows) {
-    const std::int64_t count = smaller(kMicroRows, rows - r);
-    const T* from = g.a + (m + r) * g.am + k * g.ak;
-    if (g.am == 1 && count == kMicroRows) {
-      for (std::int64_t i = 0; i < depth; ++i) {
-        std::memcpy(to + i * kMicroRows, from + i * g.ak, kMicroRows * sizeof(T));
-      }
-    } else {
-      for (std::int64_t row = 0; row < count; ++row) {
-        for (std::int64_t i = 0; i < depth; ++i) {
-          to[i * kMicroRows + row] = from[row * g.am + i * g.ak];
-        }
+  const T* const from = g.a + m * g.am + k * g.ak;
+  const std::int64_t whole = rows / kMicroRows * kMicroRows, panel = depth * kMicroRows;
+  std::int64_t first = 0;
+  if (g.am == 1) {  // along memory: all panels of one k, then the next
+    for (std::int64_t i = 0; i < depth; ++i) {
+      const T* column = from + i * g.ak;
+      T* at = to + i * kMicroRows;
+      for (std::int64_t r = 0; r < whole; r += kMicroRows, at += panel) {
+        std::memcpy(at, column + r, kMicroRows * sizeof(T));
       }
     }
+    first = whole;
+  }
+  for (std::int64_t r = first; r < rows; ++r) {
+    T* at = to + r / kMicroRows * panel + r % kMicroRows;
+    const T* row = from + r * g.am;
+    for (std::int64_t i = 0; i < depth; ++i) at[i * kMicroRows] = row[i * g.ak];
   }
 }
 

@@ -1,3 +1,4 @@
+#include "tensor/backend/cpu/isa_conv2d.h"
 #include "tensor/backend/cpu/isa_kernels.h"
 #include "tensor/backend/kernels.h"
 
@@ -24,6 +25,9 @@ void add_isa_kernels(Kernels& table) {
   table.cross_entropy_grad = {cross_entropy_grad, kFloatDTypes};
   table.kl_div = {kl_div, kFloatDTypes};
   table.kl_div_grad = {kl_div_grad, kFloatDTypes};
+  table.conv2d = {conv2d, kFloatDTypes};
+  table.conv2d_backward_input = {conv2d_backward_input, kFloatDTypes};
+  table.conv2d_backward_weight = {conv2d_backward_weight, kFloatDTypes};
   table.max_pool2d = {max_pool2d, kFloatDTypes};
   table.max_pool2d_backward = {max_pool2d_backward, kFloatDTypes};
   table.max_pool2d_gather = {max_pool2d_gather, kFloatDTypes};

@@ -1,0 +1,34 @@
+// Which convolutions the own kernels (conv2d_direct.cpp) serve; the rest goes to oneDNN.
+#pragma once
+
+#include "tensor/backend/conv_args.h"
+
+namespace athanor::cpu {
+
+// Sums of the weight's gradient are kept once a chunk of images; beyond this many elements a weight
+// is left to oneDNN.
+inline constexpr std::int64_t kMaxDirectWeight = 1 << 20;
+
+inline bool is_plain(const Conv2dArgs& a) {
+  return a.groups == 1 && a.dilation.h == 1 && a.dilation.w == 1;
+}
+// Measured (docs/design.md): oneDNN is ahead where the runs of a window are shorter than 8 values,
+// and where few channels would fill a small part of a strip. It knows no f64.
+inline bool direct_forward(const Conv2dArgs& a) {
+  return is_plain(a) && (a.x.dtype == DType::f64 || a.x.sizes[1] * a.w.sizes[3] >= 8);
+}
+// As a forward pass over dy: with a step of 1, and no more padding than that pass can take away.
+inline bool direct_backward_input(const Conv2dArgs& a) {
+  return is_plain(a) && a.stride.h == 1 && a.stride.w == 1 && a.padding.h < a.w.sizes[2] &&
+         a.padding.w < a.w.sizes[3] && (a.x.dtype == DType::f64 || a.x.sizes[1] >= 8);
+}
+inline bool direct_backward_weight(const Conv2dArgs& a) {
+  return is_plain(a) && a.w.numel() <= kMaxDirectWeight;
+}
+
+// Set when the backend table is made: the own kernels of the instruction set in use, f32 and f64.
+extern void (*own_conv2d)(const Conv2dArgs&);
+extern void (*own_conv2d_backward_input)(const Conv2dArgs&);
+extern void (*own_conv2d_backward_weight)(const Conv2dArgs&);
+
+}  // namespace athanor::cpu
