@@ -10,6 +10,9 @@ namespace athanor::cli {
 void add_distill(CLI::App& app);
 void add_train(CLI::App& app);
 void add_eval(CLI::App& app);
+void add_embed(CLI::App& app);
+void add_export(CLI::App& app);
+void add_predict(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_refine(CLI::App& app);
 void add_plant(CLI::App& app);

@@ -1,26 +1,26 @@
-// Commands that look at files and at the machine: eval, inspect, report, doctor.
+// Commands that look at files and at the machine: eval, report, doctor.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
-#include "data/image_set.h"
+#include "data/image_data_registry.h"
 #include "distill/pipeline/arm.h"
 #include "distill/report/report.h"
 #include "nn/metrics.h"
 #include "tensor/backend/cpu/cpu.h"
 #include "tensor/base/parallel.h"
 #include "tensor/base/version.h"
-#include "tensor/io/safetensors.h"
 #include "tensor/ops.h"
 
 namespace athanor::cli {
 namespace {
 
-void evaluate(const std::string& model_file, const std::string& data_dir, bool json) {
+void evaluate(const std::string& model_file, const std::string& format, const std::string& data_dir,
+              bool json) {
   const auto model = nn::load_classifier(model_file);
-  const data::ImageSet test = data::load_image_data(data_dir).test;
+  const data::ImageSet test = data::read_image_data(format, data_dir).test;
   const nn::ModelSpec& spec = model->spec();
   const Shape expected{1, test.images.size(1), test.images.size(2)};
   if (!(spec.input == expected) || spec.classes < test.classes()) {
@@ -45,19 +45,6 @@ void evaluate(const std::string& model_file, const std::string& data_dir, bool j
   }
 }
 
-void inspect(const std::string& path) {
-  const SafetensorsFile file(path);
-  for (const auto& [key, value] : file.metadata()) {
-    std::printf("%s: %s\n", key.c_str(), value.c_str());
-  }
-  std::int64_t total = 0;
-  for (const auto& [name, entry] : file.entries()) {
-    std::printf("%-32s %s\n", name.c_str(), str(entry.shape, " ", entry.dtype).c_str());
-    total += numel_of(entry.shape);
-  }
-  std::printf("%zu tensors, %lld elements\n", file.entries().size(), static_cast<long long>(total));
-}
-
 void doctor() {
   std::printf("athanor %s\n", kVersion);
   std::printf("instruction set: %s in use, %s detected\n", cpu::name_of(cpu::selected_isa()),
@@ -78,7 +65,7 @@ void doctor() {
 
 void add_eval(CLI::App& app) {
   struct Options {
-    std::string model, data = data::kFashionMnistDirectory;
+    std::string model, format = "idx", data = data::kFashionMnistDirectory;
     bool json = false;
   };
   auto o = std::make_shared<Options>();
@@ -87,17 +74,10 @@ void add_eval(CLI::App& app) {
                                    "Accuracy and macro F1 of a model on a test set.");
   c->add_option("model", o->model, "Model file (.safetensors)")->required();
   c->add_option("--data", o->data, "Directory with IDX files")->capture_default_str();
+  c->add_option("--format", o->format, "Format of the data, as a recipe's data.format")
+      ->capture_default_str();
   c->add_flag("--json", o->json, "One JSON object");
-  c->callback([o] { evaluate(o->model, o->data, o->json); });
-}
-
-void add_inspect(CLI::App& app) {
-  auto path = std::make_shared<std::string>();
-  CLI::App* c = app.add_subcommand("inspect",
-                                   "Example: athanor inspect runs/latest/student.safetensors\n\n"
-                                   "Metadata and tensors of a safetensors file.");
-  c->add_option("file", *path, "File")->required();
-  c->callback([path] { inspect(*path); });
+  c->callback([o] { evaluate(o->model, o->format, o->data, o->json); });
 }
 
 void add_report(CLI::App& app) {

@@ -1,7 +1,7 @@
 # `cmake --install`: headers, libraries, the command and the CMake package Athanor.
 include(CMakePackageConfigHelpers)
 
-install(DIRECTORY tensor autograd nn data distill
+install(DIRECTORY tensor autograd nn data distill cli
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/athanor
         FILES_MATCHING PATTERN "*.h")
 set(ATHANOR_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/Athanor)
@@ -14,4 +14,6 @@ install(FILES ${PROJECT_BINARY_DIR}/AthanorConfig.cmake
               ${PROJECT_BINARY_DIR}/AthanorConfigVersion.cmake
               cmake/FindOneDNN.cmake cmake/FindOpenBLASPthread.cmake
               cmake/FindRE2.cmake cmake/FindUtf8proc.cmake
+              cmake/FindKissFFT.cmake cmake/FindLibZip.cmake
+              cmake/FindSndFile.cmake cmake/FindTurboJpeg.cmake
         DESTINATION ${ATHANOR_PACKAGE_DIR})

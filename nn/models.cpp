@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "autograd/ops.h"
+#include "nn/model_registry.h"
 #include "tensor/io/safetensors.h"
 
 namespace athanor::nn {
@@ -85,8 +86,18 @@ Classifier::Classifier(const ModelSpec& spec, Generator& generator) : spec_(spec
     body_ = mlp_body(spec, width, generator);
   } else if (spec.model == "cnn") {
     body_ = cnn_body(spec, width, generator);
+  } else if (const ModelMaker* maker = find_model(spec.model)) {
+    ModelBody made = (*maker)(spec, generator);
+    if (!made.module || made.width < 1) {
+      raise(ErrorKind::usage, "model ", spec.model,
+            ": expected a body and its width from the maker");
+    }
+    body_ = std::move(made.module);
+    width = made.width;
   } else {
-    raise(ErrorKind::usage, "model: expected mlp or cnn, got ", spec.model);
+    std::string list = "mlp, cnn";
+    for (const std::string& name : registered_models()) list += ", " + name;
+    raise(ErrorKind::usage, "model: expected one of ", list, "; got ", spec.model);
   }
   register_module("body", body_);
   head_ = register_module("head", std::make_shared<Linear>(width, spec.classes, generator));

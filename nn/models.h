@@ -12,8 +12,8 @@ namespace athanor::nn {
 
 // What a model needs besides its weights; stored in the file's metadata.
 struct ModelSpec {
-  std::string model = "mlp";                      // "mlp" or "cnn"
-  Shape input = {1, 28, 28};                      // channels, height, width
+  std::string model = "mlp";  // "mlp", "cnn", or a registered one (nn/model_registry.h)
+  Shape input = {1, 28, 28};  // channels, height, width
   std::vector<std::int64_t> hidden = {64};        // of the mlp
   std::vector<std::int64_t> channels = {32, 64};  // of the cnn's two convolutions
   std::int64_t classes = 10;
@@ -42,7 +42,7 @@ class Classifier final : public Module {
 
  private:
   ModelSpec spec_;
-  std::shared_ptr<Sequential> body_;
+  std::shared_ptr<Module> body_;
   std::shared_ptr<Linear> head_;
 };
 

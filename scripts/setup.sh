@@ -12,6 +12,8 @@ packages=(
   zlib1g-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev
   # tables: Unicode, hashes, regular expressions, rules as formulas
   libutf8proc-dev libxxhash-dev libre2-dev libmuparser-dev
+  # archives, pictures, sound and its spectra
+  libzip-dev libpng-dev libturbojpeg0-dev libsndfile1-dev libkissfft-dev
   # tests and checks
   catch2 clang-format python3
   # the default data set

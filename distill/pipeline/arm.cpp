@@ -10,6 +10,7 @@
 #include "autograd/ops/softmax.h"
 #include "data/batch_order.h"
 #include "data/batches.h"
+#include "distill/losses/loss_registry.h"
 #include "distill/losses/relation.h"
 #include "distill/pipeline/pool_data.h"
 #include "nn/clip.h"
@@ -199,6 +200,13 @@ Variable ArmTrainer::loss_of(const nn::Output& out, const std::vector<std::int64
     add_term("relation",
              mul(cosine_relation_loss(out.features, s_.relations(rows)), s_.relation_weight));
   }
+  if (!s_.own_losses.empty()) {
+    const Tensor guide = teacher ? data::gather_rows(set_.teacher_logits, rows) : Tensor();
+    const LossInputs inputs{out.logits, out.features, labels, guide, temperature};
+    for (const OwnLoss& own : s_.own_losses) {
+      add_term(own.name.c_str(), mul(registered_losses().at(own.name)(inputs), own.weight));
+    }
+  }
   return total;
 }
 
@@ -318,6 +326,14 @@ ArmResult train_arm(const nn::ModelSpec& spec, const TrainingSet& set, const Arm
     raise(ErrorKind::runtime, settings.name, ": expected records to learn from, got none");
   }
   return ArmTrainer(spec, set, settings, log).run(progress, stop);
+}
+
+std::vector<OwnLoss> own_losses_of(const std::map<std::string, double>& weights) {
+  std::vector<OwnLoss> losses;
+  for (const auto& [key, weight] : weights) {
+    if (weight != 0) losses.push_back({key.substr(std::string_view("loss.").size()), weight});
+  }
+  return losses;
 }
 
 Predictions predict(nn::Classifier& model, const Tensor& inputs) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,14 @@ struct TrainingSet {
 
 // Returns [B, B] relation targets of the given rows.
 using RelationTargets = std::function<Tensor(const std::vector<std::int64_t>&)>;
+
+// A registered loss and its weight.
+struct OwnLoss {
+  std::string name;
+  double weight = 0;
+};
+// Those whose weight is not 0, from a recipe's "loss.NAME" keys.
+std::vector<OwnLoss> own_losses_of(const std::map<std::string, double>& weights);
 
 struct ControlSettings {
   ErrorBoundOptions bound;
@@ -59,6 +68,7 @@ struct ArmSettings {
   TemperatureSchedule temperature{TemperatureKind::constant, {4}};
   double relation_weight = 0;
   RelationTargets relations;
+  std::vector<OwnLoss> own_losses;
   std::optional<SamplingOptions> curriculum;
   SamplingPools pools;
   std::optional<ControlSettings> control;

@@ -7,6 +7,7 @@
 #include "distill/pipeline/run.h"
 #include "distill/report/report.h"
 #include "nn/models.h"
+#include "tensor/base/error.h"
 #include "tensor/base/parallel.h"
 #include "tensor/base/version.h"
 #include "tensor/io/atomic_file.h"
@@ -58,6 +59,11 @@ std::string DistillRun::all() {
 
 std::string run_distill(const Recipe& recipe, const DistillOptions& options) {
   check_recipe(recipe);
+  if (!recipe.teacher.logits.empty() || !recipe.teacher.embeddings.empty()) {
+    raise(ErrorKind::usage,
+          "teacher.logits, teacher.embeddings: expected in recipes of `athanor "
+          "train` only, since planted records have no outputs");
+  }
   return DistillRun(recipe, options).all();
 }
 

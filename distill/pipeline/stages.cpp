@@ -1,6 +1,7 @@
 // Data, teachers, and stages 1 and 2 of a run.
 #include "data/batches.h"
 #include "data/idx.h"
+#include "data/image_data_registry.h"
 #include "distill/pipeline/out_of_fold.h"
 #include "distill/pipeline/pool_data.h"
 #include "distill/pipeline/run.h"
@@ -30,7 +31,7 @@ const std::vector<std::int64_t> kProxyChannels = {16, 32};
 }  // namespace
 
 void DistillRun::read_inputs() {
-  data_ = data::load_image_data(r_.data.dir);
+  data_ = data::read_image_data(r_.data.format, r_.data.dir);
   const std::int64_t N = data_.train.size();
   const std::int64_t held_out = r_.evaluate.split == "validation" ? r_.evaluate.size : 0;
   if (N < 2 * r_.pool.size + held_out) {

@@ -91,6 +91,7 @@ ArmSettings DistillRun::three_stage(const Recipe& r, const std::string& name) {
   s.mix.end = r.mix.end;
   s.kd_weight = r.loss.kd;
   s.kd_every = r.loss.kd_every;
+  s.own_losses = own_losses_of(r.loss.own);
   s.temperature =
       TemperatureSchedule(temperature_kind(r.temperature.schedule), r.temperature.values);
   if (r.refine.enabled) s.trust.assign(refined_.score.begin(), refined_.score.end());

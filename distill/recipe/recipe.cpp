@@ -6,6 +6,7 @@
 #include <numeric>
 #include <sstream>
 
+#include "distill/losses/loss_registry.h"
 #include "tensor/base/error.h"
 #include "tensor/io/mapped_file.h"
 
@@ -29,6 +30,8 @@ void for_each_key(R& r, F&& f) {
   f("teacher.source", r.teacher.source);
   f("teacher.epochs", r.teacher.epochs);
   f("teacher.file", r.teacher.file);
+  f("teacher.logits", r.teacher.logits);
+  f("teacher.embeddings", r.teacher.embeddings);
   f("trust.folds", r.trust.folds);
   f("trust.rounds", r.trust.rounds);
   f("trust.epochs", r.trust.epochs);
@@ -77,6 +80,7 @@ void for_each_key(R& r, F&& f) {
   f("loss.kd", r.loss.kd);
   f("loss.relation", r.loss.relation);
   f("loss.kd_every", r.loss.kd_every);
+  for (auto& [key, weight] : r.loss.own) f(key.c_str(), weight);
   f("evaluate.split", r.evaluate.split);
   f("evaluate.size", r.evaluate.size);
 }
@@ -197,19 +201,28 @@ void apply(Recipe& recipe, std::string_view file, const std::string& key, const 
   }
 }
 
-// [[losses]] name = "kd" or "relation", weight = w. A loss that is not listed has weight 0.
+// [[losses]] name = "kd", "relation" or a registered one, weight = w. A loss that is not listed has
+// weight 0.
 void apply_losses(Recipe& recipe, std::string_view file, const toml::node& node) {
   const toml::array* array = node.as_array();
   recipe.loss.kd = recipe.loss.relation = 0;
+  for (auto& [key, weight] : recipe.loss.own) weight = 0;
   for (std::size_t i = 0; array && i < array->size(); ++i) {
     const toml::table* entry = array->get(i)->as_table();
     const auto name = entry ? (*entry)["name"].value_exact<std::string>() : std::nullopt;
     const auto weight = entry ? (*entry)["weight"].value<double>() : std::nullopt;
-    if (!name || !weight || (*name != "kd" && *name != "relation") || entry->size() != 2) {
-      raise(ErrorKind::usage, file, ": losses: expected name (kd or relation) and weight in entry ",
-            i);
+    double* target = nullptr;
+    if (name && *name == "kd") target = &recipe.loss.kd;
+    if (name && *name == "relation") target = &recipe.loss.relation;
+    if (name && recipe.loss.own.contains("loss." + *name))
+      target = &recipe.loss.own["loss." + *name];
+    if (!target || !weight || entry->size() != 2) {
+      std::string list = "kd, relation";
+      for (const auto& [key, unused] : recipe.loss.own) list += ", " + key.substr(5);
+      raise(ErrorKind::usage, file, ": losses: expected name (one of ", list,
+            ") and weight in entry ", i);
     }
-    (*name == "kd" ? recipe.loss.kd : recipe.loss.relation) = *weight;
+    *target = *weight;
   }
 }
 
@@ -251,6 +264,12 @@ void write(std::ostream& out, const std::vector<T>& values) {
 }
 
 }  // namespace
+
+std::map<std::string, double> own_loss_weights() {
+  std::map<std::string, double> weights;
+  for (const auto& [name, loss] : registered_losses()) weights.emplace("loss." + name, 0);
+  return weights;
+}
 
 Recipe parse_recipe(std::string_view toml, std::string_view file) {
   Recipe recipe;

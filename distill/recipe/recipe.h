@@ -3,12 +3,16 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 namespace athanor::distill {
+
+// {"loss.NAME", 0} for each registered loss.
+std::map<std::string, double> own_loss_weights();
 
 struct Recipe {
   std::string name = "fashion-mnist";
@@ -32,6 +36,9 @@ struct Recipe {
     std::string source = "clean";
     std::int64_t epochs = 4;
     std::string file;  // a trained teacher instead of training one
+    // Outputs of a teacher that lives elsewhere (data/teacher_outputs.h), by the training images'
+    // numbers: of `train` only.
+    std::string logits, embeddings;
   } teacher;
   struct {
     // Out-of-fold proxies, for teacher.source = "pool" (pipeline/out_of_fold.h).
@@ -103,6 +110,8 @@ struct Recipe {
     double relation = 10;
     // The teacher guides every so many steps (each step, while the compensation asks for it).
     std::int64_t kd_every = 1;
+    // Weights of registered losses (losses/loss_registry.h) by key, "loss.NAME".
+    std::map<std::string, double> own = own_loss_weights();
   } loss;
   struct {
     // test: opened once, at the end. validation: clean training images that neither pool nor

@@ -1,4 +1,8 @@
+#include <algorithm>
+
+#include "data/image_data_registry.h"
 #include "distill/recipe/recipe.h"
+#include "nn/model_registry.h"
 #include "tensor/base/error.h"
 
 namespace athanor::distill {
@@ -12,6 +16,19 @@ void expect_one_of(const char* key, const std::string& value, Ts... choices) {
   raise(ErrorKind::usage, key, ": expected one of ", list, "; got ", value);
 }
 
+void expect_name(const char* key, const std::string& value, std::vector<std::string> names) {
+  if (std::find(names.begin(), names.end(), value) != names.end()) return;
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  raise(ErrorKind::usage, key, ": expected one of ", list, "; got ", value);
+}
+
+std::vector<std::string> models() {
+  std::vector<std::string> names = {"cnn", "mlp"};
+  for (const std::string& name : nn::registered_models()) names.push_back(name);
+  return names;
+}
+
 void expect(bool ok, const char* key, const char* range, double value) {
   if (!ok) raise(ErrorKind::usage, key, ": expected ", range, ", got ", value);
 }
@@ -19,15 +36,15 @@ void expect(bool ok, const char* key, const char* range, double value) {
 }  // namespace
 
 void check_recipe(const Recipe& r) {
-  expect_one_of("data.format", r.data.format, "idx");
+  expect_name("data.format", r.data.format, data::image_data_formats());
   expect_one_of("pool.mixture", r.pool.mixture, "easy", "standard", "hard");
   expect_one_of("teacher.source", r.teacher.source, "clean", "pool");
   expect_one_of("trust.teacher", r.trust.teacher, "posterior", "golden");
   expect_one_of("refine.select", r.refine.select, "threshold", "retention", "budget");
   expect_one_of("refine.learn", r.refine.learn, "usable", "golden");
   expect_one_of("evaluate.split", r.evaluate.split, "test", "validation");
-  expect_one_of("teacher.model", r.teacher.model, "cnn", "mlp");
-  expect_one_of("student.model", r.student.model, "cnn", "mlp");
+  expect_name("teacher.model", r.teacher.model, models());
+  expect_name("student.model", r.student.model, models());
   expect_one_of("train.optimizer", r.train.optimizer, "adamw");
   expect_one_of("train.schedule", r.train.schedule, "constant", "linear", "cosine", "one_cycle");
   expect_one_of("restructure.relation", r.restructure.relation, "decoded", "attention", "blend",

@@ -1,0 +1,115 @@
+#include "data/audio.h"
+
+#include <sndfile.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "tensor/io/bytes.h"
+#include "tensor/io/mapped_file.h"
+
+namespace athanor::data {
+namespace {
+
+// Memory as the file that libsndfile reads.
+struct MemoryFile {
+  std::span<const std::byte> bytes;
+  sf_count_t at = 0;
+
+  static sf_count_t length(void* self) {
+    return static_cast<sf_count_t>(static_cast<MemoryFile*>(self)->bytes.size());
+  }
+  static sf_count_t seek(sf_count_t offset, int whence, void* self) {
+    auto& file = *static_cast<MemoryFile*>(self);
+    const sf_count_t base = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? file.at : length(self);
+    file.at = std::clamp<sf_count_t>(base + offset, 0, length(self));
+    return file.at;
+  }
+  static sf_count_t read(void* out, sf_count_t count, void* self) {
+    auto& file = *static_cast<MemoryFile*>(self);
+    const sf_count_t take = std::clamp<sf_count_t>(count, 0, length(self) - file.at);
+    if (take > 0) std::memcpy(out, file.bytes.data() + file.at, static_cast<std::size_t>(take));
+    file.at += take;
+    return take;
+  }
+  static sf_count_t write(const void*, sf_count_t, void*) { return 0; }
+  static sf_count_t tell(void* self) { return static_cast<MemoryFile*>(self)->at; }
+};
+
+struct Close {
+  void operator()(SNDFILE* file) const { sf_close(file); }
+};
+
+}  // namespace
+
+Sound parse_sound(std::span<const std::byte> bytes, std::string_view file, const Limits& limits) {
+  MemoryFile memory{bytes};
+  SF_VIRTUAL_IO io = {MemoryFile::length, MemoryFile::seek, MemoryFile::read, MemoryFile::write,
+                      MemoryFile::tell};
+  SF_INFO info = {};
+  const std::unique_ptr<SNDFILE, Close> sound(sf_open_virtual(&io, SFM_READ, &info, &memory));
+  if (!sound) {
+    malformed(file, 0, "sound",
+              "expected WAV, FLAC or another sound file, found: ", sf_strerror(nullptr));
+  }
+  std::uint64_t size = 0;
+  const Shape shape{info.channels, info.frames};
+  if (info.channels < 1 || info.frames < 0 || info.samplerate < 1 ||
+      !checked_bytes(shape, sizeof(float), limits.max_bytes, size)) {
+    malformed(file, 0, "size", "expected at most ", limits.max_bytes, " bytes of samples, found ",
+              info.channels, " channels of ", info.frames, " frames at ", info.samplerate, " Hz");
+  }
+  // Compressed files may announce more than they hold: memory grows with what is read.
+  std::vector<float> samples;
+  float piece[8192];
+  const sf_count_t frames_a_piece = std::max<sf_count_t>(8192 / info.channels, 1);
+  if (info.channels > 8192)
+    malformed(file, 0, "channels", "expected at most 8192, found ", info.channels);
+  for (sf_count_t got; (got = sf_readf_float(sound.get(), piece, frames_a_piece)) > 0;) {
+    samples.insert(samples.end(), piece, piece + got * info.channels);
+    if (samples.size() * sizeof(float) > limits.max_bytes) {
+      malformed(file, 0, "size", "expected at most ", limits.max_bytes,
+                " bytes of samples, found more");
+    }
+  }
+  const std::int64_t channels = info.channels;
+  const std::int64_t frames = std::ssize(samples) / channels;
+  if (frames != info.frames || sf_error(sound.get()) != SF_ERR_NO_ERROR) {
+    malformed(file, bytes.size(), "samples", "expected ", info.frames, " frames, found ", frames,
+              " before the end or damage");
+  }
+  Sound result;
+  result.rate = info.samplerate;
+  result.samples = empty({channels, frames});
+  float* out = result.samples.data<float>();
+  for (std::int64_t i = 0; i < frames; ++i) {
+    for (std::int64_t c = 0; c < channels; ++c) {
+      out[c * frames + i] = samples[static_cast<std::size_t>(i * channels + c)];
+    }
+  }
+  return result;
+}
+
+Sound load_sound(const std::filesystem::path& path, const Limits& limits) {
+  const MappedFile file(path, limits);
+  return parse_sound(file.bytes(), path.string(), limits);
+}
+
+Tensor mono(const Tensor& samples) {
+  if (samples.rank() != 2 || samples.dtype() != DType::f32 || samples.size(0) < 1) {
+    fail("mono", "expected f32 [channels, frames], got ", describe(samples));
+  }
+  const std::vector<float> in = samples.to_vector<float>();
+  const std::int64_t channels = samples.size(0), frames = samples.size(1);
+  Tensor out = empty({frames});
+  for (std::int64_t i = 0; i < frames; ++i) {
+    double sum = 0;
+    for (std::int64_t c = 0; c < channels; ++c) sum += in[static_cast<std::size_t>(c * frames + i)];
+    out.data<float>()[i] = static_cast<float>(sum / static_cast<double>(channels));
+  }
+  return out;
+}
+
+}  // namespace athanor::data

@@ -1,0 +1,56 @@
+// Sentence embeddings of a pretrained encoder: tokens, BERT, pooling.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/text/tokenizer.h"
+#include "nn/bert.h"
+
+namespace athanor::distill {
+
+struct SentenceEncoderOptions {
+  // Tokens of a text with [CLS] and [SEP]; what is longer is cut. 0: as the model's files say
+  // (sentence_bert_config.json, else tokenizer.json, else all positions).
+  std::int64_t max_length = 0;
+  // Tokens of one batch with padding. Texts are sorted by length first, so that padding is rare.
+  std::int64_t tokens_a_batch = 2048;
+};
+
+// Mean pooling over a BERT's last hidden states (Reimers & Gurevych 2019), as all-MiniLM-L6-v2 is
+// used. Embedding texts from several threads at once is safe.
+class SentenceEncoder {
+ public:
+  // A folder with config.json, safetensors, and tokenizer.json or vocab.txt. modules.json and
+  // 1_Pooling/config.json of sentence-transformers count where they are: pooling by mean or by the
+  // first token, and Normalize. Errors are bad_input.
+  static SentenceEncoder load(const std::filesystem::path& directory,
+                              const SentenceEncoderOptions& options = {});
+
+  // f32 [texts, width]. Throws bad_input naming the index of a text that is no UTF-8.
+  Tensor embed(std::span<const std::string> texts) const;
+
+  std::int64_t width() const { return model_->config().hidden_size; }
+  std::int64_t max_length() const { return max_length_; }
+  const data::Tokenizer& tokenizer() const { return *tokenizer_; }
+  const std::shared_ptr<nn::Bert>& model() const { return model_; }
+  // Whether vectors are scaled to length 1.
+  bool normalize() const { return normalize_; }
+  void set_normalize(bool on) { normalize_ = on; }
+
+ private:
+  SentenceEncoder() = default;
+  // Vectors of the rows `which` of `rows` go to the same rows of out.
+  void embed_batch(const data::TokenRows& rows, std::span<const std::int64_t> which,
+                   Tensor& out) const;
+
+  std::shared_ptr<nn::Bert> model_;
+  std::shared_ptr<const data::Tokenizer> tokenizer_;
+  std::int64_t max_length_ = 512, tokens_a_batch_ = 2048;
+  bool normalize_ = false, first_token_ = false;
+};
+
+}  // namespace athanor::distill

@@ -1,0 +1,45 @@
+# Installs the build, builds examples/own_project against it outside the tree, and uses what it
+# registers: trains by its recipe, evaluates and exports the file, and looks at the log.
+# cmake -DBUILD_DIR= -DSOURCE_DIR= -DWORK_DIR= -DGENERATOR= -DCOMPILER= -DFLAGS= -P ...
+file(REMOVE_RECURSE ${WORK_DIR})
+function(run name)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE out ERROR_VARIABLE errors)
+  set(OUTPUT "${out}" PARENT_SCOPE)
+  set(STATUS "${status}" PARENT_SCOPE)
+  set(ERRORS "${errors}" PARENT_SCOPE)
+  if(NOT status EQUAL 0 AND NOT name STREQUAL "refused")
+    message(FATAL_ERROR "${name} failed (${status}):\n${out}\n${errors}")
+  endif()
+endfunction()
+
+run(install ${CMAKE_COMMAND} --install ${BUILD_DIR} --prefix ${WORK_DIR}/prefix)
+# Copied, so that nothing of the tree can be reached by a relative path.
+file(COPY ${SOURCE_DIR}/ DESTINATION ${WORK_DIR}/source)
+run(configure ${CMAKE_COMMAND} -S ${WORK_DIR}/source -B ${WORK_DIR}/build -G ${GENERATOR}
+    -DCMAKE_PREFIX_PATH=${WORK_DIR}/prefix -DCMAKE_CXX_COMPILER=${COMPILER}
+    -DCMAKE_CXX_FLAGS=${FLAGS} -DCMAKE_BUILD_TYPE=Debug)
+run(build ${CMAKE_COMMAND} --build ${WORK_DIR}/build)
+set(own ${WORK_DIR}/build/own_athanor)
+run(train ${own} train ${WORK_DIR}/source/own.toml --out ${WORK_DIR}/run --json)
+string(JSON accuracy GET "${OUTPUT}" model accuracy)
+if(accuracy LESS 0.95)
+  message(FATAL_ERROR "accuracy: expected 0.95 or more, got ${accuracy}\n${OUTPUT}")
+endif()
+file(READ ${WORK_DIR}/run/log.jsonl log)
+if(NOT log MATCHES "\"calm\":")
+  message(FATAL_ERROR "log.jsonl: expected the loss term calm")
+endif()
+run(eval ${own} eval ${WORK_DIR}/run/model.safetensors --format stripes --data 10 --json)
+string(JSON again GET "${OUTPUT}" accuracy)
+if(NOT again EQUAL accuracy)
+  message(FATAL_ERROR "eval: expected the accuracy ${accuracy} of training, got ${again}")
+endif()
+# A program that did not register the model says so.
+run(refused ${BUILD_DIR}/athanor eval ${WORK_DIR}/run/model.safetensors)
+if(STATUS EQUAL 0 OR NOT ERRORS MATCHES "tanh_net")
+  message(FATAL_ERROR "athanor eval: expected an error that names tanh_net, got ${STATUS}: ${ERRORS}")
+endif()
+run(refused ${own} train ${WORK_DIR}/source/own.toml --set loss.clam=1)
+if(NOT STATUS EQUAL 2 OR NOT ERRORS MATCHES "did you mean loss.calm")
+  message(FATAL_ERROR "expected exit code 2 and a suggestion, got ${STATUS}: ${ERRORS}")
+endif()
