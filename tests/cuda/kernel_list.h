@@ -17,6 +17,7 @@ void for_each_kernel(F&& f) {
   ATHANOR_KERNEL(copy);
   ATHANOR_KERNEL(fill);
   ATHANOR_KERNEL(unary);
+  ATHANOR_KERNEL(unary_grad);
   ATHANOR_KERNEL(binary);
   ATHANOR_KERNEL(matmul);
   ATHANOR_KERNEL(reduce);
@@ -38,6 +39,10 @@ void for_each_kernel(F&& f) {
   ATHANOR_KERNEL(batch_norm_statistics);
   ATHANOR_KERNEL(batch_norm);
   ATHANOR_KERNEL(batch_norm_backward);
+  ATHANOR_KERNEL(row_norm);
+  ATHANOR_KERNEL(row_norm_backward);
+  ATHANOR_KERNEL(attention);
+  ATHANOR_KERNEL(attention_backward);
   ATHANOR_KERNEL(adamw);
   ATHANOR_KERNEL(index_select);
   ATHANOR_KERNEL(index_add);
