@@ -1,5 +1,4 @@
 // The emulation itself: what it runs, and that it finds the mistakes that it claims to find.
-#include <cuda_runtime.h>
 #include <catch2/catch.hpp>
 
 #include <vector>

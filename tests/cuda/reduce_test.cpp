@@ -72,7 +72,7 @@ TEST_CASE("long reductions in parts, and many short ones") {
   }
 }
 
-TEST_CASE("tiled matrix product in every layout") {
+TEST_CASE("tiled matrix product in every layout, with and without bias") {
   struct Case {
     std::int64_t M, N, K;
   };
@@ -84,7 +84,8 @@ TEST_CASE("tiled matrix product in every layout") {
               str("matmul ", dtype, ' ', c.M, ' ', name_of(x), ' ', name_of(y)), cuda::matmul_tiled,
               &Kernels::matmul, {5e-6}, [&](Arena& a) {
                 return MatmulArgs{a.input(dtype, {c.M, c.K}, x), a.input(dtype, {c.K, c.N}, y),
-                                  a.output(dtype, {c.M, c.N})};
+                                  a.output(dtype, {c.M, c.N}),
+                                  x == y ? a.input(dtype, {c.N}) : Arena::none(dtype)};
               });
         }
       }
@@ -93,7 +94,7 @@ TEST_CASE("tiled matrix product in every layout") {
         str("batched matmul ", dtype), cuda::matmul_tiled, &Kernels::matmul, {5e-6}, [&](Arena& a) {
           return MatmulArgs{a.expanded(a.input(dtype, {3, 1, 5, 6}), {3, 2, 5, 6}),
                             a.expanded(a.input(dtype, {2, 6, 7}), {3, 2, 6, 7}),
-                            a.output(dtype, {3, 2, 5, 7})};
+                            a.output(dtype, {3, 2, 5, 7}), Arena::none(dtype)};
         });
   }
 }

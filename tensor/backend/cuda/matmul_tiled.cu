@@ -42,7 +42,7 @@ __device__ inline void load_tile(const Matrix& m, const T* x, std::int64_t first
 template <class T>
 __global__ void __launch_bounds__(kBlock)
     matmul_tiles(Matrix x_matrix, Matrix y_matrix, Matrix z_matrix, DeviceRows<3> batches,
-                 const T* x, const T* y, T* z) {
+                 const T* x, const T* y, const T* bias, T* z) {
   using A = arithmetic_t<compute_t<T>>;
   __shared__ A x_tile[kDepth][kTile + 1], y_tile[kDepth][kTile + 1];
   const int tx = static_cast<int>(threadIdx.x) % (kTile / kMine);
@@ -80,8 +80,9 @@ __global__ void __launch_bounds__(kBlock)
         const std::int64_t r = row + ty + i * (kTile / kMine);
         const std::int64_t c = column + tx + j * (kTile / kMine);
         if (r >= z_matrix.rows || c >= z_matrix.columns) continue;
+        const A added = bias ? static_cast<A>(wide(bias[c])) : A(0);
         z[at[0] + r * z_matrix.row_stride + c * z_matrix.column_stride] =
-            narrow<T>(static_cast<compute_t<T>>(sums[i][j]));
+            narrow<T>(static_cast<compute_t<T>>(sums[i][j] + added));
       }
     }
   }
@@ -112,7 +113,7 @@ void matmul_tiled(const MatmulArgs& args) {
     if constexpr (!std::is_same_v<T, bool>) {
       launch_kernel(matmul_tiles<T>, grid, Dim3{kBlock}, 0, current_stream(), Matrix(args.x),
                     Matrix(args.y), z, batches, args.x.as<const T>(), args.y.as<const T>(),
-                    args.z.as<T>());
+                    args.bias.as<const T>(), args.z.as<T>());
     }
   });
 }

@@ -32,6 +32,10 @@ void add_own_kernels(Kernels& table) {
   table.batch_norm_statistics = {batch_norm_statistics, kReal};
   table.batch_norm = {batch_norm, kReal};
   table.batch_norm_backward = {batch_norm_backward, kReal};
+  table.row_norm = {row_norm, kReal};
+  table.row_norm_backward = {row_norm_backward, kReal};
+  table.attention = {attention, kReal};
+  table.attention_backward = {attention_backward, kReal};
   table.adamw = {adamw, kFloatDTypes};
   table.index_select = {index_select, kAllDTypes};
   table.index_add = {index_add, kNumbers};

@@ -1,7 +1,9 @@
-// Stands in for CUDA's <cuda_bf16.h>: the conversions that the kernels use.
+// Stands in for CUDA's <cuda_bf16.h>: the conversions that the kernels use; and brings the tensor
+// cores, for which CUDA needs no header.
 #pragma once
 
 #include "tensor/base/dtype.h"
+#include "tests/cuda/emulation/mma.h"
 
 using __nv_bfloat16 = athanor::bf16;
 
