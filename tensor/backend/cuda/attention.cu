@@ -15,19 +15,14 @@ __global__ void __launch_bounds__(kMostGroup)
                const T* dy, std::int64_t ds, compute_t<T>* delta) {
   using C = compute_t<T>;
   const Group group(threads);
-  const std::int64_t step = group.row_step();
-  for (std::int64_t turn = 0, row = group.first_row(); turn < turns(rows.count, step);
-       ++turn, row += step) {
-    const bool present = row < rows.count;
-    std::int64_t at[2] = {};
-    if (present) rows.offsets(row, at);
+  for_each_row(group, rows, [&](std::int64_t row, bool present, const std::int64_t(&at)[2]) {
     C sum = 0;
     for_row(
         group, present ? n : 0, [&](std::int64_t, T a, T b) { sum += wide(a) * wide(b); },
         RowOf<const T>{y + at[0], ys}, RowOf<const T>{dy + at[1], ds});
     sum = group.all<Sum<C>>(sum);
     if (present && group.rank() == 0) delta[row] = sum;
-  }
+  });
 }
 
 // The rows of one warp, and its lane. Vectors of D elements are kept as kSlots elements a lane

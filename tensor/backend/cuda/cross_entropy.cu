@@ -13,12 +13,7 @@ __global__ void __launch_bounds__(kMostGroup)
                        compute_t<T>* lse, std::int32_t* error) {
   using C = compute_t<T>;
   const Group group(threads);
-  const std::int64_t step = group.row_step();
-  for (std::int64_t turn = 0, row = group.first_row(); turn < turns(rows.count, step);
-       ++turn, row += step) {
-    const bool present = row < rows.count;
-    std::int64_t at[4] = {};
-    if (present) rows.offsets(row, at);
+  for_each_row(group, rows, [&](std::int64_t, bool present, const std::int64_t(&at)[4]) {
     LogSumExp<C> part = LogSumExp<C>::identity();
     C sum = 0;
     for_row(
@@ -30,13 +25,13 @@ __global__ void __launch_bounds__(kMostGroup)
         RowOf<const T>{x + at[0], xs});
     const C log_sum = group.all<LogSumExp<C>>(part).value();
     const C mean = smoothing == C(0) ? C(0) : group.all<Sum<C>>(sum) / static_cast<C>(n);
-    if (!present || group.rank() != 0) continue;
+    if (!present || group.rank() != 0) return;
     const std::int64_t target = targets[at[1]];
     const C score = check_index(target, n, error) ? wide(x[at[0] + target * xs]) : C(0);
     const C value = log_sum - (C(1) - smoothing) * score;
     loss[at[2]] = narrow<T>(smoothing == C(0) ? value : value - smoothing * mean);
     lse[at[3]] = log_sum;
-  }
+  });
 }
 
 // The offsets of x, targets, lse, dloss and dx.

@@ -65,8 +65,6 @@ struct GroupPlan {
   int threads = 1;  // of a group: at most a warp, or the block
   unsigned block = kBlock;
   unsigned grid = 1;
-
-  bool whole_block() const { return threads > kWarp; }
 };
 
 // `interleaved`: neighbouring rows, not the elements of one, lie side by side in memory; a thread a
@@ -179,10 +177,24 @@ inline bool rows_interleave(const Operand& x) {
   return x.rank >= 2 && row_stride(x) != 1 && x.strides[x.rank - 2] == 1;
 }
 
-// Turns that every group of a launch takes: the last one may have no row, and still takes part in
-// the joins.
-__device__ inline std::int64_t turns(std::int64_t rows, std::int64_t row_step) {
-  return (rows + row_step - 1) / row_step;
+// Calls f(item, present) for each of the group's items, equally often in every group of a launch,
+// so that f may join values: a group whose last turn has no item takes part with present = false.
+template <class F>
+__device__ inline void for_each_turn(const Group& group, std::int64_t items, F&& f) {
+  const std::int64_t step = group.row_step(), turns = (items + step - 1) / step;
+  for (std::int64_t turn = 0, item = group.first_row(); turn < turns; ++turn, item += step) {
+    f(item, item < items);
+  }
+}
+
+// The same for rows: f(row, present, at) with the offsets of the operands, 0 without a row.
+template <int N, class F>
+__device__ inline void for_each_row(const Group& group, const DeviceRows<N>& rows, F&& f) {
+  for_each_turn(group, rows.count, [&](std::int64_t row, bool present) {
+    std::int64_t at[N] = {};
+    if (present) rows.offsets(row, at);
+    f(row, present, at);
+  });
 }
 
 // Calls f(i, x[i]...) for the group's share of a row of n elements; data and stride of each

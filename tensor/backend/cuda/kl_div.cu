@@ -13,12 +13,7 @@ __global__ void __launch_bounds__(kMostGroup)
                 T* loss, compute_t<T>* x_lse, compute_t<T>* t_lse) {
   using C = compute_t<T>;
   const Group group(threads);
-  const std::int64_t step = group.row_step();
-  for (std::int64_t turn = 0, row = group.first_row(); turn < turns(rows.count, step);
-       ++turn, row += step) {
-    const bool present = row < rows.count;
-    std::int64_t at[5] = {};
-    if (present) rows.offsets(row, at);
+  for_each_row(group, rows, [&](std::int64_t, bool present, const std::int64_t(&at)[5]) {
     const std::int64_t length = present ? n : 0;
     const RowOf<const T> of_x{x + at[0], xs}, of_t{t + at[1], ts};
     LogSumExp<C> x_part = LogSumExp<C>::identity(), t_part = x_part;
@@ -41,11 +36,11 @@ __global__ void __launch_bounds__(kMostGroup)
         },
         of_x, of_t);
     const C total = group.all<Sum<C>>(part);
-    if (!present || group.rank() != 0) continue;
+    if (!present || group.rank() != 0) return;
     loss[at[2]] = narrow<T>(total * temperature * temperature);
     x_lse[at[3]] = x_sum;
     t_lse[at[4]] = t_sum;
-  }
+  });
 }
 
 // The offsets of x, t, x_lse, t_lse, dloss and dx.

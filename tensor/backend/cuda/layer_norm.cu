@@ -31,10 +31,7 @@ template <class T>
 __global__ void __launch_bounds__(kMostGroup) norm_rows(int threads, NormRows<T> p) {
   using C = compute_t<T>;
   const Group group(threads);
-  const std::int64_t step = group.row_step();
-  for (std::int64_t turn = 0, row = group.first_row(); turn < turns(p.rows, step);
-       ++turn, row += step) {
-    const bool present = row < p.rows;
+  for_each_turn(group, p.rows, [&](std::int64_t row, bool present) {
     const std::int64_t length = present ? p.n : 0, at = present ? row * p.n : 0;
     RowOf<const T> from{p.x + at, 1};
     C part = 0;
@@ -77,7 +74,7 @@ __global__ void __launch_bounds__(kMostGroup) norm_rows(int threads, NormRows<T>
       p.mean[row] = mean;
       p.rstd[row] = rstd;
     }
-  }
+  });
 }
 
 template <class T>
@@ -93,10 +90,7 @@ template <class T>
 __global__ void __launch_bounds__(kMostGroup) norm_grad_rows(int threads, NormGradRows<T> p) {
   using C = compute_t<T>;
   const Group group(threads);
-  const std::int64_t step = group.row_step();
-  for (std::int64_t turn = 0, row = group.first_row(); turn < turns(p.rows, step);
-       ++turn, row += step) {
-    const bool present = row < p.rows;
+  for_each_turn(group, p.rows, [&](std::int64_t row, bool present) {
     const std::int64_t length = present ? p.n : 0, at = present ? row * p.n : 0;
     const C mean = present ? p.mean[row] : C(0), rstd = present ? p.rstd[row] : C(0);
     const RowOf<const T> of_x{p.x + at, 1}, of_dy{p.dy + at, 1};
@@ -120,7 +114,7 @@ __global__ void __launch_bounds__(kMostGroup) norm_grad_rows(int threads, NormGr
           return narrow<T>(rstd * (g - mean_g - xhat * mean_gx) + added);
         },
         RowOf<T>{p.dx + at, 1}, of_x, of_dy);
-  }
+  });
 }
 
 // Sums over a part of the rows, to partial [parts, 2, n]: of dy xhat, and of dy.

@@ -99,13 +99,12 @@ __global__ void __launch_bounds__(kMostGroup)
   with_reduction<T>(op, [&](auto reduction) {
     using R = decltype(reduction);
     using A = typename R::A;
-    const std::int64_t items = plan.kept.count * plan.parts, step = group.row_step();
-    for (std::int64_t turn = 0, item = group.first_row(); turn < turns(items, step);
-         ++turn, item += step) {
+    const std::int64_t items = plan.kept.count * plan.parts;
+    for_each_turn(group, items, [&](std::int64_t item, bool present) {
       A total = R::Join::identity();
-      const std::int64_t part = item < items ? item / plan.kept.count : 0;
-      const std::int64_t result = item < items ? item - part * plan.kept.count : 0;
-      if (item < items) {
+      const std::int64_t part = present ? item / plan.kept.count : 0;
+      const std::int64_t result = present ? item - part * plan.kept.count : 0;
+      if (present) {
         const T* from = x + plan.kept.offset(result, plan.kept.x_strides);
         const std::int64_t first = part * plan.part_size;
         const std::int64_t rest = plan.reduced.count - first;
@@ -124,8 +123,8 @@ __global__ void __launch_bounds__(kMostGroup)
         }
       }
       total = group.all<typename R::Join>(total);
-      if (item < items && group.rank() == 0) write<R>(plan, part, result, total, y, partial);
-    }
+      if (present && group.rank() == 0) write<R>(plan, part, result, total, y, partial);
+    });
   });
 }
 

@@ -12,12 +12,7 @@ __global__ void __launch_bounds__(kMostGroup)
                  std::int64_t xs, T* y, std::int64_t ys) {
   using C = compute_t<T>;
   const Group group(threads);
-  const std::int64_t step = group.row_step();
-  for (std::int64_t turn = 0, row = group.first_row(); turn < turns(rows.count, step);
-       ++turn, row += step) {
-    const bool present = row < rows.count;
-    std::int64_t at[2] = {};
-    if (present) rows.offsets(row, at);
+  for_each_row(group, rows, [&](std::int64_t, bool present, const std::int64_t(&at)[2]) {
     const std::int64_t length = present ? n : 0;
     const RowOf<const T> from{x + at[0], xs};
     LogSumExp<C> part = LogSumExp<C>::identity();
@@ -34,7 +29,7 @@ __global__ void __launch_bounds__(kMostGroup)
           group, length,
           [&](std::int64_t, T v) { return narrow<T>(::exp(wide(v) - largest) * scale); }, to, from);
     }
-  }
+  });
 }
 
 template <class T>
@@ -43,12 +38,7 @@ __global__ void __launch_bounds__(kMostGroup)
                       std::int64_t ys, const T* dy, std::int64_t ds, T* dx, std::int64_t xs) {
   using C = compute_t<T>;
   const Group group(threads);
-  const std::int64_t step = group.row_step();
-  for (std::int64_t turn = 0, row = group.first_row(); turn < turns(rows.count, step);
-       ++turn, row += step) {
-    const bool present = row < rows.count;
-    std::int64_t at[3] = {};
-    if (present) rows.offsets(row, at);
+  for_each_row(group, rows, [&](std::int64_t, bool present, const std::int64_t(&at)[3]) {
     const std::int64_t length = present ? n : 0;
     const RowOf<const T> of_y{y + at[0], ys}, of_dy{dy + at[1], ds};
     C part = 0;
@@ -63,7 +53,7 @@ __global__ void __launch_bounds__(kMostGroup)
           return narrow<T>(log ? g - ::exp(p) * total : p * (g - total));
         },
         RowOf<T>{dx + at[2], xs}, of_y, of_dy);
-  }
+  });
 }
 
 template <class T>
@@ -72,19 +62,14 @@ __global__ void __launch_bounds__(kMostGroup)
                    T* y) {
   using C = compute_t<T>;
   const Group group(threads);
-  const std::int64_t step = group.row_step();
-  for (std::int64_t turn = 0, row = group.first_row(); turn < turns(rows.count, step);
-       ++turn, row += step) {
-    const bool present = row < rows.count;
-    std::int64_t at[2] = {};
-    if (present) rows.offsets(row, at);
+  for_each_row(group, rows, [&](std::int64_t, bool present, const std::int64_t(&at)[2]) {
     LogSumExp<C> part = LogSumExp<C>::identity();
     for_row(
         group, present ? n : 0, [&](std::int64_t, T v) { part.add(wide(v)); },
         RowOf<const T>{x + at[0], xs});
     const LogSumExp<C> total = group.all<LogSumExp<C>>(part);
     if (present && group.rank() == 0) y[at[1]] = narrow<T>(total.value());
-  }
+  });
 }
 
 }  // namespace

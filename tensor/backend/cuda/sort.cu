@@ -209,12 +209,7 @@ __global__ void __launch_bounds__(kMostGroup)
   using C = compute_t<T>;
   using Join = Better<C, kLargest>;
   const Group group(threads);
-  const std::int64_t step = group.row_step();
-  for (std::int64_t turn = 0, row = group.first_row(); turn < turns(rows.count, step);
-       ++turn, row += step) {
-    const bool present = row < rows.count;
-    std::int64_t at[2] = {};
-    if (present) rows.offsets(row, at);
+  for_each_row(group, rows, [&](std::int64_t, bool present, const std::int64_t(&at)[2]) {
     Candidate<C> best = Join::identity();
     for_row(
         group, present ? n : 0,
@@ -224,7 +219,7 @@ __global__ void __launch_bounds__(kMostGroup)
         RowOf<const T>{x + at[0], xs});
     best = group.all<Join>(best);
     if (present && group.rank() == 0) y[at[1]] = best.at;
-  }
+  });
 }
 
 }  // namespace

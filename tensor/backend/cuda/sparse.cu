@@ -33,19 +33,18 @@ __global__ void __launch_bounds__(kMostGroup)
                     const T* a, const T* b, T* y, std::int32_t* error) {
   using C = compute_t<T>;
   const Group group(threads);
-  const std::int64_t step = group.row_step();
-  for (std::int64_t turn = 0, e = group.first_row(); turn < turns(n, step); ++turn, e += step) {
-    const std::int64_t row = e < n ? rows[e] : 0, column = e < n ? columns[e] : 0;
+  for_each_turn(group, n, [&](std::int64_t e, bool entry) {
+    const std::int64_t row = entry ? rows[e] : 0, column = entry ? columns[e] : 0;
     const bool present =
-        e < n && check_index(row, a_rows, error) && check_index(column, b_rows, error);
+        entry && check_index(row, a_rows, error) && check_index(column, b_rows, error);
     C total = 0;
     for_row(
         group, present ? inner : 0,
         [&](std::int64_t, T left, T right) { total += wide(left) * wide(right); },
         RowOf<const T>{a + row * inner, 1}, RowOf<const T>{b + column * inner, 1});
     total = group.all<Sum<C>>(total);
-    if (e < n && group.rank() == 0) y[e] = narrow<T>(total);
-  }
+    if (entry && group.rank() == 0) y[e] = narrow<T>(total);
+  });
 }
 
 // Rows of an operand [..., inner].
