@@ -127,16 +127,4 @@ Variable TransformerStack::run(const Variable& x, const AttentionMask& mask, con
   return y;
 }
 
-Tensor sinusoidal_positions(std::int64_t count, std::int64_t width) {
-  std::vector<float> values;
-  for (std::int64_t l = 0; l < count; ++l) {
-    for (std::int64_t i = 0; i < width; ++i) {
-      const double power = static_cast<double>(i - i % 2) / static_cast<double>(width);
-      const double angle = static_cast<double>(l) / std::pow(10000.0, power);
-      values.push_back(static_cast<float>(i % 2 ? std::cos(angle) : std::sin(angle)));
-    }
-  }
-  return from_values(values, {count, width});
-}
-
 }  // namespace athanor::nn

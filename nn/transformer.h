@@ -84,7 +84,4 @@ class TransformerStack final : public Module {
   bool checkpointing_ = false;
 };
 
-// sin and cos of position / 10000^(2i / width) in turn (Vaswani et al. 2017): f32 [count, width].
-Tensor sinusoidal_positions(std::int64_t count, std::int64_t width);
-
 }  // namespace athanor::nn

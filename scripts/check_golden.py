@@ -32,10 +32,7 @@ def check(root):
         if operation not in exceptions:
             complaints.append(f"{path}:{line}: {operation} has no golden case and is not in "
                               f"{EXCEPTIONS}")
-    for name, number in exceptions.items():
-        if name not in used:
-            complaints.append(f"{EXCEPTIONS}:{number}: {name} needs no exception")
-    return sorted(complaints)
+    return sorted(complaints + check_tree.needless_exceptions(EXCEPTIONS, exceptions, used))
 
 
 if __name__ == "__main__":

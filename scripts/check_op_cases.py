@@ -65,10 +65,7 @@ def check(root):
         if not excuses:
             complaints.append(f"{path}:{line}: {operation} has no OpCase in tests/ops and is not "
                               f"in {EXCEPTIONS}")
-    for name, number in exceptions.items():
-        if name not in used:
-            complaints.append(f"{EXCEPTIONS}:{number}: {name} needs no exception")
-    return sorted(complaints)
+    return sorted(complaints + check_tree.needless_exceptions(EXCEPTIONS, exceptions, used))
 
 
 if __name__ == "__main__":

@@ -59,6 +59,12 @@ def read_exceptions(root, path):
     return entries, complaints
 
 
+def needless_exceptions(path, exceptions, used):
+    """Complaints about exceptions (of read_exceptions) that excused nothing."""
+    return [f"{path}:{number}: {name} needs no exception"
+            for name, number in exceptions.items() if name not in used]
+
+
 def main(title, check, fix=None, options=()):
     """Runs check(root), prints its complaints on stderr and exits 1 if there are any.
 

@@ -7,6 +7,7 @@
 #include "autograd/ops/gather.h"
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/pool2d.h"
+#include "autograd/ops/resized.h"
 #include "autograd/ops/shape.h"
 #include "tensor/base/compute_dtype.h"
 #include "tensor/ops/binary.h"
@@ -17,14 +18,6 @@
 
 namespace athanor {
 namespace {
-
-void check_pool(const char* op, const Variable& x, Size2 size) {
-  if (!x.defined() || !is_floating(x.dtype()) || x.rank() != 4 || x.size(2) < 1 || x.size(3) < 1) {
-    fail(op, "expected a floating x [N, C, H, W] with H, W >= 1, got ",
-         x.defined() ? describe(x.tensor()) : "nothing");
-  }
-  if (size.h < 1 || size.w < 1) fail(op, "expected a size >= 1, got ", size);
-}
 
 // The window of output i of m over n elements.
 struct AdaptiveWindow {
@@ -72,7 +65,7 @@ Pool2dOptions even_pool(const Variable& x, Size2 size) {
 }  // namespace
 
 Variable adaptive_avg_pool2d(const Variable& x, Size2 size) {
-  check_pool("adaptive_avg_pool2d", x, size);
+  detail::check_resized("adaptive_avg_pool2d", x, size);
   if (is_even(x, size)) return avg_pool2d(x, even_pool(x, size));
   // The window is a product of two: y = rows x columns^T, in f32 for f16 and bf16.
   const DType wide = compute_dtype(x.dtype());
@@ -83,7 +76,7 @@ Variable adaptive_avg_pool2d(const Variable& x, Size2 size) {
 }
 
 Variable adaptive_max_pool2d(const Variable& x, Size2 size) {
-  check_pool("adaptive_max_pool2d", x, size);
+  detail::check_resized("adaptive_max_pool2d", x, size);
   if (is_even(x, size)) return max_pool2d(x, even_pool(x, size));
   const std::int64_t W = x.size(3), m = size.h * size.w;
   const Variable planes = reshape(x, {x.size(0), x.size(1), x.size(2) * W});

@@ -49,12 +49,11 @@ Tensor sight_of(const Variable& q, const Variable& k, const AttentionOptions& op
   return seen;
 }
 
-// The attention_probabilities p [B, Hkv, H / Hkv, Lq, Lk] in differentiable operations; 0 where not
+// The probabilities p [B, Hkv, H / Hkv, Lq, Lk] in differentiable operations; 0 where not
 // seen.
 Variable attention_probabilities(const Variable& q, const Variable& k,
                                  const AttentionOptions& options, const Variable& mask) {
-  const double scale =
-      options.scale != 0 ? options.scale : 1 / std::sqrt(static_cast<double>(q.size(3)));
+  const double scale = options.scale_for(q.size(3));
   const std::int64_t key_heads = k.size(1);
   Variable s = matmul(by_key_head(q, key_heads), transpose(unsqueeze(k, 2))) * scale;
   Tensor seen = sight_of(q, k, options);
@@ -81,8 +80,7 @@ Variable weighted_values(const Variable& p, const Variable& v, const Shape& shap
 void attention_gradients(const Variable& dy_in, const Variable& q, const Variable& k,
                          const Variable& v, const AttentionOptions& options, const Tensor& mask,
                          Gradients& d) {
-  const double scale =
-      options.scale != 0 ? options.scale : 1 / std::sqrt(static_cast<double>(q.size(3)));
+  const double scale = options.scale_for(q.size(3));
   const std::int64_t key_heads = k.size(1);
   const Variable masked = mask.defined() ? Variable(mask) : Variable();
   const Variable p = attention_probabilities(q, k, options, masked);

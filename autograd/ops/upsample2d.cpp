@@ -7,20 +7,13 @@
 #include "autograd/ops/binary.h"
 #include "autograd/ops/copy.h"
 #include "autograd/ops/gather.h"
+#include "autograd/ops/resized.h"
 #include "autograd/ops/shape.h"
 #include "tensor/base/compute_dtype.h"
 #include "tensor/ops/device.h"
 
 namespace athanor {
 namespace {
-
-void check_resize(const char* op, const Variable& x, Size2 size) {
-  if (!x.defined() || !is_floating(x.dtype()) || x.rank() != 4 || x.size(2) < 1 || x.size(3) < 1) {
-    fail(op, "expected a floating x [N, C, H, W] with H, W >= 1, got ",
-         x.defined() ? describe(x.tensor()) : "nothing");
-  }
-  if (size.h < 1 || size.w < 1) fail(op, "expected a size >= 1, got ", size);
-}
 
 Tensor nearest(std::int64_t from, std::int64_t count, Device device) {
   std::vector<std::int64_t> places;
@@ -60,13 +53,13 @@ Variable channels_second(const Variable& y) { return permute(y, {0, 3, 1, 2}); }
 }  // namespace
 
 Variable upsample_nearest2d(const Variable& x, Size2 size) {
-  check_resize("upsample_nearest2d", x, size);
+  detail::check_resized("upsample_nearest2d", x, size);
   const Variable rows = index_select(channels_behind(x), 1, nearest(x.size(2), size.h, x.device()));
   return channels_second(index_select(rows, 2, nearest(x.size(3), size.w, x.device())));
 }
 
 Variable upsample_bilinear2d(const Variable& x, Size2 size, bool align_corners) {
-  check_resize("upsample_bilinear2d", x, size);
+  detail::check_resized("upsample_bilinear2d", x, size);
   const Variable wide = cast(channels_behind(x), compute_dtype(x.dtype()));
   const Variable rows = linear_along(wide, 1, size.h, align_corners);
   return channels_second(cast(linear_along(rows, 2, size.w, align_corners), x.dtype()));

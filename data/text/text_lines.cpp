@@ -31,8 +31,6 @@ TextLines::TextLines(const std::filesystem::path& path, std::size_t max_bytes)
 TextLines::~TextLines() = default;
 TextLines::TextLines(TextLines&&) noexcept = default;
 
-std::int64_t TextLines::line_number() const { return state_->line; }
-
 bool TextLines::next(std::string& line) {
   State& s = *state_;
   line.clear();

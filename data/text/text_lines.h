@@ -20,7 +20,6 @@ class TextLines {
 
   // The next line without its end, or false at the end of the file.
   bool next(std::string& line);
-  std::int64_t line_number() const;  // of the line that next() gave, from 1
 
  private:
   struct State;

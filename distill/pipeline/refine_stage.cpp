@@ -273,26 +273,4 @@ void write_refine_stage(const std::filesystem::path& dir, const RefineStageResul
   write_file_atomically(dir / "summary.json", summary.dump(2) + "\n");
 }
 
-double auroc(const std::vector<double>& score, const std::vector<char>& positive) {
-  std::vector<std::size_t> order(score.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(), [&](auto a, auto b) { return score[a] < score[b]; });
-  double rank_sum = 0, positives = 0;
-  for (std::size_t i = 0; i < order.size();) {
-    std::size_t j = i;
-    while (j < order.size() && score[order[j]] == score[order[i]]) ++j;
-    const double rank = (static_cast<double>(i + j) + 1) / 2;
-    for (std::size_t k = i; k < j; ++k) {
-      if (positive[order[k]]) {
-        rank_sum += rank;
-        ++positives;
-      }
-    }
-    i = j;
-  }
-  const double negatives = static_cast<double>(score.size()) - positives;
-  if (positives == 0 || negatives == 0) return kNotApplicable;
-  return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives);
-}
-
 }  // namespace athanor::distill

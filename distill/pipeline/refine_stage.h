@@ -59,7 +59,4 @@ RefineStageResult refine_stage(const RefineStageInput& input, const Selection& s
 // scores.csv (docs/run_directory.md), summary.json.
 void write_refine_stage(const std::filesystem::path& dir, const RefineStageResult& result);
 
-// Area under the ROC curve of `score` for `positive`; ties count one half.
-double auroc(const std::vector<double>& score, const std::vector<char>& positive);
-
 }  // namespace athanor::distill

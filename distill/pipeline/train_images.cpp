@@ -49,10 +49,7 @@ nlohmann::json train_images(TrainJob& job) {
   job.begin();
   Generator weights = Generator(recipe.seed).fork(1), moves = Generator(recipe.seed).fork(2);
   nn::ModelSpec spec = image_model_spec(data.train, recipe.student.model, recipe.student.hidden);
-  spec.width = recipe.student.width;
-  spec.layers = recipe.student.layers;
-  spec.heads = recipe.student.heads;
-  spec.dropout = recipe.student.dropout;
+  set_student(recipe, spec);
   nn::Classifier model(spec, weights);
   const Device device = job.options.device;
   model.to(device);
@@ -62,10 +59,7 @@ nlohmann::json train_images(TrainJob& job) {
 
   const std::int64_t batch = std::min(recipe.train.batch, N - held_out);
   data::BatchOrder batches(N - held_out, {batch, recipe.seed, true, true});
-  TrainPlan plan;
-  plan.steps_per_epoch =
-      std::max<std::int64_t>(1, batches.batches_per_epoch() / recipe.train.accumulate);
-  plan.steps = plan.steps_per_epoch * recipe.train.epochs;
+  const TrainPlan plan = plan_epochs(recipe, batches);
   run_training(job, model, *optimizer, plan, [&](std::int64_t, std::int64_t) {
     const std::vector<std::int64_t> some = batches.next();
     Tensor x = data::gather_rows(inputs, some);

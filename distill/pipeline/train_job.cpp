@@ -1,5 +1,7 @@
 #include "distill/pipeline/train_job.h"
 
+#include <algorithm>
+
 #include "tensor/base/error.h"
 #include "tensor/base/parallel.h"
 #include "tensor/base/version.h"
@@ -38,6 +40,21 @@ void TrainJob::begin() {
   log->start({kVersion, str(options.device), num_threads(), recipe.seed});
   write_file_atomically(options.out / "recipe.toml", to_toml(recipe));
   log->stage_begin("model");
+}
+
+void set_student(const Recipe& recipe, nn::ModelSpec& spec) {
+  spec.width = recipe.student.width;
+  spec.layers = recipe.student.layers;
+  spec.heads = recipe.student.heads;
+  spec.dropout = recipe.student.dropout;
+}
+
+TrainPlan plan_epochs(const Recipe& recipe, const data::BatchOrder& batches) {
+  TrainPlan plan;
+  plan.steps_per_epoch =
+      std::max<std::int64_t>(1, batches.batches_per_epoch() / recipe.train.accumulate);
+  plan.steps = plan.steps_per_epoch * recipe.train.epochs;
+  return plan;
 }
 
 std::unique_ptr<nn::Optimizer> make_optimizer(const Recipe& recipe,

@@ -6,8 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "data/batch_order.h"
 #include "distill/pipeline/distill.h"
 #include "distill/run/run_log.h"
+#include "nn/models.h"
 #include "nn/optim.h"
 #include "nn/trainer.h"
 
@@ -43,6 +45,12 @@ struct TrainPlan {
   std::int64_t evaluate_every = 0;  // steps
   bool maximize = true;             // larger readings of the evaluation are better
 };
+
+// train.epochs passes over the batches, nothing held out.
+TrainPlan plan_epochs(const Recipe& recipe, const data::BatchOrder& batches);
+
+// The student's width, layers, heads and dropout, of the models that have them.
+void set_student(const Recipe& recipe, nn::ModelSpec& spec);
 
 // Runs nn::Trainer with the recipe's settings. Throws Interrupted when the options' stop asks for
 // it. Returns the best or, without train.patience, the last reading of `evaluate` (NaN without

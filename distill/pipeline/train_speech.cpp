@@ -154,10 +154,7 @@ nlohmann::json train_speech(TrainJob& job) {
   spec.model = recipe.student.model;
   spec.input = {1, kMelBands, kFrames};
   spec.hidden = recipe.student.hidden;
-  spec.width = recipe.student.width;
-  spec.layers = recipe.student.layers;
-  spec.heads = recipe.student.heads;
-  spec.dropout = recipe.student.dropout;
+  set_student(recipe, spec);
   spec.classes = static_cast<std::int64_t>(set.words.size());
   spec.class_names = set.words;
   spec.mean = set.mean;
@@ -168,10 +165,7 @@ nlohmann::json train_speech(TrainJob& job) {
   const auto optimizer = make_optimizer(recipe, std::move(groups));
   const auto count = static_cast<std::int64_t>(set.train.size());
   data::BatchOrder batches(count, {std::min(recipe.train.batch, count), recipe.seed, true, true});
-  TrainPlan plan;
-  plan.steps_per_epoch =
-      std::max<std::int64_t>(1, batches.batches_per_epoch() / recipe.train.accumulate);
-  plan.steps = plan.steps_per_epoch * recipe.train.epochs;
+  const TrainPlan plan = plan_epochs(recipe, batches);
   const float silence = static_cast<float>((kSilence - set.mean) / set.stddev);
   run_training(job, model, *optimizer, plan, [&](std::int64_t, std::int64_t) {
     std::vector<std::int64_t> rows = batches.next();

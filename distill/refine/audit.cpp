@@ -9,7 +9,6 @@
 
 #include "data/record_reader.h"
 #include "data/table_schema.h"
-#include "distill/pipeline/refine_stage.h"
 #include "distill/refine/feature_values.h"
 #include "tensor/base/error.h"
 

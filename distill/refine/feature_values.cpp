@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "nn/metrics.h"
 #include "tensor/base/error.h"
 
 namespace athanor::distill {
@@ -29,6 +30,15 @@ double applicable_quantile(std::span<const double> values, double q) {
   const auto below = static_cast<std::size_t>(place);
   const std::size_t above = std::min(below + 1, sorted.size() - 1);
   return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+}
+
+double auroc(std::span<const double> score, std::span<const char> positive) {
+  std::vector<std::int64_t> actual;
+  for (const char p : positive) actual.push_back(p != 0);
+  const std::int64_t count = std::accumulate(actual.begin(), actual.end(), std::int64_t{0});
+  if (count == 0 || count == std::ssize(actual)) return kNotApplicable;
+  const Shape shape{std::ssize(actual)};
+  return nn::auroc(from_values(score, shape), from_values(actual, shape));
 }
 
 Freshness freshness_of(std::span<const double> times, double reference) {

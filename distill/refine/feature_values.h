@@ -18,6 +18,10 @@ double applicable_mean(std::span<const double> values);
 // q-quantile (linear between order statistics) of the applicable values.
 double applicable_quantile(std::span<const double> values, double q);
 
+// Area under the ROC curve of `score` for `positive`, ties count one half; kNotApplicable when all
+// or none are positive.
+double auroc(std::span<const double> score, std::span<const char> positive);
+
 // Feature 1. Times and `reference` in seconds; NaN (unparseable) and times after the reference are
 // invalid and score 0.
 struct Freshness {

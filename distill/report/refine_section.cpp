@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "distill/refine/feature_values.h"
 #include "distill/report/html.h"
 #include "distill/report/page.h"
 #include "distill/report/sections.h"
@@ -43,31 +44,17 @@ Joined join(const RunFiles& run) {
   return out;
 }
 
-// Probability that a random effective record scores above a random defective one, ties one half
-// (Mann-Whitney); NaN when one side is empty.
-double auroc(const ScoreTable& table, std::size_t column, const std::vector<bool>& effective) {
-  std::vector<std::pair<double, bool>> order;
+// Of the records that have a value.
+double auroc_of(const ScoreTable& table, std::size_t column, const std::vector<bool>& effective) {
+  std::vector<double> score;
+  std::vector<char> positive;
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
     const double value = table.rows[i].values[column];
-    if (std::isfinite(value)) order.emplace_back(value, effective[i]);
+    if (!std::isfinite(value)) continue;
+    score.push_back(value);
+    positive.push_back(effective[i]);
   }
-  std::sort(order.begin(), order.end());
-  double wins = 0;
-  double good = 0;
-  double bad = 0;
-  for (std::size_t begin = 0; begin < order.size();) {
-    std::size_t end = begin;
-    double tied_good = 0;
-    double tied_bad = 0;
-    for (; end < order.size() && order[end].first == order[begin].first; ++end) {
-      ++(order[end].second ? tied_good : tied_bad);
-    }
-    wins += tied_good * (bad + tied_bad / 2);
-    good += tied_good;
-    bad += tied_bad;
-    begin = end;
-  }
-  return good > 0 && bad > 0 ? wins / (good * bad) : kMissing;
+  return auroc(score, positive);
 }
 
 std::vector<double> column_values(const ScoreTable& table, std::size_t column,
@@ -200,7 +187,7 @@ std::string feature_figure(const ScoreTable& table, std::size_t column, const Jo
   const bool empty = std::all_of(chart.rows.begin(), chart.rows.end(),
                                  [](const RidgeRow& row) { return row.values.empty(); });
   if (empty) return "";
-  const double area = joined.known ? auroc(table, column, joined.effective) : kMissing;
+  const double area = joined.known ? auroc_of(table, column, joined.effective) : kMissing;
   return figure(std::isfinite(area) ? name + " · AUROC " + format_fixed(area, 2) : name,
                 render(chart));
 }

@@ -190,6 +190,14 @@ decltype(auto) visit(DType t, F&& f) {
   throw Error("[visit] unknown dtype");
 }
 
+// Calls f(Tag<T>{}) for the four floating dtypes, nothing for others: the kernel table admits none.
+template <class F>
+void visit_real(DType t, F&& f) {
+  visit(t, [&]<class T>(Tag<T> tag) {
+    if constexpr (!std::is_integral_v<T>) f(tag);
+  });
+}
+
 // Calls f(Tag<float>{}) or f(Tag<double>{}); the kernel table admits no other dtype.
 template <class F>
 decltype(auto) visit_float(DType t, F&& f) {

@@ -39,7 +39,7 @@ struct AttentionInputs {
            describe(k));
     }
     if (!std::isfinite(scale)) fail(op, "expected a finite scale, got ", scale);
-    if (scale == 0) scale = 1 / std::sqrt(static_cast<double>(q.size(3)));
+    scale = options.scale_for(q.size(3));
     if (options.key_lengths.defined()) key_lengths = checked_lengths(op, options.key_lengths);
     if (mask_in.defined()) mask = checked_mask(op, mask_in);
   }

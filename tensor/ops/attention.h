@@ -2,6 +2,8 @@
 // dtypes; each throws when shapes, dtypes or devices do not fit.
 #pragma once
 
+#include <cmath>
+
 #include "tensor/tensor.h"
 
 namespace athanor {
@@ -12,6 +14,9 @@ struct AttentionOptions {
   bool causal = false;
   // Of q k^T; 0 stands for 1 / sqrt(D).
   double scale = 0;
+  double scale_for(std::int64_t D) const {
+    return scale != 0 ? scale : 1 / std::sqrt(static_cast<double>(D));
+  }
   // i64 [B]: batch b has key_lengths[b] keys, the rest is padding. Undefined: all have Lk.
   Tensor key_lengths = {};
 };

@@ -13,6 +13,7 @@
 #include "distill/pipeline/distill.h"
 #include "distill/pipeline/refine_stage.h"
 #include "distill/pipeline/train.h"
+#include "distill/refine/feature_values.h"
 #include "nn/models.h"
 #include "tensor/base/error.h"
 #include "tensor/io/atomic_file.h"
@@ -197,6 +198,8 @@ TEST_CASE("training one model without a teacher") {
 }
 
 TEST_CASE("area under the ROC curve by hand") {
-  CHECK(auroc({0.1, 0.4, 0.35, 0.8}, {0, 0, 1, 1}) == Approx(0.75));
-  CHECK(auroc({1, 1, 1}, {0, 1, 1}) == Approx(0.5));
+  const std::vector<double> score = {0.1, 0.4, 0.35, 0.8}, ties = {1, 1, 1};
+  CHECK(auroc(score, std::vector<char>{0, 0, 1, 1}) == Approx(0.75));
+  CHECK(auroc(ties, std::vector<char>{0, 1, 1}) == Approx(0.5));
+  CHECK_FALSE(is_applicable(auroc(ties, std::vector<char>{0, 0, 0})));
 }

@@ -143,16 +143,7 @@ void attention_typed(const AttentionArgs& a) {
 }  // namespace
 
 void attention(const AttentionArgs& a) {
-  switch (a.q.dtype) {
-    case DType::f64:
-      return attention_typed<double>(a);
-    case DType::f16:
-      return attention_typed<f16>(a);
-    case DType::bf16:
-      return attention_typed<bf16>(a);
-    default:
-      return attention_typed<float>(a);
-  }
+  visit_real(a.q.dtype, [&]<class S>(Tag<S>) { attention_typed<S>(a); });
 }
 
 #include "tensor/backend/cpu/isa_end.h"

@@ -226,16 +226,7 @@ void backward_typed(const AttentionBackwardArgs& a) {
 }  // namespace
 
 void attention_backward(const AttentionBackwardArgs& a) {
-  switch (a.q.dtype) {
-    case DType::f64:
-      return backward_typed<double>(a);
-    case DType::f16:
-      return backward_typed<f16>(a);
-    case DType::bf16:
-      return backward_typed<bf16>(a);
-    default:
-      return backward_typed<float>(a);
-  }
+  visit_real(a.q.dtype, [&]<class S>(Tag<S>) { backward_typed<S>(a); });
 }
 
 #include "tensor/backend/cpu/isa_end.h"

@@ -193,28 +193,14 @@ void backward_typed(const RowNormBackwardArgs& a) {
   }
 }
 
-template <class F>
-void visit_storage(DType dtype, F f) {
-  switch (dtype) {
-    case DType::f64:
-      return f(Tag<double>{});
-    case DType::f16:
-      return f(Tag<f16>{});
-    case DType::bf16:
-      return f(Tag<bf16>{});
-    default:
-      return f(Tag<float>{});
-  }
-}
-
 }  // namespace
 
 void row_norm(const RowNormArgs& a) {
-  visit_storage(a.x.dtype, [&]<class S>(Tag<S>) { forward_typed<S>(a); });
+  visit_real(a.x.dtype, [&]<class S>(Tag<S>) { forward_typed<S>(a); });
 }
 
 void row_norm_backward(const RowNormBackwardArgs& a) {
-  visit_storage(a.x.dtype, [&]<class S>(Tag<S>) { backward_typed<S>(a); });
+  visit_real(a.x.dtype, [&]<class S>(Tag<S>) { backward_typed<S>(a); });
 }
 
 #include "tensor/backend/cpu/isa_end.h"

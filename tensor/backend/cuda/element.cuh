@@ -144,14 +144,6 @@ __device__ inline std::int64_t grid_threads() {
   return static_cast<std::int64_t>(gridDim.x) * blockDim.x;
 }
 
-// Calls f(Tag<T>) for a floating dtype; the table admits no other where this is used.
-template <class F>
-void visit_real(DType t, F&& f) {
-  visit(t, [&]<class T>(Tag<T> tag) {
-    if constexpr (is_real<T>) f(tag);
-  });
-}
-
 // Calls f(Tag<Bits>) with the unsigned type as large as t's elements: copies move bits.
 template <class F>
 void visit_bits(DType t, F&& f) {

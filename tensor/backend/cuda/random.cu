@@ -2,42 +2,21 @@
 // the CPU's bits: products and sums are rounded one by one (no fused multiply-add), as there.
 #include "tensor/backend/cuda/cuda.h"
 #include "tensor/backend/cuda/loop.cuh"
+#include "tensor/backend/philox.h"
 #include "tensor/backend/random_args.h"
 
 namespace athanor::cuda {
 namespace {
 
-struct Words {
-  std::uint32_t lane[4];
-};
-
-// Philox4x32-10 (Salmon et al., SC 2011): `philox` of tensor/random.h.
-__device__ inline Words philox(std::uint64_t key, std::uint64_t counter_low,
-                               std::uint64_t counter_high) {
-  std::uint32_t c0 = static_cast<std::uint32_t>(counter_low);
-  std::uint32_t c1 = static_cast<std::uint32_t>(counter_low >> 32);
-  std::uint32_t c2 = static_cast<std::uint32_t>(counter_high);
-  std::uint32_t c3 = static_cast<std::uint32_t>(counter_high >> 32);
-  std::uint32_t k0 = static_cast<std::uint32_t>(key), k1 = static_cast<std::uint32_t>(key >> 32);
-#pragma unroll
-  for (int round = 0; round < 10; ++round) {
-    const std::uint32_t low0 = 0xD2511F53u * c0, high0 = __umulhi(0xD2511F53u, c0);
-    const std::uint32_t low1 = 0xCD9E8D57u * c2, high1 = __umulhi(0xCD9E8D57u, c2);
-    c0 = high1 ^ c1 ^ k0;
-    c2 = high0 ^ c3 ^ k1;
-    c1 = low1;
-    c3 = low0;
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
-  }
-  return {{c0, c1, c2, c3}};
-}
+using Words = athanor::detail::PhiloxBlock;
 
 struct Stream {
   std::uint64_t seed, stream, position;
   std::int64_t count;  // elements of y
 
-  __device__ Words words(std::uint64_t block) const { return philox(seed, block, stream); }
+  __device__ Words words(std::uint64_t block) const {
+    return athanor::detail::philox_block(seed, block, stream);
+  }
 };
 
 __device__ inline double uniform_from(std::uint32_t word) {

@@ -65,14 +65,6 @@ requires(std::is_integral_v<C> && !std::is_same_v<C, bool>) struct ArithmeticTyp
 template <class C>
 using arithmetic_t = typename ArithmeticType<C>::type;
 
-// Calls f(Tag<T>) for the floating dtypes.
-template <class F>
-void visit_real(DType t, F&& f) {
-  visit(t, [&]<class T>(Tag<T> tag) {
-    if constexpr (!std::is_integral_v<T>) f(tag);
-  });
-}
-
 // Walks the indices of `sizes` in row-major order.
 class Index {
  public:
