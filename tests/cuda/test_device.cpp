@@ -16,19 +16,22 @@
 namespace athanor::test {
 namespace {
 
-// The memory of all devices: address space without access, handed out in order.
+// The memory of all devices: address space without access, handed out in order. Once everything
+// is given back it starts anew, since locking takes time for each page that was ever touched.
 constexpr std::size_t kArenaBytes = std::size_t{8} << 30;
 
 struct Arena {
   std::byte* base = nullptr;
   std::size_t used = 0;
+  int live = 0;  // segments
   std::mutex mutex;
   int unlocked = 0;  // depth
 
-  Arena() {
+  Arena() { map(kArenaBytes, 0); }
+  void map(std::size_t bytes, int flags) {
     void* memory =
-        mmap(nullptr, kArenaBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) fail("test_device", "expected ", kArenaBytes, " bytes of addresses");
+        mmap(base, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+    if (memory == MAP_FAILED) fail("test_device", "expected ", bytes, " bytes of addresses");
     base = static_cast<std::byte*>(memory);
   }
   void protect(int access) {
@@ -40,8 +43,15 @@ struct Arena {
     if (size > kArenaBytes - used) return nullptr;
     std::byte* memory = base + used;
     used += size;
+    ++live;
     if (unlocked > 0) protect(PROT_READ | PROT_WRITE);
     return memory;
+  }
+  void give_back() {
+    std::lock_guard lock(mutex);
+    if (--live > 0) return;
+    map(used, MAP_FIXED);
+    used = 0;
   }
 };
 
@@ -175,7 +185,8 @@ TestDevice::TestDevice(const Kernels& kernels, int count) {
   devices->kernels = kernels;
   for (int i = 0; i < count; ++i) {
     const cuda::BlockAllocator::Driver driver{
-        [](std::int64_t bytes) { return arena().take(bytes); }, [](std::byte*) {}};
+        [](std::int64_t bytes) { return arena().take(bytes); },
+        [](std::byte*) { arena().give_back(); }};
     devices->allocators.push_back(std::make_unique<cuda::BlockAllocator>(driver));
   }
   for_each_kernel([&]<auto entry>(const char*) {

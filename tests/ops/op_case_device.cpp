@@ -1,6 +1,7 @@
 // check_op_case() on a device: its results are those of the CPU.
 #include <catch2/catch.hpp>
 
+#include "tensor/devices.h"
 #include "tensor/ops.h"
 #include "tensor/ops/device.h"
 #include "tests/ops/op_case_run.h"
@@ -95,6 +96,7 @@ void check_on_device(const OpCase& c) {
 bool checked_on_device(const OpCase& c) {
   if (device_under_test.type == DeviceType::cpu) return false;
   check_on_device(c);
+  empty_memory_cache(device_under_test);  // a case meets no memory of another
   return true;
 }
 

@@ -16,7 +16,6 @@
 #include "tests/cuda/emulation/guarded_memory.h"
 
 #if defined(__SANITIZE_ADDRESS__)
-ucontext_t scheduler;
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -48,7 +47,7 @@ struct Exchange {
   unsigned mask = 0, arrived = 0, to_read = 0;
   const char* operation = nullptr;
   Place place;
-  std::uint64_t values[kWarp];
+  std::uint64_t values[kWarp] = {};
   std::vector<Fiber*> waiting;
 };
 
@@ -75,6 +74,7 @@ std::optional<GuardedMemory> shared_memory;
 
 #if defined(__SANITIZE_ADDRESS__)
 // The sanitizer must hear of each change of stack; it does not know those by longjmp.
+ucontext_t scheduler;
 const void* scheduler_stack = nullptr;
 std::size_t scheduler_stack_bytes = 0;
 void* scheduler_fake_stack = nullptr;
@@ -220,8 +220,8 @@ void drop_fibers() {
 Exchange* find_exchange(unsigned warp, unsigned mask, const char* operation, const Place& place) {
   for (Exchange* e : block.arriving[warp]) {
     if (!(e->mask & mask)) continue;
-    if (e->mask == mask && std::strcmp(e->operation, operation) == 0 &&
-        e->place.line() == place.line()) {
+    if (e->mask == mask && e->place.line() == place.line() &&
+        (e->operation == operation || std::strcmp(e->operation, operation) == 0)) {
       return e;
     }
     throw Error(str("[emulation] lanes of one warp meet in two operations: ", e->operation, " at ",
@@ -326,9 +326,7 @@ void warp_exchange(unsigned mask, std::uint64_t value, std::uint64_t* values, co
     exchange->waiting.push_back(self);
     yield();
   }
-  for (unsigned i = 0; i < kWarp; ++i) {
-    if (mask >> i & 1u) values[i] = exchange->values[i];
-  }
+  std::memcpy(values, exchange->values, sizeof(exchange->values));
   exchange->to_read &= ~self_bit;
   if (exchange->to_read == 0) unused_exchanges.push_back(exchange);
 }

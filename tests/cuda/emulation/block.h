@@ -49,7 +49,7 @@ void block_barrier(const Place& place);
 int block_barrier_or(int value, const Place& place);
 
 // Lanes of the caller's warp exchange 64-bit words: waits for all lanes of `mask` and gives the
-// word of each. `values` has 32 places.
+// word of each. `values` has 32 places; those of other lanes have no meaning.
 void warp_exchange(unsigned mask, std::uint64_t value, std::uint64_t* values, const char* operation,
                    const Place& place);
 unsigned lane();
