@@ -14,7 +14,7 @@
 namespace athanor::cli {
 namespace {
 
-struct Options {
+struct BenchOptions {
   std::vector<std::string> names;
   int threads = 0;
   std::int64_t repeats = 20;
@@ -55,7 +55,7 @@ const bench::Workload& find(const std::string& name) {
   raise(ErrorKind::usage, "bench: expected one of ", known_names(), ", got ", name);
 }
 
-void run(const Options& o) {
+void run_bench(const BenchOptions& o) {
   if (o.list) {
     for (const bench::Workload& workload : bench::workloads()) {
       std::printf("%-16s %s\n", workload.name.c_str(), workload.what.c_str());
@@ -93,7 +93,7 @@ void run(const Options& o) {
 }  // namespace
 
 void add_bench(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<BenchOptions>();
   CLI::App* c = app.add_subcommand(
       "bench",
       "Example: athanor bench limits cnn_train --threads 1\n\n"
@@ -107,7 +107,7 @@ void add_bench(CLI::App& app) {
   c->add_option("--data", o->data, "Directory with data sets; gcn_train reads Cora from it");
   c->add_flag("--json", o->json, "One JSON object a line");
   c->add_flag("--list", o->list, "Name the workloads and say what they do");
-  c->callback([o] { run(*o); });
+  c->callback([o] { run_bench(*o); });
 }
 
 }  // namespace athanor::cli

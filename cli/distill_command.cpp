@@ -10,7 +10,7 @@
 namespace athanor::cli {
 namespace {
 
-struct Options : RunOptions {
+struct DistillOptions : RunOptions {
   bool quick = false;
 };
 
@@ -40,7 +40,7 @@ void print_table(const nlohmann::json& s, const std::string& out) {
               out.c_str());
 }
 
-void run(const Options& o) {
+void run_distill(const DistillOptions& o) {
   const distill::Recipe recipe = resolve_recipe(o, [&](distill::Recipe& r) {
     if (!o.quick) return;
     r.teacher.epochs = 1;
@@ -59,7 +59,7 @@ void run(const Options& o) {
 }  // namespace
 
 void add_distill(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<DistillOptions>();
   CLI::App* c = app.add_subcommand(
       "distill",
       "Example: athanor distill --out runs/first --set train.epochs=30\n\n"
@@ -68,7 +68,7 @@ void add_distill(CLI::App& app) {
   c->add_option("recipe", o->recipe, "Recipe file (TOML)")->option_text("RECIPE.toml");
   add_run_options(*c, *o, "runs/latest");
   c->add_flag("--quick", o->quick, "One teacher epoch, ten student epochs: a look, not a result");
-  c->callback([o] { run(*o); });
+  c->callback([o] { run_distill(*o); });
 }
 
 }  // namespace athanor::cli

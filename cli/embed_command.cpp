@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t kBlock = 4096;  // texts that are sorted by length together
 
-struct Options {
+struct EmbedOptions {
   TextInput input;
   std::string model, out, normalize = "auto";
   int threads = 0;
@@ -46,7 +46,7 @@ void print_lines(const std::vector<std::string>& texts, const Tensor& vectors) {
   std::fwrite(out.data(), 1, out.size(), stdout);
 }
 
-void run(const Options& o) {
+void run_embed(const EmbedOptions& o) {
   if (o.threads > 0) set_num_threads(o.threads);
   distill::SentenceEncoderOptions options;
   options.max_length = o.max_length;
@@ -73,7 +73,7 @@ void run(const Options& o) {
 }  // namespace
 
 void add_embed(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<EmbedOptions>();
   CLI::App* c = app.add_subcommand(
       "embed",
       "Example: athanor embed all-MiniLM-L6-v2 sentences.txt --out vectors.npy\n\n"
@@ -90,7 +90,7 @@ void add_embed(CLI::App& app) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   c->add_option("--threads", o->threads, "Threads, 0 = all cores")->check(CLI::NonNegativeNumber);
-  c->callback([o] { run(*o); });
+  c->callback([o] { run_embed(*o); });
 }
 
 }  // namespace athanor::cli

@@ -19,7 +19,7 @@
 namespace athanor::cli {
 namespace {
 
-struct Options {
+struct RefineOptions {
   std::vector<std::string> inputs, text, without, dedup, against;
   std::vector<double> split;
   std::string out, schema, save_schema, id, label, time, format, model, probabilities, teacher,
@@ -31,7 +31,7 @@ struct Options {
        across = false, split_time = false;
 };
 
-data::TableSchema schema_of(const Options& o) {
+data::TableSchema schema_of(const RefineOptions& o) {
   data::TableSchema schema;
   if (!o.schema.empty()) schema = data::load_schema(o.schema);
   if (!o.format.empty()) schema.format = data::dialect_of_path("x." + o.format).format;
@@ -59,7 +59,7 @@ void print_summary(const nlohmann::json& s, const std::string& out) {
 }
 
 // IDX: images and their labels.
-void run_images(const Options& o) {
+void run_images(const RefineOptions& o) {
   if (o.inputs.size() != 2) {
     raise(ErrorKind::usage, "refine: expected two IDX files, images and labels, got ",
           o.inputs.size());
@@ -101,7 +101,7 @@ void run_images(const Options& o) {
   }
 }
 
-void run(const Options& o) {
+void run_refine(const RefineOptions& o) {
   if (o.threads > 0) set_num_threads(o.threads);
   if (data::is_idx(o.inputs.front())) return run_images(o);
   distill::TableRefineOptions options;
@@ -163,7 +163,7 @@ void run(const Options& o) {
 }  // namespace
 
 void add_refine(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<RefineOptions>();
   CLI::App* c = app.add_subcommand(
       "refine",
       "Example: athanor refine messages.tsv --label Label --out refined\n\n"
@@ -228,7 +228,7 @@ void add_refine(CLI::App& app) {
   c->add_option("--seed", o->seed, "Seed")->check(CLI::NonNegativeNumber);
   c->add_option("--threads", o->threads, "Threads, 0 = all cores")->check(CLI::NonNegativeNumber);
   c->add_flag("--json", o->json, "Print summary.json");
-  c->callback([o] { run(*o); });
+  c->callback([o] { run_refine(*o); });
 }
 
 }  // namespace athanor::cli

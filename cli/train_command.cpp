@@ -10,7 +10,7 @@
 namespace athanor::cli {
 namespace {
 
-void run(const RunOptions& o) {
+void run_train(const RunOptions& o) {
   const distill::Recipe recipe = resolve_recipe(o);
   const std::string summary = run_job(o, [&](const distill::DistillOptions& options) {
     return distill::run_train(recipe, options);
@@ -51,7 +51,7 @@ void add_train(CLI::App& app) {
       "reads the keys data.*, student.*, train.*, evaluate.* and seed.");
   c->add_option("recipe", o->recipe, "Recipe file (TOML)")->option_text("RECIPE.toml")->required();
   add_run_options(*c, *o, "runs/train");
-  c->callback([o] { run(*o); });
+  c->callback([o] { run_train(*o); });
 }
 
 }  // namespace athanor::cli

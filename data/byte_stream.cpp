@@ -16,7 +16,6 @@ namespace athanor::data {
 namespace {
 
 constexpr std::size_t kPiece = std::size_t{1} << 18;
-constexpr int kGzipWindow = 15 + 16;  // zlib's way to say: largest window, gzip wrapper
 
 }  // namespace
 

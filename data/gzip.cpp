@@ -11,8 +11,6 @@
 namespace athanor::data {
 namespace {
 
-constexpr int kGzipWindow = 15 + 16;  // zlib's way to say: largest window, gzip wrapper
-
 // zlib counts in 32-bit words; longer buffers are handed over in pieces.
 uInt piece_of(std::size_t size) {
   return static_cast<uInt>(std::min<std::size_t>(size, std::numeric_limits<uInt>::max()));

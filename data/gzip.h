@@ -11,6 +11,9 @@
 
 namespace athanor::data {
 
+// The window of zlib that means: the largest, with the gzip wrapper.
+inline constexpr int kGzipWindow = 15 + 16;
+
 // True when the bytes begin like a gzip member.
 bool is_gzip(std::span<const std::byte> bytes);
 

@@ -18,7 +18,7 @@
 namespace athanor::data {
 namespace {
 
-constexpr std::size_t kPiece = std::size_t{1} << 18;
+constexpr std::size_t kReadPiece = std::size_t{1} << 18;
 constexpr std::int64_t kJsonSample = 1000;  // records whose keys become columns
 constexpr std::size_t kNowhere = std::string_view::npos;
 
@@ -135,7 +135,8 @@ struct RecordReader::State {
       end -= begin;
       begin = 0;
     }
-    if (buffer.size() - end < kPiece) buffer.resize(std::max(2 * buffer.size(), end + kPiece));
+    if (buffer.size() - end < kReadPiece)
+      buffer.resize(std::max(2 * buffer.size(), end + kReadPiece));
     const std::size_t count = stream.read(buffer.data() + end, buffer.size() - end);
     end += count;
     at_end = count == 0;

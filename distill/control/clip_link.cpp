@@ -3,31 +3,25 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tensor/base/error.h"
+#include "distill/control/require.h"
 
 namespace athanor::distill {
-namespace {
-
-void require(bool ok, const char* what, double value) {
-  if (!ok) raise(ErrorKind::usage, "[clip_link] expected ", what, ", got ", value);
-}
-
-}  // namespace
-
 ClipLink::ClipLink(const ClipLinkOptions& options)
     : options_(options), norm_(options.decay), rate_(1 - 1.0 / std::max(options.rate_window, 1)) {
-  require(options.z > 0, "z > 0", options.z);
-  require(options.decay >= 0 && options.decay < 1, "decay in [0, 1)", options.decay);
-  require(options.relative_sigma > 0, "relative_sigma > 0", options.relative_sigma);
-  require(options.spike_z > options.z, "spike_z > z", options.spike_z);
-  require(options.warm_up >= 1, "warm_up >= 1", options.warm_up);
-  require(options.spike_restart >= 1, "spike_restart >= 1", options.spike_restart);
-  require(options.rate_window >= 1, "rate_window >= 1", options.rate_window);
-  require(options.low_rate < options.high_rate, "low_rate < high_rate", options.low_rate);
-  require(options.lr_down > 0 && options.lr_down < 1, "lr_down in (0, 1)", options.lr_down);
-  require(options.lr_up > 1, "lr_up > 1", options.lr_up);
-  require(options.min_lr_factor > 0 && options.min_lr_factor <= 1, "min_lr_factor in (0, 1]",
-          options.min_lr_factor);
+  require("clip_link", options.z > 0, "z > 0", options.z);
+  require("clip_link", options.decay >= 0 && options.decay < 1, "decay in [0, 1)", options.decay);
+  require("clip_link", options.relative_sigma > 0, "relative_sigma > 0", options.relative_sigma);
+  require("clip_link", options.spike_z > options.z, "spike_z > z", options.spike_z);
+  require("clip_link", options.warm_up >= 1, "warm_up >= 1", options.warm_up);
+  require("clip_link", options.spike_restart >= 1, "spike_restart >= 1", options.spike_restart);
+  require("clip_link", options.rate_window >= 1, "rate_window >= 1", options.rate_window);
+  require("clip_link", options.low_rate < options.high_rate, "low_rate < high_rate",
+          options.low_rate);
+  require("clip_link", options.lr_down > 0 && options.lr_down < 1, "lr_down in (0, 1)",
+          options.lr_down);
+  require("clip_link", options.lr_up > 1, "lr_up > 1", options.lr_up);
+  require("clip_link", options.min_lr_factor > 0 && options.min_lr_factor <= 1,
+          "min_lr_factor in (0, 1]", options.min_lr_factor);
 }
 
 ClipDecision ClipLink::step(double grad_norm) {

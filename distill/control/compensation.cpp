@@ -3,16 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tensor/base/error.h"
+#include "distill/control/require.h"
 
 namespace athanor::distill {
 namespace {
 
 using Terms = std::array<double, 3>;
-
-void require(bool ok, const char* what, double value) {
-  if (!ok) raise(ErrorKind::usage, "[compensation] expected ", what, ", got ", value);
-}
 
 double total(const Terms& terms) { return terms[0] + terms[1] + terms[2]; }
 
@@ -29,19 +25,21 @@ const char* name_of(Symptom symptom) {
 
 Compensation::Compensation(const CompensationOptions& options)
     : options_(options), settling_(options.settle) {
-  for (double weight : options.weights) require(weight >= 0, "weights >= 0", weight);
-  require(total(options.weights) > 0, "a weight above 0", total(options.weights));
-  require(options.settle >= 0, "settle >= 0", options.settle);
-  require(options.warm_up >= 2, "warm_up >= 2", options.warm_up);
-  require(options.percentile > 0 && options.percentile < 1, "percentile in (0, 1)",
+  for (double weight : options.weights)
+    require("compensation", weight >= 0, "weights >= 0", weight);
+  require("compensation", total(options.weights) > 0, "a weight above 0", total(options.weights));
+  require("compensation", options.settle >= 0, "settle >= 0", options.settle);
+  require("compensation", options.warm_up >= 2, "warm_up >= 2", options.warm_up);
+  require("compensation", options.percentile > 0 && options.percentile < 1, "percentile in (0, 1)",
           options.percentile);
-  require(options.raise_checks >= 1, "raise_checks >= 1", options.raise_checks);
-  require(options.clear_checks >= 1, "clear_checks >= 1", options.clear_checks);
-  require(options.clear_share > 0 && options.clear_share <= 1, "clear_share in (0, 1]",
-          options.clear_share);
-  require(options.cool_down >= 0, "cool_down >= 0", options.cool_down);
-  require(options.lr_decay > 0 && options.lr_decay <= 1, "lr_decay in (0, 1]", options.lr_decay);
-  require(options.adversarial_share >= 0 && options.adversarial_share <= 1,
+  require("compensation", options.raise_checks >= 1, "raise_checks >= 1", options.raise_checks);
+  require("compensation", options.clear_checks >= 1, "clear_checks >= 1", options.clear_checks);
+  require("compensation", options.clear_share > 0 && options.clear_share <= 1,
+          "clear_share in (0, 1]", options.clear_share);
+  require("compensation", options.cool_down >= 0, "cool_down >= 0", options.cool_down);
+  require("compensation", options.lr_decay > 0 && options.lr_decay <= 1, "lr_decay in (0, 1]",
+          options.lr_decay);
+  require("compensation", options.adversarial_share >= 0 && options.adversarial_share <= 1,
           "adversarial_share in [0, 1]", options.adversarial_share);
 }
 

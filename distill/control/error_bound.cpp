@@ -3,28 +3,20 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tensor/base/error.h"
+#include "distill/control/require.h"
 
 namespace athanor::distill {
-namespace {
-
-void require(bool ok, const char* what, double value) {
-  if (!ok) raise(ErrorKind::usage, "[error_bound] expected ", what, ", got ", value);
-}
-
-}  // namespace
-
 ErrorBound::ErrorBound(const ErrorBoundOptions& options, double d0)
     : options_(options),
       d0_(d0),
       mse_teacher_(options.seed_exact ? 0 : options.mse_decay),
       mse_student_(options.seed_exact ? 0 : options.mse_decay) {
-  require(std::isfinite(d0) && d0 > 0, "D of the untrained student > 0", d0);
-  require(options.alpha >= 0, "alpha >= 0", options.alpha);
-  require(options.beta >= 0, "beta >= 0", options.beta);
-  require(std::isfinite(options.gamma), "a finite gamma", options.gamma);
-  require(options.floor >= 0, "floor >= 0", options.floor);
-  require(options.mse_decay >= 0 && options.mse_decay < 1, "mse_decay in [0, 1)",
+  require("error_bound", std::isfinite(d0) && d0 > 0, "D of the untrained student > 0", d0);
+  require("error_bound", options.alpha >= 0, "alpha >= 0", options.alpha);
+  require("error_bound", options.beta >= 0, "beta >= 0", options.beta);
+  require("error_bound", std::isfinite(options.gamma), "a finite gamma", options.gamma);
+  require("error_bound", options.floor >= 0, "floor >= 0", options.floor);
+  require("error_bound", options.mse_decay >= 0 && options.mse_decay < 1, "mse_decay in [0, 1)",
           options.mse_decay);
 }
 
@@ -45,14 +37,17 @@ Bound ErrorBound::at(double epochs) const {
 
 DualAscent::DualAscent(const DualAscentOptions& options)
     : options_(options), d_(options.d_decay), lambda_(options.lambda_start) {
-  require(options.rate > 0, "rate > 0", options.rate);
-  require(options.lambda_min >= 0, "lambda_min >= 0", options.lambda_min);
-  require(options.lambda_max > options.lambda_min, "lambda_max > lambda_min", options.lambda_max);
-  require(options.lambda_start >= options.lambda_min && options.lambda_start <= options.lambda_max,
+  require("error_bound", options.rate > 0, "rate > 0", options.rate);
+  require("error_bound", options.lambda_min >= 0, "lambda_min >= 0", options.lambda_min);
+  require("error_bound", options.lambda_max > options.lambda_min, "lambda_max > lambda_min",
+          options.lambda_max);
+  require("error_bound",
+          options.lambda_start >= options.lambda_min && options.lambda_start <= options.lambda_max,
           "lambda_start in [lambda_min, lambda_max]", options.lambda_start);
-  require(options.dead_band >= 0, "dead_band >= 0", options.dead_band);
-  require(options.d_decay >= 0 && options.d_decay < 1, "d_decay in [0, 1)", options.d_decay);
-  require(options.freeze_steps >= 0, "freeze_steps >= 0", options.freeze_steps);
+  require("error_bound", options.dead_band >= 0, "dead_band >= 0", options.dead_band);
+  require("error_bound", options.d_decay >= 0 && options.d_decay < 1, "d_decay in [0, 1)",
+          options.d_decay);
+  require("error_bound", options.freeze_steps >= 0, "freeze_steps >= 0", options.freeze_steps);
 }
 
 double DualAscent::update(double d, double epsilon) {

@@ -21,7 +21,7 @@ namespace {
 
 // As the main job's: half a teacher's width, a quarter of the arithmetic.
 const std::vector<std::int64_t> kProxyChannels = {16, 32};
-constexpr std::int64_t kCells = 7;  // block means a side
+constexpr std::int64_t kBlockMeans = 7;  // block means a side
 
 Tensor load_rows(const std::filesystem::path& path, std::int64_t rows, std::int64_t rank) {
   Tensor array = load_npy(path);
@@ -35,19 +35,19 @@ Tensor load_rows(const std::filesystem::path& path, std::int64_t rows, std::int6
 // f32 [N, 49]: where no embeddings are given, pictures are neighbours that look alike.
 Tensor block_means(const Tensor& images) {
   const std::int64_t N = images.size(0), H = images.size(1), W = images.size(2);
-  Tensor means = zeros({N, kCells * kCells});
+  Tensor means = zeros({N, kBlockMeans * kBlockMeans});
   const auto* pixels = images.data<std::uint8_t>();
   for (std::int64_t i = 0; i < N; ++i) {
-    float* out = means.data<float>() + i * kCells * kCells;
-    for (std::int64_t a = 0; a < kCells; ++a) {
-      for (std::int64_t b = 0; b < kCells; ++b) {
-        const std::int64_t y0 = a * H / kCells, y1 = (a + 1) * H / kCells;
-        const std::int64_t x0 = b * W / kCells, x1 = (b + 1) * W / kCells;
+    float* out = means.data<float>() + i * kBlockMeans * kBlockMeans;
+    for (std::int64_t a = 0; a < kBlockMeans; ++a) {
+      for (std::int64_t b = 0; b < kBlockMeans; ++b) {
+        const std::int64_t y0 = a * H / kBlockMeans, y1 = (a + 1) * H / kBlockMeans;
+        const std::int64_t x0 = b * W / kBlockMeans, x1 = (b + 1) * W / kBlockMeans;
         double sum = 0;
         for (std::int64_t y = y0; y < y1; ++y) {
           for (std::int64_t x = x0; x < x1; ++x) sum += pixels[(i * H + y) * W + x];
         }
-        out[a * kCells + b] =
+        out[a * kBlockMeans + b] =
             static_cast<float>(sum / static_cast<double>((y1 - y0) * (x1 - x0)) / 255);
       }
     }

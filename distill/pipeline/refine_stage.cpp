@@ -21,8 +21,8 @@ namespace athanor::distill {
 namespace {
 
 constexpr double kUnsound = 0.02;  // factor of the score where the image fails a check
-constexpr std::int64_t kNeighbours = 10;
-constexpr std::int64_t kCells = 5;  // clusters a class, for the diversity entropy
+constexpr std::int64_t kLabelNeighbours = 10;
+constexpr std::int64_t kClassClusters = 5;  // clusters a class, for the diversity entropy
 
 double mean_of(std::initializer_list<double> values, std::initializer_list<double> weights) {
   double total = 0, weight = 0;
@@ -164,7 +164,7 @@ void add_features(const RefineStageInput& in, const Pool& pool, RefineStageResul
   if (!in.times.empty()) freshness = freshness_of(in.times, in.reference_time);
   const std::vector<char> agrees = agrees_with_group(pool.groups.group, pool.labels);
   const std::vector<double> trust = label_margins(pool.p, pool.labels);
-  const Neighbors near = nearest_neighbors(in.embeddings, kNeighbours);
+  const Neighbors near = nearest_neighbors(in.embeddings, kLabelNeighbours);
   std::vector<double> completeness(N), rules(N), uniqueness(N), consistency(N), nll(N);
   std::vector<char> alone(N, 0);
   for (std::int64_t row : best_of_groups(pool.groups.group, r.score)) {
@@ -179,10 +179,10 @@ void add_features(const RefineStageInput& in, const Pool& pool, RefineStageResul
     consistency[i] = mean_of({rules[i], trust[i], uniqueness[i]}, {1, 1, 1});
     nll[i] = -std::log(std::max(pool.p.row(static_cast<std::int64_t>(i))[pool.labels[i]], 1e-12));
   }
-  const std::vector<std::int64_t> cluster = kmeans_clusters(in.embeddings, kCells, in.seed);
+  const std::vector<std::int64_t> cluster = kmeans_clusters(in.embeddings, kClassClusters, in.seed);
   std::vector<std::int64_t> cell(N);
-  for (std::size_t i = 0; i < N; ++i) cell[i] = pool.labels[i] * kCells + cluster[i];
-  const std::int64_t cells = pool.p.classes * kCells;
+  for (std::size_t i = 0; i < N; ++i) cell[i] = pool.labels[i] * kClassClusters + cluster[i];
+  const std::int64_t cells = pool.p.classes * kClassClusters;
   r.set_entropy = normalised_entropy(cell, cells);
   const std::vector<double> diversity = leave_one_out_diversity(cell, cells);
   std::vector<std::int64_t> all(N);

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <sstream>
 
+#include "data/text/edit_distance.h"
 #include "tensor/base/error.h"
 #include "tensor/io/mapped_file.h"
 
@@ -95,27 +96,12 @@ void for_each_key(R& r, F&& f) {
   f("evaluate.size", r.evaluate.size);
 }
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
-
 std::string nearest_key(std::string_view key) {
   std::string best;
   std::size_t distance = SIZE_MAX;
   Recipe recipe;
   for_each_key(recipe, [&](const char* name, auto&) {
-    const std::size_t d = edit_distance(key, name);
+    const std::size_t d = data::edit_distance(key, name);
     if (d < distance) {
       distance = d;
       best = name;

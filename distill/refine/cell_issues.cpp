@@ -6,26 +6,9 @@
 #include <numeric>
 
 #include "data/table_schema.h"
+#include "data/text/edit_distance.h"
 
 namespace athanor::distill {
-namespace {
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
-
-}  // namespace
 
 std::string_view name_of(CellFault fault) {
   constexpr std::string_view names[] = {"absent",  "sentinel", "type",      "range",
@@ -53,7 +36,7 @@ std::optional<std::string> nearest_value(std::string_view value,
   std::size_t best = value.size() + 1, second = best;
   const std::string* nearest = nullptr;
   for (const std::string& candidate : values) {
-    const std::size_t distance = edit_distance(value, candidate);
+    const std::size_t distance = data::edit_distance(value, candidate);
     if (distance < best) {
       second = best;
       best = distance;

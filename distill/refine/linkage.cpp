@@ -17,15 +17,15 @@ constexpr std::size_t kCommonWord = 60;  // records with a word up to which it m
 constexpr double kSmallNumber = 10'000;
 
 // Unit vector of tf-idf weights, by gram.
-using Weights = std::vector<std::pair<std::uint32_t, float>>;
+using TokenWeights = std::vector<std::pair<std::uint32_t, float>>;
 
 // One compared column: its values as numbers or as weights of 3-grams.
 struct FieldValues {
   std::vector<std::optional<double>> number;  // where the whole column is small numbers
-  std::vector<Weights> weights;
+  std::vector<TokenWeights> weights;
 };
 
-double cosine(const Weights& a, const Weights& b) {
+double cosine(const TokenWeights& a, const TokenWeights& b) {
   double sum = 0;
   for (auto i = a.begin(), j = b.begin(); i != a.end() && j != b.end();) {
     if (i->first == j->first) {
@@ -56,8 +56,8 @@ std::vector<std::string> plain_words(std::string_view text) {
   return words;
 }
 
-std::vector<Weights> gram_weights(const std::vector<std::string>& values) {
-  std::vector<Weights> rows(values.size());
+std::vector<TokenWeights> gram_weights(const std::vector<std::string>& values) {
+  std::vector<TokenWeights> rows(values.size());
   std::unordered_map<std::uint32_t, std::int64_t> df;
   Words hashes;
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -80,7 +80,7 @@ std::vector<Weights> gram_weights(const std::vector<std::string>& values) {
     }
   }
   const auto n = static_cast<double>(values.size());
-  for (Weights& row : rows) {
+  for (TokenWeights& row : rows) {
     double squares = 0;
     for (auto& [gram, weight] : row) {
       weight = static_cast<float>((1 + std::log(weight)) *

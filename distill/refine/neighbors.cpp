@@ -17,7 +17,7 @@
 namespace athanor::distill {
 namespace {
 
-constexpr std::int64_t kBlock = 512;
+constexpr std::int64_t kRowBlock = 512;
 
 Tensor check_rows(const char* op, const Tensor& x) {
   if (x.rank() != 2 || x.dtype() != DType::f32 || x.size(0) < 1) {
@@ -42,8 +42,8 @@ std::vector<float> squared_lengths(const Tensor& x) {
 template <class Fn>
 void for_each_product_row(const Tensor& a, const Tensor& b, Fn&& fn) {
   const Tensor transposed = transpose(b);
-  for (std::int64_t start = 0; start < a.size(0); start += kBlock) {
-    const std::int64_t count = std::min(kBlock, a.size(0) - start);
+  for (std::int64_t start = 0; start < a.size(0); start += kRowBlock) {
+    const std::int64_t count = std::min(kRowBlock, a.size(0) - start);
     const Tensor products = contiguous(matmul(slice(a, 0, start, start + count), transposed));
     parallel_for(count, 16, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t r = begin; r < end; ++r) {

@@ -33,20 +33,10 @@ enum Stream : std::uint64_t {
   kShuffle
 };
 
-constexpr double kDay = 86400;
-constexpr double kOldShare = 2. / 3;      // of the stale records are old, the others fresh
-constexpr double kCleanCopies = .85;      // of the copies are of effective records
-constexpr double kOverlapShare = .1;      // of broken images and copies carry a wrong label, too
 constexpr double kNoiseLevel = .5 * 255;  // grey levels
 constexpr double kNearNoiseLevel = 4;     // grey levels
 
 std::int64_t round_to_count(double x) { return static_cast<std::int64_t>(std::llround(x)); }
-
-void shuffle(Rows& rows, Generator& random) {
-  for (std::int64_t i = std::ssize(rows) - 1; i > 0; --i) {
-    std::swap(rows[i], rows[random.next_below(i + 1)]);
-  }
-}
 
 Rows iota(std::int64_t n) {
   Rows rows(n);

@@ -83,4 +83,10 @@ Mixture mixture_from_name(std::string_view name) {
 
 std::vector<std::int64_t> fashion_mnist_confusable() { return {6, 3, 4, 4, 2, 7, 0, 9, 5, 7}; }
 
+void shuffle(std::vector<std::int64_t>& rows, Generator& random) {
+  for (std::int64_t i = std::ssize(rows) - 1; i > 0; --i) {
+    std::swap(rows[i], rows[random.next_below(i + 1)]);
+  }
+}
+
 }  // namespace athanor::distill

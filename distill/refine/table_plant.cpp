@@ -17,18 +17,10 @@ namespace {
 
 using Rows = std::vector<std::int64_t>;
 
-enum Stream : std::uint64_t { kOrder, kStale, kFlip, kBreak, kOverlap, kAge, kCopy, kShuffle };
-
-constexpr double kDay = 86400;
-constexpr double kOldShare = 2. / 3;  // of the stale records are old, the others fresh
-constexpr double kCleanCopies = .85;  // of the copies are of effective records
-constexpr double kOverlapShare = .1;  // of broken records and copies carry a wrong label, too
-
-void shuffle(Rows& rows, Generator random) {
-  for (std::int64_t i = std::ssize(rows) - 1; i > 0; --i) {
-    std::swap(rows[i], rows[random.next_below(i + 1)]);
-  }
-}
+// Independent random streams, one for each decision.
+struct TableStream {
+  enum : std::uint64_t { kOrder, kStale, kFlip, kBreak, kOverlap, kAge, kCopy, kShuffle };
+};
 
 struct CleanTable {
   std::vector<std::string> columns;
@@ -125,7 +117,8 @@ class TablePlanter {
   PlantedTable run() {
     Rows order(clean_.rows.size());
     std::iota(order.begin(), order.end(), std::int64_t{0});
-    shuffle(order, random_.fork(kOrder));
+    Generator random = random_.fork(TableStream::kOrder);
+    shuffle(order, random);
     const std::int64_t base = o_.plan.size - counts_.copies();
     for (std::int64_t i = 0; i < base; ++i) {
       rows_.push_back(clean_.rows[order[i]]);
@@ -175,7 +168,8 @@ class TablePlanter {
       raise(ErrorKind::usage, "plant: expected at least ", wanted,
             " records of two classes for the ", "stale ones, found ", members.size());
     }
-    shuffle(members, random_.fork(kStale));
+    Generator random = random_.fork(TableStream::kStale);
+    shuffle(members, random);
     old_stale_ = std::llround(kOldShare * static_cast<double>(wanted));
     for (std::int64_t i = 0; i < wanted; ++i) {
       label_[members[i]] = label_[members[i]] == a ? b : a;
@@ -185,7 +179,8 @@ class TablePlanter {
     for (std::int64_t row = 0; row < std::ssize(rows_); ++row) {
       if (manifest_[row].kinds.empty()) free_.push_back(row);
     }
-    shuffle(free_, random_.fork(kStale).fork(1));
+    random = random_.fork(TableStream::kStale).fork(1);
+    shuffle(free_, random);
   }
 
   Rows take(Defect kind) {
@@ -196,7 +191,7 @@ class TablePlanter {
   }
 
   void plant_labels() {
-    Generator random = random_.fork(kFlip);
+    Generator random = random_.fork(TableStream::kFlip);
     for (const std::int64_t row : take(Defect::flip)) set_wrong_label(row, random);
     for (const std::int64_t row : take(Defect::confuse)) {
       label_[row] = clean_.confusable[manifest_[row].true_label];
@@ -209,7 +204,8 @@ class TablePlanter {
   }
 
   void break_records() {
-    Generator random = random_.fork(kBreak), overlap = random_.fork(kOverlap);
+    Generator random = random_.fork(TableStream::kBreak),
+              overlap = random_.fork(TableStream::kOverlap);
     int turn = 0;
     for (const std::int64_t row : take(Defect::missing)) {
       const int way = turn++ % 3;
@@ -251,14 +247,15 @@ class TablePlanter {
       }
     }
     Rows order = effective_;
-    shuffle(order, random_.fork(kAge));
+    Generator random = random_.fork(TableStream::kAge);
+    shuffle(order, random);
     for (std::int64_t i = 0; i < std::min(std::ssize(order), (old_stale_ + 1) / 2); ++i) {
       old_[order[i]] = 1;
     }
   }
 
   void add_copies() {
-    Generator random = random_.fork(kCopy);
+    Generator random = random_.fork(TableStream::kCopy);
     int turn = 0;
     for (const Defect kind : {Defect::duplicate, Defect::near_duplicate, Defect::contradiction}) {
       for (std::int64_t i = 0; i < counts_[kind]; ++i) {
@@ -288,10 +285,11 @@ class TablePlanter {
   }
 
   PlantedTable finish() {
-    Generator ages = random_.fork(kAge).fork(1);
+    Generator ages = random_.fork(TableStream::kAge).fork(1);
     Rows order(static_cast<std::size_t>(o_.plan.size)), position(order.size());
     std::iota(order.begin(), order.end(), std::int64_t{0});
-    shuffle(order, random_.fork(kShuffle));
+    Generator random = random_.fork(TableStream::kShuffle);
+    shuffle(order, random);
     for (std::size_t i = 0; i < order.size(); ++i)
       position[order[i]] = static_cast<std::int64_t>(i);
     for (std::int64_t row = 0; row < std::ssize(rows_); ++row) {

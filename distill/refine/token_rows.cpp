@@ -12,7 +12,7 @@ namespace athanor::distill {
 namespace {
 
 constexpr std::size_t kMaxWords = 1000;
-constexpr std::int64_t kBlock = 4096;
+constexpr std::int64_t kTextBlock = 4096;
 constexpr int kIdfBits = 18;
 constexpr int kDimensions = 128;
 constexpr int kSigns = 4;  // places of the embedding that one token touches
@@ -44,9 +44,9 @@ TokenRows tokens_of(const TextArena& texts) {
   TokenRows result;
   const std::int64_t n = texts.size();
   result.begin.reserve(static_cast<std::size_t>(n) + 1);
-  std::vector<std::vector<std::uint32_t>> block(kBlock);
-  for (std::int64_t start = 0; start < n; start += kBlock) {
-    const std::int64_t count = std::min(kBlock, n - start);
+  std::vector<std::vector<std::uint32_t>> block(kTextBlock);
+  for (std::int64_t start = 0; start < n; start += kTextBlock) {
+    const std::int64_t count = std::min(kTextBlock, n - start);
     parallel_for(count, 256, [&](std::int64_t begin, std::int64_t end) {
       Words words;
       for (std::int64_t i = begin; i < end; ++i) row_tokens(texts[start + i], words, block[i]);

@@ -13,7 +13,7 @@ namespace athanor::distill {
 namespace {
 
 // Rows of queries whose distances are held at once: 256 x 60,000 f32 are 61 MB.
-constexpr std::int64_t kBlock = 256;
+constexpr std::int64_t kQueryBlock = 256;
 
 std::vector<float> squared_norms(const Tensor& x) {
   const std::int64_t n = x.size(0), d = x.size(1);
@@ -104,8 +104,8 @@ Neighbours nearest(const Tensor& queries, const Tensor& units, std::int64_t k, M
   out.k = k;
   out.index.resize(static_cast<std::size_t>(m * k));
   out.distance.resize(static_cast<std::size_t>(m * k));
-  for (std::int64_t begin = 0; begin < m; begin += kBlock) {
-    const std::int64_t rows = std::min(kBlock, m - begin);
+  for (std::int64_t begin = 0; begin < m; begin += kQueryBlock) {
+    const std::int64_t rows = std::min(kQueryBlock, m - begin);
     Tensor products = matmul(slice(a, 0, begin, begin + rows), transpose(b));
     float* p = products.data<float>();
     parallel_for(rows, 8, [&](std::int64_t first, std::int64_t last) {

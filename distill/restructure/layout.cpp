@@ -14,8 +14,8 @@
 namespace athanor::distill {
 namespace {
 
-constexpr std::int64_t kNeighbours = 15;
-constexpr std::int64_t kGrain = 32;
+constexpr std::int64_t kLayoutNeighbours = 15;
+constexpr std::int64_t kLayoutGrain = 32;
 
 // t-SNE by plain gradient descent with momentum; P is 1 / (pairs) on each directed neighbour pair,
 // made symmetric.
@@ -35,7 +35,7 @@ class Embedding {
 
   void step(double exaggeration, double momentum) {
     std::vector<double> push(y_.size()), normaliser(static_cast<std::size_t>(n_));
-    parallel_for(n_, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(n_, kLayoutGrain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) repel(i, push, normaliser);
     });
     double total = 0;
@@ -120,7 +120,7 @@ Layout layout_units(const Tensor& embeddings, const std::vector<GraphEdge>& edge
   const std::vector<std::int64_t> chosen = choose(n, options.nodes, options.seed);
   const Tensor units = take_rows(embeddings, chosen);
   const auto count = static_cast<std::int64_t>(chosen.size());
-  const KnnGraph graph = knn_graph(units, std::min(kNeighbours, count - 1), Metric::cosine);
+  const KnnGraph graph = knn_graph(units, std::min(kLayoutNeighbours, count - 1), Metric::cosine);
   Embedding embedding(start_positions(units), graph.neighbours);
   const int early = options.iterations / 3;
   for (int i = 0; i < options.iterations; ++i) {

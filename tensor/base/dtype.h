@@ -48,6 +48,9 @@ class DTypeSet {
 inline constexpr DTypeSet kAllDTypes{DType::f32, DType::f64, DType::f16, DType::bf16,   DType::i8,
                                      DType::u8,  DType::i32, DType::i64, DType::boolean};
 inline constexpr DTypeSet kFloatDTypes{DType::f32, DType::f64};
+inline constexpr DTypeSet kRealDTypes{DType::f32, DType::f64, DType::f16, DType::bf16};
+inline constexpr DTypeSet kNumberDTypes{DType::f32, DType::f64, DType::f16, DType::bf16,
+                                        DType::i8,  DType::u8,  DType::i32, DType::i64};
 
 // IEEE 754 binary16 as storage; arithmetic happens in float.
 struct f16 {

@@ -41,5 +41,14 @@ void run_chunks(std::int64_t chunks, ChunkFn fn, void* context) {
   if (first) std::rethrow_exception(first);
 }
 
+void run_ranges(std::int64_t n, std::int64_t grain, RangeFn fn, void* context) {
+  if (n <= 0) return;
+  if (n <= grain) return fn(context, 0, n);
+  parallel_chunks((n + grain - 1) / grain, [&](std::int64_t chunk) {
+    const std::int64_t begin = chunk * grain;
+    fn(context, begin, begin + grain < n ? begin + grain : n);
+  });
+}
+
 }  // namespace detail
 }  // namespace athanor

@@ -10,8 +10,6 @@
 namespace athanor {
 namespace {
 
-constexpr DTypeSet kFloats{DType::f32, DType::f64, DType::f16, DType::bf16};
-
 // The result takes the memory order of an input that has its full shape, the first one if both;
 // but one without an order of its own (expanded, say) gives way to one that has.
 Tensor allocate_result(const Tensor& a, const Tensor& b, const Shape& shape, DType dtype) {
@@ -27,7 +25,7 @@ Tensor run(const char* name, BinaryOp op, const Tensor& a, const Tensor& b) {
   check_defined(name, "b", b);
   check_same_device(name, a, b);
   const DType dtype = promote(a.dtype(), b.dtype());
-  if ((op == BinaryOp::div || op == BinaryOp::pow) && !kFloats.contains(dtype)) {
+  if ((op == BinaryOp::div || op == BinaryOp::pow) && !kRealDTypes.contains(dtype)) {
     fail(name, "expected a floating dtype, got ", describe(a), " and ", describe(b));
   }
   if (dtype == DType::boolean && op < BinaryOp::equal) {
@@ -43,7 +41,7 @@ Tensor run(const char* name, BinaryOp op, const Tensor& a, const Tensor& b) {
 }
 
 void check_in_place(const char* name, const Tensor& y, const Tensor& x) {
-  check_dtype(name, "y", y, kFloats, "a floating dtype");
+  check_dtype(name, "y", y, kRealDTypes, "a floating dtype");
   check_defined(name, "x", x);
   check_same_device(name, y, x);
   if (x.dtype() != y.dtype()) {
@@ -99,9 +97,9 @@ Tensor pow(const Tensor& a, const Tensor& b) { return run("pow", BinaryOp::pow, 
 Tensor maximum(const Tensor& a, const Tensor& b) { return run("maximum", BinaryOp::maximum, a, b); }
 Tensor minimum(const Tensor& a, const Tensor& b) { return run("minimum", BinaryOp::minimum, a, b); }
 Tensor lerp(const Tensor& a, const Tensor& b, const Tensor& weight) {
-  check_dtype("lerp", "a", a, kFloats, "a floating dtype");
-  check_dtype("lerp", "b", b, kFloats, "a floating dtype");
-  check_dtype("lerp", "weight", weight, kFloats, "a floating dtype");
+  check_dtype("lerp", "a", a, kRealDTypes, "a floating dtype");
+  check_dtype("lerp", "b", b, kRealDTypes, "a floating dtype");
+  check_dtype("lerp", "weight", weight, kRealDTypes, "a floating dtype");
   check_same_device("lerp", a, b);
   check_same_device("lerp", a, weight);
   broadcast_shape("lerp", weight.shape(), broadcast_shape("lerp", a.shape(), b.shape()));
@@ -133,7 +131,7 @@ void add_(Tensor& y, const Tensor& x) { run_in_place("add_", BinaryOp::add, y, x
 void mul_(Tensor& y, const Tensor& x) { run_in_place("mul_", BinaryOp::mul, y, x); }
 
 void mul_(Tensor& y, double value) {
-  check_dtype("mul_", "y", y, kFloats, "a floating dtype");
+  check_dtype("mul_", "y", y, kRealDTypes, "a floating dtype");
   if (y.numel() > 0) {
     launch("mul_", &Kernels::unary, y.dtype(), y.device(),
            UnaryArgs{UnaryOp::mul_scalar, value, 0, operand(y), operand(y)});

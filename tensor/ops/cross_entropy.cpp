@@ -5,8 +5,6 @@
 namespace athanor {
 namespace {
 
-constexpr DTypeSet kFloats{DType::f32, DType::f64, DType::f16, DType::bf16};
-
 // On a device the kernel looks at them (tensor/backend/cuda/stream.h, index_error).
 void check_targets(const char* name, const Tensor& logits, const Tensor& targets) {
   if (targets.device().type != DeviceType::cpu) return;
@@ -21,7 +19,7 @@ void check_targets(const char* name, const Tensor& logits, const Tensor& targets
 }
 
 void check(const char* name, const Tensor& logits, const Tensor& targets, double smoothing) {
-  check_dtype(name, "logits", logits, kFloats, "a floating dtype");
+  check_dtype(name, "logits", logits, kRealDTypes, "a floating dtype");
   check_dtype(name, "targets", targets, {DType::i64}, "dtype i64");
   check_same_device(name, logits, targets);
   if (logits.rank() != 2 || logits.size(1) < 1) {

@@ -12,7 +12,6 @@ namespace athanor {
 namespace detail {
 namespace {
 
-constexpr DTypeSet kFloats{DType::f32, DType::f64, DType::f16, DType::bf16};
 constexpr char kEllipsis = '.';  // one character for the three dots of a parsed term
 
 // The terms of an equation without spaces; "..." became one '.'.
@@ -111,7 +110,7 @@ EinsumPlan plan_einsum(std::string_view equation, const std::vector<Tensor>& ope
   plan.sizes.fill(-1);
   int widest = 0;  // axes of "..."
   for (std::size_t i = 0; i < operands.size(); ++i) {
-    check_dtype("einsum", "an operand", operands[i], kFloats, "a floating dtype");
+    check_dtype("einsum", "an operand", operands[i], kRealDTypes, "a floating dtype");
     check_dtype("einsum", "an operand", operands[i], {operands[0].dtype()},
                 "the first operand's dtype");
     check_same_device("einsum", operands[0], operands[i]);

@@ -9,9 +9,6 @@
 namespace athanor {
 namespace {
 
-constexpr DTypeSet kNumbers{DType::f32, DType::f64, DType::f16, DType::bf16,
-                            DType::i8,  DType::u8,  DType::i32, DType::i64};
-
 std::int64_t product(const Shape& shape, int first, int last) {
   std::int64_t n = 1;
   for (int i = first; i < last; ++i) n *= shape[i];
@@ -53,7 +50,7 @@ Tensor index_select(const Tensor& x, int axis, const Tensor& index) {
 }
 
 Tensor index_add(const Tensor& x, int axis, const Tensor& index, std::int64_t n) {
-  check_dtype("index_add", "x", x, kNumbers, "a number dtype");
+  check_dtype("index_add", "x", x, kNumberDTypes, "a number dtype");
   axis = normalize_axis("index_add", axis, x.shape());
   if (n < 0) fail("index_add", "expected n >= 0, got ", n);
   const Tensor at = checked_index("index_add", x, index, n);
@@ -78,7 +75,7 @@ Tensor take_along_axis(const Tensor& x, const Tensor& index, int axis) {
 }
 
 Tensor scatter_add(const Tensor& x, const Tensor& index, int axis, std::int64_t n) {
-  check_dtype("scatter_add", "x", x, kNumbers, "a number dtype");
+  check_dtype("scatter_add", "x", x, kNumberDTypes, "a number dtype");
   axis = normalize_axis("scatter_add", axis, x.shape());
   if (n < 0) fail("scatter_add", "expected n >= 0, got ", n);
   const Tensor at = checked_index("scatter_add", x, index, n);
@@ -96,7 +93,7 @@ Tensor one_hot(const Tensor& index, std::int64_t classes, DType dtype) {
   check_dtype("one_hot", "index", index, {DType::i64}, "dtype i64");
   check_room("one_hot", index.shape());
   if (classes < 1) fail("one_hot", "expected classes >= 1, got ", classes);
-  if (!kNumbers.contains(dtype)) fail("one_hot", "expected a number dtype, got ", dtype);
+  if (!kNumberDTypes.contains(dtype)) fail("one_hot", "expected a number dtype, got ", dtype);
   const Tensor at = checked_index("one_hot", {}, unsqueeze(index, -1), classes);
   return scatter_add(ones(at.shape(), dtype, at.device()), at, -1, classes);
 }

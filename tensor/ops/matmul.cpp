@@ -8,8 +8,6 @@
 namespace athanor {
 namespace {
 
-constexpr DTypeSet kFloats{DType::f32, DType::f64, DType::f16, DType::bf16};
-
 Shape leading(const Shape& shape) {
   Shape lead;
   for (int i = 0; i + 2 < shape.size(); ++i) lead.push_back(shape[i]);
@@ -37,8 +35,8 @@ Tensor readable(const Tensor& x) {
 
 // a b + bias [N]; an undefined bias adds nothing.
 Tensor matrix_product(const char* op, const Tensor& a, const Tensor& b, const Tensor& bias) {
-  check_dtype(op, "a", a, kFloats, "a floating dtype");
-  check_dtype(op, "b", b, kFloats, "a floating dtype");
+  check_dtype(op, "a", a, kRealDTypes, "a floating dtype");
+  check_dtype(op, "b", b, kRealDTypes, "a floating dtype");
   check_same_device(op, a, b);
   if (a.dtype() != b.dtype() || a.rank() == 0 || b.rank() == 0) {
     fail(op, "expected two tensors of one dtype and rank >= 1, got ", describe(a), " and ",

@@ -8,10 +8,6 @@
 namespace athanor {
 namespace {
 
-constexpr DTypeSet kFloats{DType::f32, DType::f64, DType::f16, DType::bf16};
-constexpr DTypeSet kNumbers{DType::f32, DType::f64, DType::f16, DType::bf16,
-                            DType::i8,  DType::u8,  DType::i32, DType::i64};
-
 Tensor run(const char* name, ReduceOp op, const Tensor& x, unsigned mask, bool keepdim) {
   Shape kept = x.shape(), dropped;
   for (int i = 0; i < x.rank(); ++i) {
@@ -60,7 +56,7 @@ Tensor sum(const Tensor& x, const Axes& axes, bool keepdim) {
 }
 
 Tensor mean(const Tensor& x, const Axes& axes, bool keepdim) {
-  check_dtype("mean", "x", x, kFloats, "a floating dtype");
+  check_dtype("mean", "x", x, kRealDTypes, "a floating dtype");
   const Tensor total =
       run("mean", ReduceOp::sum, x, reduced_axes("mean", x.shape(), axes), keepdim);
   if (x.numel() == 0 && total.numel() > 0) {
@@ -72,12 +68,12 @@ Tensor mean(const Tensor& x, const Axes& axes, bool keepdim) {
 }
 
 Tensor amax(const Tensor& x, const Axes& axes, bool keepdim) {
-  check_dtype("amax", "x", x, kNumbers, "a number dtype");
+  check_dtype("amax", "x", x, kNumberDTypes, "a number dtype");
   return run("amax", ReduceOp::max, x, reduced_axes("amax", x.shape(), axes), keepdim);
 }
 
 Tensor amin(const Tensor& x, const Axes& axes, bool keepdim) {
-  check_dtype("amin", "x", x, kNumbers, "a number dtype");
+  check_dtype("amin", "x", x, kNumberDTypes, "a number dtype");
   return run("amin", ReduceOp::min, x, reduced_axes("amin", x.shape(), axes), keepdim);
 }
 
@@ -92,7 +88,7 @@ Tensor all(const Tensor& x, const Axes& axes, bool keepdim) {
 }
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {
-  check_dtype("sum_to", "x", x, kNumbers, "a number dtype");
+  check_dtype("sum_to", "x", x, kNumberDTypes, "a number dtype");
   if (x.shape() == shape) return x;
   const int added = x.rank() - shape.size();
   unsigned mask = 0;

@@ -10,11 +10,9 @@
 namespace athanor {
 namespace {
 
-constexpr DTypeSet kFloats{DType::f32, DType::f64, DType::f16, DType::bf16};
-
 // x's shape with `count` rows, after checks.
 Shape result_shape(const char* op, const Tensor& x, const Segments& segments) {
-  check_dtype(op, "x", x, kFloats, "a floating dtype");
+  check_dtype(op, "x", x, kRealDTypes, "a floating dtype");
   check_same_device(op, x, segments.ids());
   if (x.rank() < 1 || x.size(0) != segments.rows()) {
     fail(op, "expected x [", segments.rows(), ", ...], one row an id, got ", describe(x));

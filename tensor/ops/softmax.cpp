@@ -6,10 +6,8 @@
 namespace athanor {
 namespace {
 
-constexpr DTypeSet kFloats{DType::f32, DType::f64, DType::f16, DType::bf16};
-
 Tensor run(const char* name, SoftmaxOp op, const Tensor& x, int axis) {
-  check_dtype(name, "x", x, kFloats, "a floating dtype");
+  check_dtype(name, "x", x, kRealDTypes, "a floating dtype");
   axis = normalize_axis(name, axis, x.shape());
   Tensor y = empty_like(x);
   if (x.numel() == 0) return y;
@@ -20,7 +18,7 @@ Tensor run(const char* name, SoftmaxOp op, const Tensor& x, int axis) {
 }
 
 Tensor run_grad(const char* name, SoftmaxOp op, const Tensor& y, const Tensor& dy, int axis) {
-  check_dtype(name, "y", y, kFloats, "a floating dtype");
+  check_dtype(name, "y", y, kRealDTypes, "a floating dtype");
   check_defined(name, "dy", dy);
   check_same_device(name, y, dy);
   if (!(y.shape() == dy.shape()) || y.dtype() != dy.dtype()) {
@@ -53,7 +51,7 @@ Tensor log_softmax_grad(const Tensor& y, const Tensor& dy, int axis) {
 }
 
 Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdim) {
-  check_dtype("logsumexp", "x", x, kFloats, "a floating dtype");
+  check_dtype("logsumexp", "x", x, kRealDTypes, "a floating dtype");
   const unsigned reduced = reduced_axes("logsumexp", x.shape(), axes);
   // The kernel works by row: the reduced axes go last and become one.
   Shape kept = x.shape(), dropped, flat;

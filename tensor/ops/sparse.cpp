@@ -8,10 +8,8 @@
 namespace athanor {
 namespace {
 
-constexpr DTypeSet kFloats{DType::f32, DType::f64, DType::f16, DType::bf16};
-
 void check_rows(const char* op, const char* argument, const Tensor& t, std::int64_t rows) {
-  check_dtype(op, argument, t, kFloats, "a floating dtype");
+  check_dtype(op, argument, t, kRealDTypes, "a floating dtype");
   if (t.rank() < 1 || t.size(0) != rows) {
     fail(op, "expected ", argument, " [", rows, ", ...], got ", describe(t));
   }

@@ -9,9 +9,6 @@
 namespace athanor {
 namespace {
 
-constexpr DTypeSet kFloats{DType::f32, DType::f64, DType::f16, DType::bf16};
-constexpr DTypeSet kNumbers{DType::f32, DType::f64, DType::f16, DType::bf16,
-                            DType::i8,  DType::u8,  DType::i32, DType::i64};
 constexpr DTypeSet kSigned{DType::f32, DType::f64, DType::f16, DType::bf16,
                            DType::i8,  DType::i32, DType::i64};
 
@@ -24,12 +21,12 @@ Tensor run(const char* name, UnaryOp op, const Tensor& x, DType result, double a
 }
 
 Tensor on_floats(const char* name, UnaryOp op, const Tensor& x, double a = 0, double b = 0) {
-  check_dtype(name, "x", x, kFloats, "a floating dtype");
+  check_dtype(name, "x", x, kRealDTypes, "a floating dtype");
   return run(name, op, x, x.dtype(), a, b);
 }
 
 Tensor on_numbers(const char* name, UnaryOp op, const Tensor& x, double a = 0, double b = 0) {
-  check_dtype(name, "x", x, kNumbers, "a number dtype");
+  check_dtype(name, "x", x, kNumberDTypes, "a number dtype");
   return run(name, op, x, x.dtype(), a, b);
 }
 
@@ -75,7 +72,7 @@ Tensor clamp(const Tensor& x, double lowest, double highest) {
   if (!(lowest <= highest)) {
     fail("clamp", "expected lowest <= highest, got ", lowest, " and ", highest);
   }
-  check_dtype("clamp", "x", x, kNumbers, "a number dtype");
+  check_dtype("clamp", "x", x, kNumberDTypes, "a number dtype");
   if (!is_floating(x.dtype())) {
     // The whole numbers of the dtype within the bounds.
     visit(x.dtype(), [&]<class T>(Tag<T>) {
@@ -92,12 +89,12 @@ Tensor clamp(const Tensor& x, double lowest, double highest) {
 }
 
 Tensor add(const Tensor& x, double value) {
-  check_dtype("add", "x", x, kNumbers, "a number dtype");
+  check_dtype("add", "x", x, kNumberDTypes, "a number dtype");
   check_scalar("add", value, x.dtype());
   return on_numbers("add", UnaryOp::add_scalar, x, value);
 }
 Tensor mul(const Tensor& x, double value) {
-  check_dtype("mul", "x", x, kNumbers, "a number dtype");
+  check_dtype("mul", "x", x, kNumberDTypes, "a number dtype");
   check_scalar("mul", value, x.dtype());
   return on_numbers("mul", UnaryOp::mul_scalar, x, value);
 }
@@ -111,7 +108,7 @@ Tensor logical_not(const Tensor& x) { return to_bool("logical_not", UnaryOp::log
 namespace {
 
 Tensor activation_grad(const char* op, UnaryOp kind, const Tensor& saved, const Tensor& dy) {
-  check_dtype(op, "its value", saved, kFloats, "a floating dtype");
+  check_dtype(op, "its value", saved, kRealDTypes, "a floating dtype");
   check_defined(op, "dy", dy);
   check_same_device(op, saved, dy);
   if (!(saved.shape() == dy.shape()) || saved.dtype() != dy.dtype()) {

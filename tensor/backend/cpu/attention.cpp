@@ -23,12 +23,12 @@ namespace {
 constexpr std::int64_t kQueryChunk = 10 * kQueryTile;
 
 template <class T>
-struct Buffers {
+struct ForwardBuffers {
   std::int64_t width;    // D rounded up to whole strips
   T *k, *v, *q, *s, *o;  // strips of keys; values [Lk, width]; a tile's queries, scores, results
   T *largest, *total;    // by query of the tile
 
-  Buffers(std::int64_t Lk, std::int64_t D) : width(padded<T>(D)) {
+  ForwardBuffers(std::int64_t Lk, std::int64_t D) : width(padded<T>(D)) {
     const std::int64_t tile = kQueryTile * width;
     ScratchParts<T> parts(
         padded<T>(Lk) * D + Lk * width + 2 * tile + kQueryTile * kKeyTile + 2 * kQueryTile, 7);
@@ -80,7 +80,7 @@ void absorb_row(T* s, std::int64_t seen, std::int64_t count, T& largest, T& tota
 // Queries [first, first + rows) of batch b and head h.
 template <class S, class T>
 void attend_tile(const AttentionArgs& a, const Sight& sight, std::int64_t b, std::int64_t h,
-                 std::int64_t first, std::int64_t rows, const Buffers<T>& buffers) {
+                 std::int64_t first, std::int64_t rows, const ForwardBuffers<T>& buffers) {
   const std::int64_t D = a.q.sizes[3], width = buffers.width;
   const HeadView<const S> q(a.q, b, h);
   const HeadView<S> y(a.y, b, h);
@@ -130,7 +130,7 @@ void attention_typed(const AttentionArgs& a) {
     const std::int64_t last = smaller(Lq, first + kQueryChunk);
     const Sight sight(a, b);
     const std::int64_t seen = sight.end(last - 1);
-    const Buffers<T> buffers(Lk, D);
+    const ForwardBuffers<T> buffers(Lk, D);
     const HeadView<const S> k(a.k, b, h / group), v(a.v, b, h / group);
     pack_transposed<T>(k.data, seen, D, k.row, k.column, buffers.k);
     pack_rows<T>(v.data, seen, D, v.row, v.column, T(1), buffers.v, buffers.width);

@@ -23,14 +23,14 @@
 namespace {
 
 // Tasks wanted, so that a few threads share the work evenly, and keys that a task has at least.
-constexpr std::int64_t kTasks = 8;
+constexpr std::int64_t kKeyTasks = 8;
 constexpr std::int64_t kMinChunk = 3 * kKeyTile;
 
 struct Chunks {
   std::int64_t size, count;
 
   Chunks(std::int64_t key_heads, std::int64_t Lk) {
-    std::int64_t wanted = (kTasks + key_heads - 1) / key_heads;
+    std::int64_t wanted = (kKeyTasks + key_heads - 1) / key_heads;
     wanted = larger(1, smaller(wanted, Lk / kMinChunk));
     size = (Lk + wanted - 1) / wanted;
     size = (size + kKeyTile - 1) / kKeyTile * kKeyTile;
@@ -40,7 +40,7 @@ struct Chunks {
 
 // One task's working memory. Keys are those of the chunk.
 template <class T>
-struct Buffers {
+struct BackwardBuffers {
   std::int64_t width;
   T *k_strips, *v_strips, *k;  // keys and values transposed; keys [keys, width]
   T *dk, *dv;                  // [keys, width]
@@ -48,7 +48,7 @@ struct Buffers {
   T *p, *ds;                   // [kQueryTile, kKeyTile]
   T *lse, *delta;              // by query of the tile
 
-  Buffers(std::int64_t keys, std::int64_t D) : width(padded<T>(D)) {
+  BackwardBuffers(std::int64_t keys, std::int64_t D) : width(padded<T>(D)) {
     const std::int64_t strips = padded<T>(keys) * D, rows = keys * width;
     const std::int64_t tile = kQueryTile * width, scores = kQueryTile * kKeyTile;
     ScratchParts<T> parts(2 * strips + 3 * rows + 3 * tile + 2 * scores + 2 * kQueryTile, 12);
@@ -70,7 +70,7 @@ struct Buffers {
 // The tile's queries, dy, lse and delta = dy . y.
 template <class S, class T>
 void load_queries(const AttentionBackwardArgs& a, std::int64_t b, std::int64_t h,
-                  std::int64_t first, std::int64_t rows, const Buffers<T>& buffers) {
+                  std::int64_t first, std::int64_t rows, const BackwardBuffers<T>& buffers) {
   const std::int64_t D = a.q.sizes[3], width = buffers.width;
   const HeadView<const S> q(a.q, b, h), dy(a.dy, b, h), y(a.y, b, h);
   pack_rows<T>(q.at(first), rows, D, q.row, q.column, static_cast<T>(a.scale), buffers.q, width);
@@ -108,7 +108,7 @@ void score_gradients(T* __restrict p, T* __restrict ds, std::int64_t seen, std::
 template <class S, class T>
 void backward_tile(const AttentionBackwardArgs& a, const Sight& sight, std::int64_t b,
                    std::int64_t h, std::int64_t first, std::int64_t rows, std::int64_t begin,
-                   std::int64_t end, const Buffers<T>& buffers) {
+                   std::int64_t end, const BackwardBuffers<T>& buffers) {
   const std::int64_t D = a.q.sizes[3], width = buffers.width;
   constexpr std::int64_t kStrip = kMicroColumns<T>;
   end = smaller(end, sight.end(first + rows - 1));
@@ -158,7 +158,7 @@ void backward_chunk(const AttentionBackwardArgs& a, std::int64_t b, std::int64_t
   using T = compute_t<S>;
   const std::int64_t H = a.q.sizes[1], Lq = a.q.sizes[2], D = a.q.sizes[3];
   const std::int64_t group = H / a.k.sizes[1], keys = end - begin;
-  const Buffers<T> buffers(keys, D);
+  const BackwardBuffers<T> buffers(keys, D);
   const std::int64_t width = buffers.width;
   const HeadView<const S> k(a.k, b, g), v(a.v, b, g);
   pack_transposed<T>(k.at(begin), keys, D, k.row, k.column, buffers.k_strips);

@@ -1,6 +1,9 @@
 // What forward and backward of attention share: tile sizes, where things lie, who sees whom.
 //
 // Included after isa_begin.h, row.h and micro_gemm.h.
+#pragma once
+
+#include "tensor/backend/cpu/isa_integers.h"
 
 // Queries and keys of one tile of scores: multiples of kMicroRows, and kKeyTile of kMicroColumns
 // of every instruction set. Scores of 18 kB and a tile of keys stay in the second-level cache.
@@ -12,7 +15,6 @@ inline std::int64_t padded(std::int64_t n) {
   return (n + kMicroColumns<T> - 1) / kMicroColumns<T> * kMicroColumns<T>;
 }
 
-inline std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 inline std::int64_t larger(std::int64_t a, std::int64_t b) { return a > b ? a : b; }
 
 // The matrix [L, D] of batch b and head h in an operand [B, H, L, D] of type S.

@@ -12,10 +12,10 @@ namespace {
 
 constexpr std::int64_t kChunkElements = 4096;
 
-struct Rows {
+struct ChannelRows {
   std::int64_t C, rows, chunk_rows, chunks;
 
-  explicit Rows(const Operand& x) : C(x.sizes[1]), rows(x.numel() / x.sizes[1]) {
+  explicit ChannelRows(const Operand& x) : C(x.sizes[1]), rows(x.numel() / x.sizes[1]) {
     chunk_rows = kChunkElements / C > 0 ? kChunkElements / C : 1;
     chunks = (rows + chunk_rows - 1) / chunk_rows;
   }
@@ -65,7 +65,7 @@ void add_squares(const T* __restrict x, std::int64_t rows, std::int64_t C, const
 
 template <class T>
 void statistics_typed(const BatchNormStatisticsArgs& a) {
-  const Rows p(a.x);
+  const ChannelRows p(a.x);
   const std::int64_t C = p.C;
   // For each chunk: C means, C sums of squared deviations from them.
   const std::unique_ptr<T[]> partial(new T[static_cast<std::size_t>(p.chunks * 2 * C)]);
@@ -139,7 +139,7 @@ void input_gradients(const T* __restrict x, const T* __restrict dy, std::int64_t
 
 template <class T, bool kRelu>
 void backward_typed(const BatchNormBackwardArgs& a) {
-  const Rows p(a.x);
+  const ChannelRows p(a.x);
   const std::int64_t C = p.C;
   const T *mean = a.mean.as<T>(), *rstd = a.rstd.as<T>(), *gamma = a.gamma.as<T>(),
           *beta = a.beta.as<T>();
@@ -177,7 +177,7 @@ void batch_norm_statistics(const BatchNormStatisticsArgs& a) {
 
 void batch_norm(const BatchNormArgs& a) {
   visit_float(a.x.dtype, [&]<class T>(Tag<T>) {
-    const Rows p(a.x);
+    const ChannelRows p(a.x);
     p.for_each_chunk([&](std::int64_t, std::int64_t first, std::int64_t count) {
       const auto run = a.relu ? normalise_rows<T, true> : normalise_rows<T, false>;
       run(a.x.as<T>() + first * p.C, count, p.C, a.mean.as<T>(), a.rstd.as<T>(), a.gamma.as<T>(),

@@ -13,6 +13,7 @@
 #include "tensor/base/parallel.h"
 
 #include "tensor/backend/cpu/isa_begin.h"
+#include "tensor/backend/cpu/isa_integers.h"
 #include "tensor/backend/cpu/row.h"
 
 #include "tensor/backend/cpu/micro_gemm.h"
@@ -20,11 +21,8 @@
 namespace {
 
 // Tasks wanted when there are few images, and parts of the sums of a weight's gradient.
-constexpr std::int64_t kTasks = 8;
-constexpr std::int64_t kMaxParts = 16;
-
-inline std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
-inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+constexpr std::int64_t kConvTasks = 8;
+constexpr std::int64_t kConvParts = 16;
 
 // A forward pass: x [N, H, W, C] -> y [N, oh, ow, O].
 template <class T>
@@ -84,15 +82,18 @@ inline void window_block(const T* image, const std::int64_t* at, std::int64_t kh
   using V = typename VectorOf<T>::type;
   constexpr std::int64_t W = VectorOf<T>::lanes;
   V left[R], right[R];
+  ATHANOR_UNROLL
   for (int r = 0; r < R; ++r) {
     left[r] = load_lanes(start);
     right[r] = load_lanes(start + W);
   }
   for (std::int64_t i = 0; i < kh; ++i, image += row) {
     const T* a[R];
+    ATHANOR_UNROLL
     for (int r = 0; r < R; ++r) a[r] = image + at[r];
     for (std::int64_t l = 0; l < run; ++l, w += 2 * W) {
       const V b0 = load_lanes(w), b1 = load_lanes(w + W);
+      ATHANOR_UNROLL
       for (int r = 0; r < R; ++r) {
         const T value = a[r][l];
         left[r] += value * b0;
@@ -100,6 +101,7 @@ inline void window_block(const T* image, const std::int64_t* at, std::int64_t kh
       }
     }
   }
+  ATHANOR_UNROLL
   for (int r = 0; r < R; ++r) {
     store_lanes(y + r * ldy, left[r]);
     store_lanes(y + r * ldy + W, right[r]);
@@ -184,7 +186,7 @@ void run_pass(const Pass<T>& p, F weight) {
   const std::int64_t size = p.strips() * kMicroColumns<T> * p.window();
   T* const strips = static_cast<T*>(thread_scratch(size * sizeof(T), Scratch::shared));
   pack_weights(p, strips, weight);
-  const std::int64_t pieces = smaller(p.oh, ceil_div(kTasks, p.N));
+  const std::int64_t pieces = smaller(p.oh, ceil_div(kConvTasks, p.N));
   const std::int64_t rows = ceil_div(p.oh, pieces), count = ceil_div(p.oh, rows);
   parallel_chunks(p.N * count, [&](std::int64_t task) {
     const std::int64_t n = task / count, first = task % count * rows;
@@ -247,6 +249,7 @@ inline void weight_block(const Pass<T>& p, const T* x, std::int64_t row, const T
   using V = typename VectorOf<T>::type;
   constexpr std::int64_t W = VectorOf<T>::lanes;
   V left[R], right[R];
+  ATHANOR_UNROLL
   for (int r = 0; r < R; ++r) {
     left[r] = load_lanes(sums + r * lds);
     right[r] = load_lanes(sums + r * lds + W);
@@ -256,12 +259,14 @@ inline void weight_block(const Pass<T>& p, const T* x, std::int64_t row, const T
     const T* a = x;
     for (std::int64_t j = 0; j < p.ow; ++j, a += step, dy += ldy) {
       const V b0 = load_lanes(dy), b1 = load_lanes(dy + W);
+      ATHANOR_UNROLL
       for (int r = 0; r < R; ++r) {
         left[r] += a[r] * b0;
         right[r] += a[r] * b1;
       }
     }
   }
+  ATHANOR_UNROLL
   for (int r = 0; r < R; ++r) {
     store_lanes(sums + r * lds, left[r]);
     store_lanes(sums + r * lds + W, right[r]);
@@ -322,7 +327,7 @@ template <class T>
 void backward_weight_typed(const Conv2dArgs& a) {
   const Pass<T> p = forward_pass<T>(a);
   const std::int64_t wide = p.strips() * kMicroColumns<T>, size = (p.window() + 1) * wide;
-  const std::int64_t each = ceil_div(p.N, smaller(p.N, kMaxParts)), parts = ceil_div(p.N, each);
+  const std::int64_t each = ceil_div(p.N, smaller(p.N, kConvParts)), parts = ceil_div(p.N, each);
   T* const sums = static_cast<T*>(thread_scratch(parts * size * sizeof(T), Scratch::shared));
   const std::int64_t copy = wide != p.O ? p.oh * p.ow * wide : 0;
   parallel_chunks(parts, [&](std::int64_t part) {

@@ -7,7 +7,7 @@
 
 namespace {
 
-constexpr std::int64_t kGrain = 32768;  // elements a thread takes at least
+constexpr std::int64_t kGatherGrain = 32768;  // elements a thread takes at least
 
 }  // namespace
 
@@ -16,13 +16,14 @@ void index_select(const IndexSelectArgs& a) {
   const auto bytes = static_cast<std::size_t>(a.inner * size_of(a.x.dtype));
   const char* x = a.x.as<char>();
   char* y = a.y.as<char>();
-  parallel_for(a.outer * a.m, kGrain / a.inner + 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t from = i / a.m * a.n + index[i % a.m];
-      std::memcpy(y + static_cast<std::size_t>(i) * bytes,
-                  x + static_cast<std::size_t>(from) * bytes, bytes);
-    }
-  });
+  parallel_for(a.outer * a.m, kGatherGrain / a.inner + 1,
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t i = begin; i < end; ++i) {
+                   const std::int64_t from = i / a.m * a.n + index[i % a.m];
+                   std::memcpy(y + static_cast<std::size_t>(i) * bytes,
+                               x + static_cast<std::size_t>(from) * bytes, bytes);
+                 }
+               });
 }
 
 // The rows of one index are added in order; threads share the outer axes and the columns.
@@ -32,7 +33,7 @@ void index_add(const IndexAddArgs& a) {
   const std::int64_t blocks = (a.inner + kColumns - 1) / kColumns;
   visit_float(a.x.dtype, [&]<class T>(Tag<T>) {
     const std::int64_t work = a.m * (a.inner < kColumns ? a.inner : kColumns);
-    parallel_for(a.outer * blocks, kGrain / (work + 1) + 1,
+    parallel_for(a.outer * blocks, kGatherGrain / (work + 1) + 1,
                  [&](std::int64_t begin, std::int64_t end) {
                    for (std::int64_t i = begin; i < end; ++i) {
                      const std::int64_t o = i / blocks, first = i % blocks * kColumns;
@@ -51,14 +52,15 @@ void index_add(const IndexAddArgs& a) {
 void gather(const GatherArgs& a) {
   const std::int64_t* index = a.index.as<std::int64_t>();
   visit(a.x.dtype, [&]<class T>(Tag<T>) {
-    parallel_for(a.outer * a.m, kGrain / a.inner + 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        const T* x = a.x.as<T>() + i / a.m * a.n * a.inner;
-        T* y = a.y.as<T>() + i * a.inner;
-        const std::int64_t* at = index + i * a.inner;
-        for (std::int64_t k = 0; k < a.inner; ++k) y[k] = x[at[k] * a.inner + k];
-      }
-    });
+    parallel_for(a.outer * a.m, kGatherGrain / a.inner + 1,
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t i = begin; i < end; ++i) {
+                     const T* x = a.x.as<T>() + i / a.m * a.n * a.inner;
+                     T* y = a.y.as<T>() + i * a.inner;
+                     const std::int64_t* at = index + i * a.inner;
+                     for (std::int64_t k = 0; k < a.inner; ++k) y[k] = x[at[k] * a.inner + k];
+                   }
+                 });
   });
 }
 
@@ -66,7 +68,7 @@ void scatter_add(const ScatterAddArgs& a) {
   const std::int64_t* index = a.index.as<std::int64_t>();
   visit_float(a.x.dtype, [&]<class T>(Tag<T>) {
     const std::int64_t work = a.m * a.inner;
-    parallel_for(a.outer, kGrain / (work + 1) + 1, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(a.outer, kGatherGrain / (work + 1) + 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t o = begin; o < end; ++o) {
         const T* x = a.x.as<T>() + o * work;
         T* y = a.y.as<T>() + o * a.n * a.inner;

@@ -15,6 +15,7 @@
 #include "tensor/base/parallel.h"
 
 #include "tensor/backend/cpu/isa_begin.h"
+#include "tensor/backend/cpu/isa_integers.h"
 #include "tensor/backend/cpu/row.h"
 
 #include "tensor/backend/cpu/micro_gemm.h"
@@ -27,10 +28,7 @@ constexpr std::int64_t kBlockColumns = 512;           // of c in one task
 // Multiply-adds below which a second task does not pay for waking a thread, and the number of
 // tasks from which on they have whole blocks.
 constexpr std::int64_t kTaskWork = 1 << 19;
-constexpr std::int64_t kTasks = 8;
-
-inline std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
-inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+constexpr std::int64_t kGemmTasks = 8;
 
 // The columns [first, first + count) of b as one strip: for each k, kMicroColumns values, zero
 // beyond N.
@@ -227,6 +225,7 @@ void product_with_vector(const Gemm<T>& g) {
       V sums[4]{};
       std::int64_t k = 0;
       for (; k + 4 * W <= g.K; k += 4 * W) {
+        ATHANOR_UNROLL
         for (int i = 0; i < 4; ++i)
           sums[i] += load_lanes(a + k + i * W) * load_lanes(g.b + k + i * W);
       }
@@ -260,7 +259,7 @@ void gemm(Gemm<T> g) {
   const std::int64_t across = ceil_div(g.N, columns);
   std::int64_t rows = g.M;
   if (g.M * g.N * g.K >= 2 * kTaskWork) {
-    rows = ceil_div(g.M, kBlockRows) * across >= kTasks ? kBlockRows : kBlockRows / 2;
+    rows = ceil_div(g.M, kBlockRows) * across >= kGemmTasks ? kBlockRows : kBlockRows / 2;
   }
   parallel_chunks(ceil_div(g.M, rows) * across, [&](std::int64_t task) {
     const std::int64_t m = task / across * rows, n = task % across * columns;

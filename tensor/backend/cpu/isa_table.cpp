@@ -3,12 +3,6 @@
 #include "tensor/backend/kernels.h"
 
 namespace athanor::cpu::ATHANOR_ISA_NAMESPACE {
-namespace {
-
-constexpr DTypeSet kRealDTypes{DType::f32, DType::f64, DType::f16, DType::bf16};
-
-}  // namespace
-
 void add_isa_kernels(Kernels& table) {
   table.copy = {copy, kAllDTypes};
   table.fill = {fill, kAllDTypes};

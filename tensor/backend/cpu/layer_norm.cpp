@@ -98,7 +98,7 @@ void forward_typed(const RowNormArgs& a) {
 }
 
 // Sums over rows have this many parts at most.
-constexpr std::int64_t kMaxParts = 32;
+constexpr std::int64_t kRowParts = 32;
 
 template <class T>
 struct Row {
@@ -151,7 +151,7 @@ template <class S>
 void backward_typed(const RowNormBackwardArgs& a) {
   using T = compute_t<S>;
   const std::int64_t n = row_size(a.x), rows = a.mean.numel();
-  const std::int64_t share = (rows + kMaxParts - 1) / kMaxParts;
+  const std::int64_t share = (rows + kRowParts - 1) / kRowParts;
   const std::int64_t size = share > row_grain(n) ? share : row_grain(n);
   const std::int64_t parts = (rows + size - 1) / size;
   // For each part: its share of dgamma, of dbeta.

@@ -3,6 +3,7 @@
 // Included after isa_begin.h and row.h. A block of kMicroRows x kMicroColumns results stays in
 // registers while k runs; b comes in strips of kMicroColumns columns. The order of additions is
 // that of k for every block, so a result does not depend on where a tile ends.
+#pragma once
 
 inline constexpr std::int64_t kMicroRows = 6;
 template <class T>
@@ -24,9 +25,11 @@ inline void micro_block(std::int64_t K, const T* a, std::int64_t lda, const T* b
   using V = typename VectorOf<T>::type;
   constexpr std::int64_t W = VectorOf<T>::lanes;
   V left[R], right[R];
+  ATHANOR_UNROLL
   for (int r = 0; r < R; ++r) left[r] = right[r] = V{};
   for (std::int64_t k = 0; k < K; ++k) {
     const V b0 = *reinterpret_cast<const V*>(b), b1 = *reinterpret_cast<const V*>(b + W);
+    ATHANOR_UNROLL
     for (int r = 0; r < R; ++r) {
       const T value = kTransposed ? a[r] : a[r * lda];
       left[r] += value * b0;
@@ -35,6 +38,7 @@ inline void micro_block(std::int64_t K, const T* a, std::int64_t lda, const T* b
     a += kTransposed ? lda : 1;
     b += ldb;
   }
+  ATHANOR_UNROLL
   for (int r = 0; r < R; ++r) {
     V* to = reinterpret_cast<V*>(c + r * ldc);
     V* next = reinterpret_cast<V*>(c + r * ldc + W);

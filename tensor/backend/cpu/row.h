@@ -2,6 +2,7 @@
 //
 // Included after isa_begin.h; brings vector_math.h. Several accumulators hide the latency of an
 // addition; their number is fixed, so a row's result depends on its size alone.
+#pragma once
 
 #include "tensor/backend/cpu/vector_math.h"
 
@@ -50,6 +51,7 @@ inline VectorOf<float>::type exp_below_one(VectorOf<float>::type x) {
   return x < kLowest ? zero : e * (V)exponent;
 }
 inline VectorOf<double>::type exp_below_one(VectorOf<double>::type x) {
+  ATHANOR_UNROLL
   for (std::int64_t lane = 0; lane < VectorOf<double>::lanes; ++lane) x[lane] = std::exp(x[lane]);
   return x;
 }
@@ -64,12 +66,14 @@ inline T exp_below_one(T x) {
 template <class T>
 inline T sum_lanes(typename VectorOf<T>::type v) {
   T total = v[0];
+  ATHANOR_UNROLL
   for (std::int64_t lane = 1; lane < VectorOf<T>::lanes; ++lane) total += v[lane];
   return total;
 }
 template <class T>
 inline T max_lanes(typename VectorOf<T>::type v) {
   T largest = v[0];
+  ATHANOR_UNROLL
   for (std::int64_t lane = 1; lane < VectorOf<T>::lanes; ++lane) {
     largest = v[lane] > largest ? v[lane] : largest;
   }
@@ -119,6 +123,7 @@ inline T reduce_row(const T* x, std::int64_t n) {
     }
     for (; i + W <= n; i += W) a = Join::join(a, load(i));
     total = a[0];
+    ATHANOR_UNROLL
     for (std::int64_t lane = 1; lane < W; ++lane) total = Join::join(total, T(a[lane]));
   } else {
     total = x[0];
@@ -165,6 +170,7 @@ inline void for_lanes(const T* x, std::int64_t n, T fill, F f) {
   for (; i + W <= n; i += W) f(load_lanes(x + i), i, W);
   if (i == n) return;
   V rest;
+  ATHANOR_UNROLL
   for (std::int64_t lane = 0; lane < W; ++lane) rest[lane] = i + lane < n ? x[i + lane] : fill;
   f(rest, i, n - i);
 }

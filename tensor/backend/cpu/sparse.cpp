@@ -5,7 +5,7 @@
 
 namespace {
 
-constexpr std::int64_t kGrain = 32768;  // products a thread takes at least
+constexpr std::int64_t kSparseGrain = 32768;  // products a thread takes at least
 
 }  // namespace
 
@@ -18,7 +18,7 @@ void csr_matmul(const CsrMatmulArgs& a) {
   const std::int64_t inner = a.inner, row_work = offsets[a.rows] * inner / a.rows + inner;
   visit_float(a.x.dtype, [&]<class T>(Tag<T>) {
     const T *values = a.values.as<T>(), *x = a.x.as<T>();
-    parallel_for(a.rows, kGrain / row_work + 1, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(a.rows, kSparseGrain / row_work + 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
         T* y = a.y.as<T>() + row * inner;
         for (std::int64_t k = 0; k < inner; ++k) y[k] = T(0);
@@ -39,7 +39,7 @@ void csr_matmul(const CsrMatmulArgs& a) {
 void csr_dot(const CsrDotArgs& args) {
   const std::int64_t inner = args.inner;
   visit_float(args.a.dtype, [&]<class T>(Tag<T>) {
-    parallel_for(args.n, kGrain / (inner + 1) + 1, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(args.n, kSparseGrain / (inner + 1) + 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t e = begin; e < end; ++e) {
         const T* a = args.a.as<T>() + args.rows.as<std::int64_t>()[e] * inner;
         const T* b = args.b.as<T>() + args.columns.as<std::int64_t>()[e] * inner;

@@ -6,6 +6,7 @@
 // Polynomials: near-minimax fits by Chebyshev interpolation in 40 digits, rounded to float.
 //
 // Special values are IEEE's: NaN stays NaN, exp(inf) = inf, log(0) = -inf, log(x < 0) = NaN.
+#pragma once
 
 // 2^n for n in [-126, 127].
 inline float power_of_two(int n) { return std::bit_cast<float>((n + 127) << 23); }

@@ -10,15 +10,13 @@
 namespace athanor::cuda {
 namespace {
 
-constexpr DTypeSet kFloats{DType::f32, DType::f64, DType::f16, DType::bf16};
-
 Kernels build_table() {
   Kernels table;
   add_own_kernels(table);
-  table.matmul = {matmul, kFloats};
-  table.conv2d = {conv2d, kFloats};
-  table.conv2d_backward_input = {conv2d_backward_input, kFloats};
-  table.conv2d_backward_weight = {conv2d_backward_weight, kFloats};
+  table.matmul = {matmul, kRealDTypes};
+  table.conv2d = {conv2d, kRealDTypes};
+  table.conv2d_backward_input = {conv2d_backward_input, kRealDTypes};
+  table.conv2d_backward_weight = {conv2d_backward_weight, kRealDTypes};
   return table;
 }
 

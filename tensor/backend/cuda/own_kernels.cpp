@@ -3,52 +3,44 @@
 #include "tensor/backend/cuda/cuda.h"
 
 namespace athanor::cuda {
-namespace {
-
-constexpr DTypeSet kReal{DType::f32, DType::f64, DType::f16, DType::bf16};
-constexpr DTypeSet kNumbers{DType::f32, DType::f64, DType::f16, DType::bf16,
-                            DType::i8,  DType::u8,  DType::i32, DType::i64};
-
-}  // namespace
-
 void add_own_kernels(Kernels& table) {
   table.copy = {copy, kAllDTypes};
   table.fill = {fill, kAllDTypes};
   table.unary = {unary, kAllDTypes};
-  table.unary_grad = {unary_grad, kReal};
+  table.unary_grad = {unary_grad, kRealDTypes};
   table.binary = {binary, kAllDTypes};
   table.reduce = {reduce, kAllDTypes};
-  table.softmax = {softmax, kReal};
-  table.softmax_grad = {softmax_grad, kReal};
-  table.logsumexp = {logsumexp, kReal};
-  table.cross_entropy = {cross_entropy, kReal};
-  table.cross_entropy_grad = {cross_entropy_grad, kReal};
-  table.kl_div = {kl_div, kReal};
-  table.kl_div_grad = {kl_div_grad, kReal};
-  table.max_pool2d = {max_pool2d, kReal};
-  table.max_pool2d_backward = {max_pool2d_backward, kReal};
-  table.max_pool2d_gather = {max_pool2d_gather, kReal};
-  table.avg_pool2d = {avg_pool2d, kReal};
-  table.avg_pool2d_backward = {avg_pool2d_backward, kReal};
-  table.batch_norm_statistics = {batch_norm_statistics, kReal};
-  table.batch_norm = {batch_norm, kReal};
-  table.batch_norm_backward = {batch_norm_backward, kReal};
-  table.row_norm = {row_norm, kReal};
-  table.row_norm_backward = {row_norm_backward, kReal};
-  table.attention = {attention, kReal};
-  table.attention_backward = {attention_backward, kReal};
+  table.softmax = {softmax, kRealDTypes};
+  table.softmax_grad = {softmax_grad, kRealDTypes};
+  table.logsumexp = {logsumexp, kRealDTypes};
+  table.cross_entropy = {cross_entropy, kRealDTypes};
+  table.cross_entropy_grad = {cross_entropy_grad, kRealDTypes};
+  table.kl_div = {kl_div, kRealDTypes};
+  table.kl_div_grad = {kl_div_grad, kRealDTypes};
+  table.max_pool2d = {max_pool2d, kRealDTypes};
+  table.max_pool2d_backward = {max_pool2d_backward, kRealDTypes};
+  table.max_pool2d_gather = {max_pool2d_gather, kRealDTypes};
+  table.avg_pool2d = {avg_pool2d, kRealDTypes};
+  table.avg_pool2d_backward = {avg_pool2d_backward, kRealDTypes};
+  table.batch_norm_statistics = {batch_norm_statistics, kRealDTypes};
+  table.batch_norm = {batch_norm, kRealDTypes};
+  table.batch_norm_backward = {batch_norm_backward, kRealDTypes};
+  table.row_norm = {row_norm, kRealDTypes};
+  table.row_norm_backward = {row_norm_backward, kRealDTypes};
+  table.attention = {attention, kRealDTypes};
+  table.attention_backward = {attention_backward, kRealDTypes};
   table.adamw = {adamw, kFloatDTypes};
   table.index_select = {index_select, kAllDTypes};
-  table.index_add = {index_add, kNumbers};
+  table.index_add = {index_add, kNumberDTypes};
   table.gather = {gather, kAllDTypes};
-  table.scatter_add = {scatter_add, kNumbers};
-  table.csr_matmul = {csr_matmul, kReal};
-  table.csr_dot = {csr_dot, kReal};
-  table.segment_argmax = {segment_argmax, kReal};
+  table.scatter_add = {scatter_add, kNumberDTypes};
+  table.csr_matmul = {csr_matmul, kRealDTypes};
+  table.csr_dot = {csr_dot, kRealDTypes};
+  table.segment_argmax = {segment_argmax, kRealDTypes};
   table.where = {where, kAllDTypes};
-  table.arg_reduce = {arg_reduce, kNumbers};
-  table.sort = {sort, kNumbers};
-  table.cumsum = {cumsum, kNumbers};
+  table.arg_reduce = {arg_reduce, kNumberDTypes};
+  table.sort = {sort, kNumberDTypes};
+  table.cumsum = {cumsum, kNumberDTypes};
   table.random = {random,
                   DTypeSet{DType::f32, DType::f64, DType::f16, DType::bf16, DType::boolean}};
 }

@@ -1,14 +1,6 @@
 #include "tensor/backend/reference/reference.h"
 
 namespace athanor {
-namespace {
-
-constexpr DTypeSet kRealDTypes{DType::f32, DType::f64, DType::f16, DType::bf16};
-constexpr DTypeSet kNumberDTypes{DType::f32, DType::f64, DType::f16, DType::bf16,
-                                 DType::i8,  DType::u8,  DType::i32, DType::i64};
-
-}  // namespace
-
 const Kernels& reference_kernels() {
   static const Kernels table = [] {
     Kernels t;

@@ -1,0 +1,78 @@
+#include "cli/run.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <new>
+
+#include "cli/bench_command.h"
+#include "cli/commands.h"
+#include "tensor/base/error.h"
+#include "tensor/base/version.h"
+
+namespace athanor::cli {
+namespace {
+
+constexpr int kUsageError = 2;
+constexpr int kOutOfResources = 5;
+
+int exit_code(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::runtime:
+      return 1;
+    case ErrorKind::usage:
+      return kUsageError;
+    case ErrorKind::bad_input:
+      return 3;
+    case ErrorKind::diverged:
+      return 4;
+    case ErrorKind::out_of_resources:
+      return kOutOfResources;
+  }
+  return 1;
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  CLI::App app{
+      "Example: athanor distill\n\n"
+      "Tensors, automatic differentiation and three-stage data distillation.",
+      "athanor"};
+  app.set_version_flag("--version", std::string("athanor ") + kVersion);
+  app.require_subcommand(0, 1);
+  add_distill(app);
+  add_refine(app);
+  add_plant(app);
+  add_audit(app);
+  add_train(app);
+  add_eval(app);
+  add_predict(app);
+  add_embed(app);
+  add_export(app);
+  add_inspect(app);
+  add_report(app);
+  add_doctor(app);
+  add_bench(app);
+  try {
+    app.parse(argc, argv);
+    if (app.get_subcommands().empty()) std::fputs(app.help().c_str(), stdout);
+    return 0;
+  } catch (const CLI::RuntimeError& error) {
+    return error.get_exit_code();
+  } catch (const CLI::ParseError& error) {
+    // CLI11's own exit codes start at 100; the contract here is 0 for help and version, 2
+    // otherwise.
+    return app.exit(error) == 0 ? 0 : kUsageError;
+  } catch (const Error& error) {
+    std::fprintf(stderr, "athanor: %s\n", error.what());
+    return exit_code(error.kind());
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "athanor: out of memory\n");
+    return kOutOfResources;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "athanor: %s\n", error.what());
+    return 1;
+  }
+}
+
+}  // namespace athanor::cli
