@@ -92,7 +92,8 @@ function(athanor_add_isa_kernels target)
 endfunction()
 
 # athanor_add_test(name FILES file... [LIBS target...] [LABELS label...] [TIMEOUT seconds])
-# One Catch2 executable and one ctest entry.
+# One Catch2 executable and one ctest entry. A release compiles the tests themselves with -O1: they
+# check, the libraries compute.
 function(athanor_add_test name)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "" "TIMEOUT" "FILES;LIBS;LABELS")
   if(ARG_UNPARSED_ARGUMENTS OR NOT ARG_FILES)
@@ -101,9 +102,17 @@ function(athanor_add_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
-  add_executable(${name} ${ARG_FILES} $<TARGET_OBJECTS:athanor_test_main>)
+  add_executable(${name} ${ARG_FILES} $<TARGET_OBJECTS:athanor_test_main>
+                 $<TARGET_OBJECTS:athanor_catch>)
   athanor_options(${name})
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} Catch2::Catch2)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+  if(ATHANOR_SANITIZE)
+    # An allocation that is too large fails as without the sanitizer, and tests get more time.
+    math(EXPR timeout "10 * ${ARG_TIMEOUT}")
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${timeout}
+                         ENVIRONMENT ASAN_OPTIONS=allocator_may_return_null=1)
+  endif()
 endfunction()

@@ -162,6 +162,7 @@ std::string describe(const Tensor& t) {
 }
 
 Tensor empty(const Shape& shape, DType dtype, Device device) {
+  numel_of(shape);  // throws for sizes whose strides would overflow
   return allocate(shape, contiguous_strides(shape), dtype, device);
 }
 

@@ -1,3 +1,3 @@
-// Catch2's main, compiled once and shared by every test executable.
-#define CATCH_CONFIG_MAIN
-#include <catch2/catch.hpp>
+#include "tests/catch_session.h"
+
+int main(int argc, char** argv) { return athanor::test::run_catch(argc, argv); }

@@ -101,7 +101,8 @@ TEST_CASE("ten thousand steps that keep loss.item() hold memory flat") {
   const Variable x(random_normal({16, 8}, generator));
   std::vector<double> losses;
   losses.reserve(10'000);
-  std::int64_t live = 0, resident = 0;
+  std::int64_t live = 0;
+  [[maybe_unused]] std::int64_t resident = 0;
   for (int step = 0; step < 10'000; ++step) {
     const Variable loss = mean(square(tanh(matmul(x, w))));
     losses.push_back(loss.item());
@@ -116,7 +117,9 @@ TEST_CASE("ten thousand steps that keep loss.item() hold memory flat") {
     if (step == 9'999) CHECK(memory_stats().live == live);
   }
   CHECK(losses.back() < losses.front());
+#ifndef __SANITIZE_ADDRESS__  // which keeps freed memory for a while
   CHECK(resident_bytes() - resident < 1 << 20);
+#endif
 }
 
 TEST_CASE("backward frees what was saved, unless retained") {

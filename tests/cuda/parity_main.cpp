@@ -3,11 +3,10 @@
 // In a build with CUDA the device is the first GPU; without one the test says so and is skipped. In
 // other builds it is a stand-in in the CPU's memory, which runs the own kernels where their
 // emulation is built, else the reference kernels: then dispatch and copies are what is tested.
-#define CATCH_CONFIG_RUNNER
-#include <catch2/catch.hpp>
 #include <cstdio>
 
 #include "tensor/devices.h"
+#include "tests/catch_session.h"
 #include "tests/ops/op_case.h"
 #ifdef ATHANOR_CUDA_EMULATED
 #include "tests/cuda/emulated_kernels.h"
@@ -22,7 +21,7 @@ int run(int argc, char** argv) {
   const athanor::Device device{athanor::DeviceType::cuda, 0};
   std::printf("device: %s\n", athanor::device_name(device).c_str());
   athanor::test::check_op_cases_on(device);
-  return Catch::Session().run(argc, argv);
+  return athanor::test::run_catch(argc, argv);
 }
 
 }  // namespace
