@@ -43,8 +43,8 @@ endfunction()
 
 # athanor_unity_groups(target n file...)
 # Compiles the files in n groups, each as one translation unit: a third of the time, since headers
-# and templates are compiled n times only. The group of a file depends on its name alone, so that a new file
-# changes one group. Names in anonymous namespaces must differ within a group; the debug and
+# and templates are compiled n times only. The group of a file depends on its name alone, so that a
+# new file changes one group. Names in anonymous namespaces must differ within a group; the debug and
 # sanitizer presets compile each file by itself.
 function(athanor_unity_groups target groups)
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)

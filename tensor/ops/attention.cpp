@@ -8,8 +8,6 @@
 namespace athanor {
 namespace {
 
-constexpr DTypeSet kAttentionDTypes{DType::f32, DType::f64, DType::f16, DType::bf16};
-
 void check_key_part(const char* op, const char* argument, const Tensor& t, const Tensor& q) {
   check_defined(op, argument, t);
   check_same_device(op, q, t);
@@ -27,7 +25,7 @@ struct AttentionInputs {
   AttentionInputs(const char* op, const Tensor& q, const Tensor& k, const Tensor& v,
                   const AttentionOptions& options, const Tensor& mask_in)
       : q(q), k(k), v(v), scale(options.scale) {
-    check_dtype(op, "q", q, kAttentionDTypes, "a floating dtype");
+    check_dtype(op, "q", q, kRealDTypes, "a floating dtype");
     if (q.rank() != 4) fail(op, "expected q [B, H, Lq, D], got ", describe(q));
     check_key_part(op, "k", k, q);
     check_key_part(op, "v", v, q);

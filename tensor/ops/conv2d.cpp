@@ -7,10 +7,8 @@
 namespace athanor {
 namespace {
 
-constexpr DTypeSet kImageDTypes{DType::f32, DType::f64, DType::f16, DType::bf16};
-
 void check_input(const char* op, const char* argument, const Tensor& t, const Tensor& like) {
-  check_dtype(op, argument, t, kImageDTypes, "a floating dtype");
+  check_dtype(op, argument, t, kRealDTypes, "a floating dtype");
   check_same_device(op, t, like);
   if (t.dtype() != like.dtype()) {
     fail(op, "expected ", argument, " of dtype ", like.dtype(), ", got ", describe(t));
@@ -69,7 +67,7 @@ Conv2dArgs args_of(const Tensor& x, const Tensor& w, const Tensor& b, const Tens
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dOptions& options) {
-  check_dtype("conv2d", "x", x, kImageDTypes, "a floating dtype");
+  check_dtype("conv2d", "x", x, kRealDTypes, "a floating dtype");
   check_input("conv2d", "w", w, x);
   const Shape shape = result_shape("conv2d", x.shape(), w.shape(), options);
   if (b.defined()) {
@@ -90,7 +88,7 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dOpt
 Tensor conv2d_backward_input(const Tensor& dy, const Tensor& w, const Shape& x_shape,
                              const Conv2dOptions& options) {
   constexpr const char* op = "conv2d_backward_input";
-  check_dtype(op, "dy", dy, kImageDTypes, "a floating dtype");
+  check_dtype(op, "dy", dy, kRealDTypes, "a floating dtype");
   check_input(op, "w", w, dy);
   check_result(op, dy, result_shape(op, x_shape, w.shape(), options));
   const Tensor dx = empty_channels_last(x_shape, dy.dtype(), dy.device());
@@ -105,7 +103,7 @@ Conv2dWeightGradients conv2d_backward_weight(const Tensor& dy, const Tensor& x,
                                              const Shape& w_shape, const Conv2dOptions& options,
                                              bool with_bias) {
   constexpr const char* op = "conv2d_backward_weight";
-  check_dtype(op, "dy", dy, kImageDTypes, "a floating dtype");
+  check_dtype(op, "dy", dy, kRealDTypes, "a floating dtype");
   check_input(op, "x", x, dy);
   check_result(op, dy, result_shape(op, x.shape(), w_shape, options));
   Conv2dWeightGradients result{empty(w_shape, dy.dtype(), dy.device()), {}};

@@ -7,11 +7,9 @@
 namespace athanor {
 namespace {
 
-constexpr DTypeSet kLogitTypes{DType::f32, DType::f64, DType::f16, DType::bf16};
-
 void check_logits(const char* name, const Tensor& student, const Tensor& teacher,
                   double temperature) {
-  check_dtype(name, "student_logits", student, kLogitTypes, "a floating dtype");
+  check_dtype(name, "student_logits", student, kRealDTypes, "a floating dtype");
   check_dtype(name, "teacher_logits", teacher, {student.dtype()}, "the student's dtype");
   check_same_device(name, student, teacher);
   if (student.rank() != 2 || student.size(1) < 1 || !(student.shape() == teacher.shape())) {

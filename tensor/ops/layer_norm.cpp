@@ -5,10 +5,8 @@
 namespace athanor {
 namespace {
 
-constexpr DTypeSet kRowNormDTypes{DType::f32, DType::f64, DType::f16, DType::bf16};
-
 void check_row_input(const char* op, const Tensor& x) {
-  check_dtype(op, "x", x, kRowNormDTypes, "a floating dtype");
+  check_dtype(op, "x", x, kRealDTypes, "a floating dtype");
   if (x.rank() < 1) fail(op, "expected x [..., n], got ", describe(x));
 }
 

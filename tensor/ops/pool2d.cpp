@@ -9,8 +9,6 @@
 namespace athanor {
 namespace {
 
-constexpr DTypeSet kPoolDTypes{DType::f32, DType::f64, DType::f16, DType::bf16};
-
 Pool2dOptions resolve(const char* op, Pool2dOptions o) {
   if (o.stride.h == 0) o.stride.h = o.kernel.h;
   if (o.stride.w == 0) o.stride.w = o.kernel.w;
@@ -59,7 +57,7 @@ void run(const char* op, Kernel<Pool2dArgs> Kernels::*entry, const Tensor& x, co
 }  // namespace
 
 MaxPool2dResult max_pool2d_with_index(const Tensor& x, const Pool2dOptions& options) {
-  check_dtype("max_pool2d", "x", x, kPoolDTypes, "a floating dtype");
+  check_dtype("max_pool2d", "x", x, kRealDTypes, "a floating dtype");
   const Pool2dOptions o = resolve("max_pool2d", options);
   const Shape shape = result_shape("max_pool2d", x.shape(), o);
   MaxPool2dResult result{empty_channels_last(shape, x.dtype(), x.device()),
@@ -76,7 +74,7 @@ Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
 Tensor max_pool2d_backward(const Tensor& dy, const Tensor& index, const Shape& x_shape,
                            const Pool2dOptions& options) {
   constexpr const char* op = "max_pool2d_backward";
-  check_dtype(op, "dy", dy, kPoolDTypes, "a floating dtype");
+  check_dtype(op, "dy", dy, kRealDTypes, "a floating dtype");
   const Pool2dOptions o = resolve(op, options);
   const Shape shape = result_shape(op, x_shape, o);
   check_shape(op, "dy", dy, shape);
@@ -89,7 +87,7 @@ Tensor max_pool2d_backward(const Tensor& dy, const Tensor& index, const Shape& x
 
 Tensor max_pool2d_gather(const Tensor& x, const Tensor& index, const Pool2dOptions& options) {
   constexpr const char* op = "max_pool2d_gather";
-  check_dtype(op, "x", x, kPoolDTypes, "a floating dtype");
+  check_dtype(op, "x", x, kRealDTypes, "a floating dtype");
   const Pool2dOptions o = resolve(op, options);
   const Shape shape = result_shape(op, x.shape(), o);
   check_index(op, index, shape);
@@ -100,7 +98,7 @@ Tensor max_pool2d_gather(const Tensor& x, const Tensor& index, const Pool2dOptio
 }
 
 Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options) {
-  check_dtype("avg_pool2d", "x", x, kPoolDTypes, "a floating dtype");
+  check_dtype("avg_pool2d", "x", x, kRealDTypes, "a floating dtype");
   const Pool2dOptions o = resolve("avg_pool2d", options);
   const Tensor y =
       empty_channels_last(result_shape("avg_pool2d", x.shape(), o), x.dtype(), x.device());
@@ -111,7 +109,7 @@ Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options) {
 
 Tensor avg_pool2d_backward(const Tensor& dy, const Shape& x_shape, const Pool2dOptions& options) {
   constexpr const char* op = "avg_pool2d_backward";
-  check_dtype(op, "dy", dy, kPoolDTypes, "a floating dtype");
+  check_dtype(op, "dy", dy, kRealDTypes, "a floating dtype");
   const Pool2dOptions o = resolve(op, options);
   check_shape(op, "dy", dy, result_shape(op, x_shape, o));
   const Tensor dx = empty_channels_last(x_shape, dy.dtype(), dy.device());

@@ -6,19 +6,13 @@
 #include "tensor/base/error.h"
 
 namespace athanor::test {
-namespace {
-
-constexpr DTypeSet kFloats{DType::f32, DType::f64, DType::f16, DType::bf16};
-
-}  // namespace
-
 Kernels emulated_kernels() {
   Kernels table;
   cuda::add_own_kernels(table);
-  table.matmul = {cuda::matmul_tiled, kFloats};
-  table.conv2d = {cuda::conv2d_direct, kFloats};
-  table.conv2d_backward_input = {cuda::conv2d_direct_backward_input, kFloats};
-  table.conv2d_backward_weight = {cuda::conv2d_direct_backward_weight, kFloats};
+  table.matmul = {cuda::matmul_tiled, kRealDTypes};
+  table.conv2d = {cuda::conv2d_direct, kRealDTypes};
+  table.conv2d_backward_input = {cuda::conv2d_direct_backward_input, kRealDTypes};
+  table.conv2d_backward_weight = {cuda::conv2d_direct_backward_weight, kRealDTypes};
   return table;
 }
 
