@@ -23,16 +23,9 @@ void blend_(Tensor& y, double a, const Tensor& x, double b) {
   add_(y, mul(x, b));
 }
 
-AdamWStep adamw_step(const AdamWOptions& o, double rate, double weight_decay, std::int64_t t) {
-  AdamWStep s;
-  s.rate = rate;
-  s.beta1 = o.beta1;
-  s.beta2 = o.beta2;
-  s.epsilon = o.epsilon;
-  s.weight_decay = weight_decay;
-  s.correction1 = 1 - std::pow(o.beta1, static_cast<double>(t));
-  s.correction2 = 1 - std::pow(o.beta2, static_cast<double>(t));
-  return s;
+AdamWRule adamw_rule(const AdamWOptions& o, std::int64_t t) {
+  const auto steps = static_cast<double>(t);
+  return {o.beta1, o.beta2, o.epsilon, 1 - std::pow(o.beta1, steps), 1 - std::pow(o.beta2, steps)};
 }
 
 }  // namespace
@@ -64,11 +57,14 @@ Optimizer::Optimizer(std::vector<ParameterGroup> groups, std::vector<std::string
 
 void Optimizer::step(double rate) {
   ++t_;
+  std::vector<Update> updates;
+  updates.reserve(parameters_.size());
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     if (!parameters_[i].grad().defined()) continue;
-    Tensor value = parameters_[i].tensor();
-    update(value, parameters_[i].grad().tensor(), slots_[i], rate * slots_[i].group->rate_scale);
+    updates.push_back({parameters_[i].tensor(), parameters_[i].grad().tensor(), slots_[i],
+                       rate * slots_[i].group->rate_scale});
   }
+  update(updates);
 }
 
 void Optimizer::zero_grad() {
@@ -119,16 +115,18 @@ Sgd::Sgd(std::vector<ParameterGroup> groups, const SgdOptions& options)
   if (options.nesterov && options.momentum == 0) fail("Sgd", "expected momentum for nesterov");
 }
 
-void Sgd::update(Tensor& value, const Tensor& gradient, Slot& slot, double rate) {
-  Tensor direction = gradient;
-  if (slot.weight_decay != 0) direction = add(direction, mul(value, slot.weight_decay));
-  if (options_.momentum != 0) {
-    Tensor& momentum = slot.state[0];
-    mul_(momentum, options_.momentum);
-    add_(momentum, direction);
-    direction = options_.nesterov ? add(direction, mul(momentum, options_.momentum)) : momentum;
+void Sgd::update(std::span<Update> updates) {
+  for (auto& [value, gradient, slot, rate] : updates) {
+    Tensor direction = gradient;
+    if (slot.weight_decay != 0) direction = add(direction, mul(value, slot.weight_decay));
+    if (options_.momentum != 0) {
+      Tensor& momentum = slot.state[0];
+      mul_(momentum, options_.momentum);
+      add_(momentum, direction);
+      direction = options_.nesterov ? add(direction, mul(momentum, options_.momentum)) : momentum;
+    }
+    add_(value, mul(direction, -rate));
   }
-  add_(value, mul(direction, -rate));
 }
 
 AdamW::AdamW(std::vector<Variable> parameters, const AdamWOptions& options)
@@ -137,11 +135,16 @@ AdamW::AdamW(std::vector<Variable> parameters, const AdamWOptions& options)
 AdamW::AdamW(std::vector<ParameterGroup> groups, const AdamWOptions& options)
     : Optimizer(std::move(groups), {"m", "v"}, options.weight_decay), options_(options) {}
 
-void AdamW::update(Tensor& value, const Tensor& gradient, Slot& slot, double rate) {
-  const bool coupled = options_.coupled && slot.weight_decay != 0;
-  const Tensor g = coupled ? add(gradient, mul(value, slot.weight_decay)) : gradient;
-  adamw_(value, g, slot.state[0], slot.state[1],
-         adamw_step(options_, rate, options_.coupled ? 0 : slot.weight_decay, t()));
+void AdamW::update(std::span<Update> updates) {
+  std::vector<AdamWParameter> all;
+  all.reserve(updates.size());
+  for (auto& [value, gradient, slot, rate] : updates) {
+    const bool coupled = options_.coupled && slot.weight_decay != 0;
+    const Tensor g = coupled ? add(gradient, mul(value, slot.weight_decay)) : gradient;
+    all.push_back(
+        {value, g, slot.state[0], slot.state[1], rate, options_.coupled ? 0 : slot.weight_decay});
+  }
+  adamw_(all, adamw_rule(options_, t()));
 }
 
 Lamb::Lamb(std::vector<Variable> parameters, const LambOptions& options)
@@ -150,19 +153,21 @@ Lamb::Lamb(std::vector<Variable> parameters, const LambOptions& options)
 Lamb::Lamb(std::vector<ParameterGroup> groups, const LambOptions& options)
     : Optimizer(std::move(groups), {"m", "v"}, options.weight_decay), options_(options) {}
 
-void Lamb::update(Tensor& value, const Tensor& gradient, Slot& slot, double rate) {
+void Lamb::update(std::span<Update> updates) {
   const LambOptions& o = options_;
-  Tensor &m = slot.state[0], &v = slot.state[1];
-  blend_(m, o.beta1, gradient, 1 - o.beta1);
-  blend_(v, o.beta2, square(gradient), 1 - o.beta2);
-  const double correction1 = 1 - std::pow(o.beta1, static_cast<double>(t()));
-  const double correction2 = 1 - std::pow(o.beta2, static_cast<double>(t()));
-  const Tensor root = add(sqrt(mul(v, 1 / correction2)), o.epsilon);
-  Tensor direction = div(mul(m, 1 / correction1), root);
-  if (slot.weight_decay != 0) direction = add(direction, mul(value, slot.weight_decay));
-  const double length = norm_of(value), change = norm_of(direction);
-  const double trust = length > 0 && change > 0 ? length / change : 1;
-  add_(value, mul(direction, -rate * trust));
+  for (auto& [value, gradient, slot, rate] : updates) {
+    Tensor &m = slot.state[0], &v = slot.state[1];
+    blend_(m, o.beta1, gradient, 1 - o.beta1);
+    blend_(v, o.beta2, square(gradient), 1 - o.beta2);
+    const double correction1 = 1 - std::pow(o.beta1, static_cast<double>(t()));
+    const double correction2 = 1 - std::pow(o.beta2, static_cast<double>(t()));
+    const Tensor root = add(sqrt(mul(v, 1 / correction2)), o.epsilon);
+    Tensor direction = div(mul(m, 1 / correction1), root);
+    if (slot.weight_decay != 0) direction = add(direction, mul(value, slot.weight_decay));
+    const double length = norm_of(value), change = norm_of(direction);
+    const double trust = length > 0 && change > 0 ? length / change : 1;
+    add_(value, mul(direction, -rate * trust));
+  }
 }
 
 Lion::Lion(std::vector<Variable> parameters, const LionOptions& options)
@@ -171,13 +176,15 @@ Lion::Lion(std::vector<Variable> parameters, const LionOptions& options)
 Lion::Lion(std::vector<ParameterGroup> groups, const LionOptions& options)
     : Optimizer(std::move(groups), {"m"}, options.weight_decay), options_(options) {}
 
-void Lion::update(Tensor& value, const Tensor& gradient, Slot& slot, double rate) {
+void Lion::update(std::span<Update> updates) {
   const LionOptions& o = options_;
-  Tensor& m = slot.state[0];
-  const Tensor direction = sign(add(mul(m, o.beta1), mul(gradient, 1 - o.beta1)));
-  mul_(value, 1 - rate * slot.weight_decay);
-  add_(value, mul(direction, -rate));
-  blend_(m, o.beta2, gradient, 1 - o.beta2);
+  for (auto& [value, gradient, slot, rate] : updates) {
+    Tensor& m = slot.state[0];
+    const Tensor direction = sign(add(mul(m, o.beta1), mul(gradient, 1 - o.beta1)));
+    mul_(value, 1 - rate * slot.weight_decay);
+    add_(value, mul(direction, -rate));
+    blend_(m, o.beta2, gradient, 1 - o.beta2);
+  }
 }
 
 Muon::Muon(std::vector<Variable> parameters, const MuonOptions& options)
@@ -186,20 +193,23 @@ Muon::Muon(std::vector<Variable> parameters, const MuonOptions& options)
 Muon::Muon(std::vector<ParameterGroup> groups, const MuonOptions& options)
     : Optimizer(std::move(groups), {"m", "v"}, options.weight_decay), options_(options) {}
 
-void Muon::update(Tensor& value, const Tensor& gradient, Slot& slot, double rate) {
-  Tensor& momentum = slot.state[0];
-  if (slot.group->elementwise || value.rank() < 2) {
-    adamw_(value, gradient, momentum, slot.state[1],
-           adamw_step(options_.elementwise, rate, slot.weight_decay, t()));
-    return;
+void Muon::update(std::span<Update> updates) {
+  for (auto& [value, gradient, slot, rate] : updates) {
+    Tensor& momentum = slot.state[0];
+    if (slot.group->elementwise || value.rank() < 2) {
+      AdamWParameter one{value, gradient, momentum, slot.state[1], rate, slot.weight_decay};
+      adamw_({&one, 1}, adamw_rule(options_.elementwise, t()));
+      continue;
+    }
+    blend_(momentum, options_.momentum, gradient, 1 - options_.momentum);
+    const Tensor ahead =
+        add(mul(gradient, 1 - options_.momentum), mul(momentum, options_.momentum));
+    const std::int64_t rows = value.size(0), columns = value.numel() / rows;
+    const Tensor direction = newton_schulz(reshape(ahead, {rows, columns}));
+    const double scale = 0.2 * std::sqrt(static_cast<double>(std::max(rows, columns)));
+    mul_(value, 1 - rate * slot.weight_decay);
+    add_(value, mul(reshape(direction, value.shape()), -rate * scale));
   }
-  blend_(momentum, options_.momentum, gradient, 1 - options_.momentum);
-  const Tensor ahead = add(mul(gradient, 1 - options_.momentum), mul(momentum, options_.momentum));
-  const std::int64_t rows = value.size(0), columns = value.numel() / rows;
-  const Tensor direction = newton_schulz(reshape(ahead, {rows, columns}));
-  const double scale = 0.2 * std::sqrt(static_cast<double>(std::max(rows, columns)));
-  mul_(value, 1 - rate * slot.weight_decay);
-  add_(value, mul(reshape(direction, value.shape()), -rate * scale));
 }
 
 Tensor newton_schulz(const Tensor& g) {

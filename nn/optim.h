@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,8 +47,14 @@ class Optimizer {
   };
   Optimizer(std::vector<ParameterGroup> groups, std::vector<std::string> state_names,
             double weight_decay);
-  // Writes value and state; `rate` is the group's.
-  virtual void update(Tensor& value, const Tensor& gradient, Slot& slot, double rate) = 0;
+  // A parameter that has a gradient; `rate` is its group's.
+  struct Update {
+    Tensor value, gradient;
+    Slot& slot;
+    double rate;
+  };
+  // Writes values and states.
+  virtual void update(std::span<Update> updates) = 0;
   std::int64_t t() const { return t_; }  // the number of this step, from 1
 
  private:
@@ -70,7 +77,7 @@ class Sgd final : public Optimizer {
   explicit Sgd(std::vector<ParameterGroup> groups, const SgdOptions& options = {});
 
  private:
-  void update(Tensor& value, const Tensor& gradient, Slot& slot, double rate) override;
+  void update(std::span<Update> updates) override;
   SgdOptions options_;
 };
 
@@ -88,7 +95,7 @@ class AdamW final : public Optimizer {
   explicit AdamW(std::vector<ParameterGroup> groups, const AdamWOptions& options = {});
 
  private:
-  void update(Tensor& value, const Tensor& gradient, Slot& slot, double rate) override;
+  void update(std::span<Update> updates) override;
   AdamWOptions options_;
 };
 
@@ -104,7 +111,7 @@ class Lamb final : public Optimizer {
   explicit Lamb(std::vector<ParameterGroup> groups, const LambOptions& options = {});
 
  private:
-  void update(Tensor& value, const Tensor& gradient, Slot& slot, double rate) override;
+  void update(std::span<Update> updates) override;
   LambOptions options_;
 };
 
@@ -119,7 +126,7 @@ class Lion final : public Optimizer {
   explicit Lion(std::vector<ParameterGroup> groups, const LionOptions& options = {});
 
  private:
-  void update(Tensor& value, const Tensor& gradient, Slot& slot, double rate) override;
+  void update(std::span<Update> updates) override;
   LionOptions options_;
 };
 
@@ -140,7 +147,7 @@ class Muon final : public Optimizer {
   explicit Muon(std::vector<ParameterGroup> groups, const MuonOptions& options = {});
 
  private:
-  void update(Tensor& value, const Tensor& gradient, Slot& slot, double rate) override;
+  void update(std::span<Update> updates) override;
   MuonOptions options_;
 };
 

@@ -115,16 +115,23 @@ struct BinaryArgs {
   Operand x, y, z;
 };
 
-// One AdamW step over n elements of p, m and v with gradient g (formula: nn/optim.h); correction1
-// and correction2 are 1 - beta^t.
-struct AdamWArgs {
+// n elements of a parameter p with gradient g and moments m and v.
+struct AdamWTensor {
   void* p;
   const void* g;
   void* m;
   void* v;
   std::int64_t n;
+  double rate, weight_decay;
+};
+
+// One AdamW step over `count` tensors of one dtype (formula: nn/optim.h); correction1 and
+// correction2 are 1 - beta^t. `tensors` is host memory that lives for the call only.
+struct AdamWArgs {
+  const AdamWTensor* tensors;
+  std::int64_t count;
   DType dtype;
-  double rate, beta1, beta2, epsilon, weight_decay, correction1, correction2;
+  double beta1, beta2, epsilon, correction1, correction2;
 };
 
 enum class ReduceOp : std::uint8_t { sum, max, min, any, all };

@@ -1,18 +1,27 @@
 // Parameter updates in one pass over memory.
 #pragma once
 
+#include <span>
+
 #include "tensor/tensor.h"
 
 namespace athanor {
 
-struct AdamWStep {
-  double rate, beta1, beta2, epsilon, weight_decay;
+// A parameter p, its gradient g and its moments m and v: f32 or f64, one shape; p, m and v share
+// their strides and are dense.
+struct AdamWParameter {
+  Tensor p, g, m, v;
+  double rate, weight_decay;
+};
+
+struct AdamWRule {
+  double beta1, beta2, epsilon;
   double correction1, correction2;  // 1 - beta^t
 };
 
-// One AdamW step (nn/optim.h) in place on p, m and v, given the gradient g. f32 or f64, one shape;
-// p, m and v share their strides and are dense. Bumps p's version. Throws when a shape or
-// dtype does not fit.
-void adamw_(Tensor& p, const Tensor& g, Tensor& m, Tensor& v, const AdamWStep& step);
+// One AdamW step (nn/optim.h) in place on p, m and v of each parameter, all of one dtype in one
+// kernel. Bumps the versions of the p. Throws when a shape or dtype does not fit, before anything
+// is written.
+void adamw_(std::span<AdamWParameter> parameters, const AdamWRule& rule);
 
 }  // namespace athanor

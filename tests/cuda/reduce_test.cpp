@@ -100,17 +100,34 @@ TEST_CASE("tiled matrix product in every layout, with and without bias") {
   }
 }
 
-TEST_CASE("AdamW updates parameter and moments") {
+TEST_CASE("AdamW updates parameters and moments, many tensors at once") {
+  // The last case needs more than one launch.
+  const std::vector<std::vector<std::int64_t>> cases{
+      {1}, {3, 64}, {5003, 2, 4096, 8193}, std::vector<std::int64_t>(101, 5)};
   for (DType dtype : {DType::f32, DType::f64}) {
     for (Layout layout : {Layout::dense, Layout::shifted}) {
-      for (std::int64_t n : {1, 3, 64, 5003}) {
+      for (const auto& sizes : cases) {
+        std::vector<AdamWTensor> tensors;
         check_kernel<AdamWArgs>(
-            str("adamw ", dtype, ' ', n), cuda::adamw, &Kernels::adamw, {1e-6}, [&](Arena& a) {
-              const Operand p = a.updated(dtype, {n}, layout), g = a.input(dtype, {n}, layout);
-              const Operand m = a.updated(dtype, {n}, layout);
-              const Operand v = a.updated(dtype, {n}, layout, {0.1, 2});
-              return AdamWArgs{p.data, g.data, m.data, v.data, n,   dtype, 0.01,
-                               0.9,    0.999,  1e-8,   0.01,   0.5, 0.3};
+            str("adamw ", dtype, ' ', sizes.size()), cuda::adamw, &Kernels::adamw, {1e-6},
+            [&](Arena& a) {
+              tensors.clear();
+              double rate = 0.01;
+              for (std::int64_t n : sizes) {
+                const Operand p = a.updated(dtype, {n}, layout), g = a.input(dtype, {n}, layout);
+                const Operand m = a.updated(dtype, {n}, layout);
+                const Operand v = a.updated(dtype, {n}, layout, {0.1, 2});
+                tensors.push_back({p.data, g.data, m.data, v.data, n, rate, rate});
+                rate += 0.001;
+              }
+              return AdamWArgs{tensors.data(),
+                               static_cast<std::int64_t>(tensors.size()),
+                               dtype,
+                               0.9,
+                               0.999,
+                               1e-8,
+                               0.5,
+                               0.3};
             });
       }
     }

@@ -30,18 +30,22 @@ TEST_CASE("the fast AdamW kernel agrees with the reference") {
   Generator generator(3);
   const Shape shape{1003};
   const Tensor g = random_normal(shape, generator), start = random_normal(shape, generator);
-  const AdamWStep step{1e-2, 0.9, 0.999, 1e-8, 1e-2, 0.1, 0.001};
+  const AdamWRule rule{0.9, 0.999, 1e-8, 0.1, 0.001};
   Tensor p1 = clone(start), m1 = zeros(shape), v1 = zeros(shape);
   Tensor p2 = clone(start), m2 = zeros(shape), v2 = zeros(shape);
-  adamw_(p1, g, m1, v1, step);
+  const auto step = [&](const Tensor& p, const Tensor& m, const Tensor& v) {
+    AdamWParameter one{p, g, m, v, 1e-2, 1e-2};
+    adamw_({&one, 1}, rule);
+  };
+  step(p1, m1, v1);
   {
     UseReferenceKernels reference;
-    adamw_(p2, g, m2, v2, step);
+    step(p2, m2, v2);
   }
   // Some roundings of f32.
   CHECK(amax(abs(sub(p1, p2))).item() <= 2e-6);
   CHECK(p1.version() == 1);
-  CHECK_THROWS_WITH(adamw_(p1, zeros({4}), m1, v1, step), Catch::Contains("[adamw_] expected"));
+  CHECK_THROWS_WITH(step(p1, zeros({4}), v1), Catch::Contains("[adamw_] expected"));
 }
 
 TEST_CASE("SGD with momentum makes the steps of its formula") {
