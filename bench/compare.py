@@ -32,6 +32,7 @@ def arguments():
     parser.add_argument("--peer", default=str(HERE / "peers/torch_side.py"), help="peer script")
     parser.add_argument("--python", default=sys.executable, help="interpreter of the peer script")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda, for both sides")
     parser.add_argument("--alternations", type=int, default=7)
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--data", help="directory with data sets, passed to both sides")
@@ -79,11 +80,21 @@ def cpu_model():
     return "unknown CPU"
 
 
+def gpu_model():
+    query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    try:
+        return subprocess.run(query, stdout=subprocess.PIPE, text=True).stdout.strip()
+    except FileNotFoundError:
+        return "unknown GPU"
+
+
 def run(args):
     """[(our rows, the peer's rows)] of each alternation."""
     common = ["--threads", str(args.threads), "--repeats", str(args.repeats)]
+    common += ["--device", args.device] if args.device != "cpu" else []
     common += ["--data", args.data] if args.data else []
-    ours = [args.athanor, "bench", "limits", *args.workloads, "--json", *common,
+    limits = ["limits"] if args.device == "cpu" else []
+    ours = [args.athanor, "bench", *limits, *args.workloads, "--json", *common,
             *shlex.split(args.athanor_options)]
     theirs = [args.python, args.peer, *args.workloads, *common, *shlex.split(args.peer_options)]
     pairs = []
@@ -110,9 +121,10 @@ def median_of(rows, key):
 def summarise(args, pairs):
     """One dictionary a workload, and the limits."""
     limits = {}
+    on_cpu = args.device == "cpu"
     for name, variant, key in (("limit_fma", None, "gflops"), ("limit_gemm", None, "gflops"),
                                ("limit_copy", "16 MiB", "gbps"),
-                               ("limit_copy", "256 MiB", "gbps")):
+                               ("limit_copy", "256 MiB", "gbps")) if on_cpu else ():
         found = [r for mine, _ in pairs for r in mine
                  if r["workload"] == name and variant in (None, r["variant"])]
         limits[f"{name} {variant}" if variant else name] = median_of(found, key)
@@ -130,31 +142,35 @@ def summarise(args, pairs):
                "peer_variant": statistics.mode(p["variant"] for p in peer)}
         if "gflops" in mine[0]:
             row["gflops"] = median_of(mine, "gflops")
-            row["share"] = row["gflops"] / limits["limit_fma"]
+            row["share"] = row["gflops"] / limits["limit_fma"] if on_cpu else None
         elif "gbps" in mine[0]:
             row["gbps"] = median_of(mine, "gbps")
-            row["share"] = row["gbps"] / limits["limit_copy 16 MiB"]
+            row["share"] = row["gbps"] / limits["limit_copy 16 MiB"] if on_cpu else None
         table.append(row)
     return table, limits
 
 
 def show(args, table, limits):
-    print(f"{cpu_model()}, {args.threads} threads, {datetime.date.today()}, "
+    where = f"{cpu_model()}, {args.threads} threads" if args.device == "cpu" else gpu_model()
+    print(f"{where}, {datetime.date.today()}, "
           f"{args.alternations} alternations of >= {args.repeats} repeats")
-    print(f"limits: FMA {limits['limit_fma']:.0f} GFLOP/s, GEMM {limits['limit_gemm']:.0f} GFLOP/s,"
-          f" copy {limits['limit_copy 16 MiB']:.1f} GB/s (16 MiB) and"
-          f" {limits['limit_copy 256 MiB']:.1f} GB/s (256 MiB)\n")
-    print("| workload | Athanor ms | peer ms | peer variant | ratio [95%] | of the limit |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    if limits:
+        print(f"limits: FMA {limits['limit_fma']:.0f} GFLOP/s, GEMM {limits['limit_gemm']:.0f} "
+              f"GFLOP/s, copy {limits['limit_copy 16 MiB']:.1f} GB/s (16 MiB) and"
+              f" {limits['limit_copy 256 MiB']:.1f} GB/s (256 MiB)")
+    print("\n| workload | Athanor ms | variant | peer ms | peer variant | ratio [95%] | rate |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for r in table:
-        share = "-"
+        rate = "-"
         if "gflops" in r:
-            share = f"{r['gflops']:.0f} GFLOP/s, {r['share']:.0%}"
+            rate = f"{r['gflops']:.0f} GFLOP/s"
         elif "gbps" in r:
-            share = f"{r['gbps']:.1f} GB/s, {r['share']:.0%}"
-        print(f"| {r['workload']} | {r['athanor_ms']:.3f} | {r['peer_ms']:.3f} | "
+            rate = f"{r['gbps']:.1f} GB/s"
+        if r.get("share"):
+            rate += f", {r['share']:.0%} of the limit"
+        print(f"| {r['workload']} | {r['athanor_ms']:.3f} | {r['variant']} | {r['peer_ms']:.3f} | "
               f"{r['peer_variant']} | {r['ratio']:.2f} [{r['low']:.2f}, {r['high']:.2f}] | "
-              f"{share} |")
+              f"{rate} |")
 
 
 def main():

@@ -1,5 +1,6 @@
-// Times operations and training steps on one device, one JSON line a row: the rows of
-// bench/gpu_torch.py, for scripts/gpu_check.sh.
+// Times large products and convolutions on one device, one JSON line a row: the rows of
+// bench/gpu_torch.py, for scripts/gpu_check.sh. Training steps and small operations are in
+// `athanor bench --device cuda`.
 //
 //   gpu_bench [DEVICE] [ROW...]
 #include <algorithm>
@@ -9,13 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "autograd/autocast.h"
 #include "autograd/ops.h"
 #include "autograd/ops/conv2d.h"
-#include "autograd/ops/cross_entropy.h"
-#include "autograd/ops/kl_div.h"
-#include "nn/optim.h"
-#include "tensor/captured_step.h"
 #include "tensor/devices.h"
 #include "tensor/ops.h"
 #include "tensor/ops/device.h"
@@ -59,72 +55,11 @@ Row conv_row(const char* name, DType dtype) {
           }};
 }
 
-Row op_chain_row() {
-  return {"op_chain", [](Device device) {
-            const Variable a(values({64}, device), true);
-            return std::function<void()>([a] {
-              Variable b = a;
-              for (int i = 0; i < 100; ++i) b = relu(b * 1.01 + a);
-              grad({sum(b)}, {a});
-            });
-          }};
-}
-
-Row kd_loss_row() {
-  return {"kd_loss", [](Device device) {
-            const Variable student(values({128, 1000}, device), true);
-            const Variable teacher(values({128, 1000}, device, 2));
-            return std::function<void()>(
-                [=] { grad({kl_div_with_temperature(student, teacher, 4)}, {student}); });
-          }};
-}
-
-Row softmax_row() {
-  return {"softmax", [](Device device) {
-            const Tensor x = values({4096, 1024}, device);
-            return std::function<void()>([x] { softmax(x); });
-          }};
-}
-
-// 784-256-10, batch 128; `captured` replays forward and backward as a graph.
-Row mlp_row(const char* name, bool captured) {
-  return {name, [captured](Device device) {
-            std::vector<Variable> p;
-            for (const Shape& shape : {Shape{256, 784}, Shape{256}, Shape{10, 256}, Shape{10}}) {
-              p.emplace_back(mul(values(shape, device, p.size()), 0.05), true);
-            }
-            const Tensor x = values({128, 784}, device, 9);
-            const Tensor labels = to(zeros({128}, DType::i64), device);
-            const auto optimizer = std::make_shared<nn::AdamW>(p);
-            const auto gradients = [p](const std::vector<Tensor>& in) {
-              const Variable hidden = relu(linear(Variable(in[0]), p[0], p[1]));
-              const Variable loss = cross_entropy(linear(hidden, p[2], p[3]), in[1]);
-              std::vector<Tensor> results;
-              for (const Variable& g : grad({loss}, p)) results.push_back(g.tensor());
-              return results;
-            };
-            const auto step = captured ? std::make_shared<CapturedStep>(gradients) : nullptr;
-            return std::function<void()>([=] {
-              const std::vector<Tensor> in{x, labels};
-              const std::vector<Tensor> g = step ? (*step)(in) : gradients(in);
-              for (std::size_t i = 0; i < p.size(); ++i) Variable(p[i]).set_grad(Variable(g[i]));
-              optimizer->step(1e-3);
-            });
-          }};
-}
-
 std::vector<Row> rows() {
-  return {matmul_row("matmul_f32", DType::f32, false),
-          matmul_row("matmul_tf32", DType::f32, true),
-          matmul_row("matmul_f16", DType::f16, false),
-          matmul_row("matmul_bf16", DType::bf16, false),
-          conv_row("conv_train_tf32", DType::f32),
-          conv_row("conv_train_bf16", DType::bf16),
-          softmax_row(),
-          kd_loss_row(),
-          op_chain_row(),
-          mlp_row("mlp_train", false),
-          mlp_row("mlp_train_graph", true)};
+  return {
+      matmul_row("matmul_f32", DType::f32, false), matmul_row("matmul_tf32", DType::f32, true),
+      matmul_row("matmul_f16", DType::f16, false), matmul_row("matmul_bf16", DType::bf16, false),
+      conv_row("conv_train_tf32", DType::f32),     conv_row("conv_train_bf16", DType::bf16)};
 }
 
 void run(const Row& row, Device device) {

@@ -37,44 +37,6 @@ def rows():
             return lambda: torch.autograd.grad(F.conv2d(x, w, padding=1), (x, w), dy)
         return make
 
-    def softmax():
-        x = values(4096, 1024)
-        return lambda: torch.softmax(x, -1)
-
-    def kd_loss():
-        student, teacher = values(128, 1000).requires_grad_(), values(128, 1000)
-
-        def step():
-            loss = 16 * F.kl_div(F.log_softmax(student / 4, -1), F.log_softmax(teacher / 4, -1),
-                                 log_target=True, reduction="batchmean")
-            torch.autograd.grad(loss, student)
-        return step
-
-    def op_chain():
-        a = values(64).requires_grad_()
-
-        def step():
-            b = a
-            for _ in range(100):
-                b = torch.relu(b * 1.01 + a)
-            torch.autograd.grad(b.sum(), a)
-        return step
-
-    def mlp(compiled):
-        def make():
-            model = torch.nn.Sequential(torch.nn.Linear(784, 256), torch.nn.ReLU(),
-                                        torch.nn.Linear(256, 10)).to(device)
-            optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
-            x, y = values(128, 784), torch.zeros(128, dtype=torch.long, device=device)
-            forward = torch.compile(model, mode="reduce-overhead") if compiled else model
-
-            def step():
-                optimizer.zero_grad()
-                F.cross_entropy(forward(x), y).backward()
-                optimizer.step()
-            return step
-        return make
-
     return torch, {
         "matmul_f32": matmul(torch.float32, False),
         "matmul_tf32": matmul(torch.float32, True),
@@ -82,11 +44,6 @@ def rows():
         "matmul_bf16": matmul(torch.bfloat16, False),
         "conv_train_tf32": conv(torch.float32),
         "conv_train_bf16": conv(torch.bfloat16),
-        "softmax": softmax,
-        "kd_loss": kd_loss,
-        "op_chain": op_chain,
-        "mlp_train": mlp(False),
-        "mlp_train_graph": mlp(True),
     }
 
 
@@ -114,6 +71,8 @@ def compare(files):
     best = {}
     for file in files:
         for line in open(file):
+            if not line.startswith("{"):
+                continue
             row = json.loads(line)
             side = "athanor" if row["variant"] == "athanor" else "torch"
             key = (row["workload"], side)

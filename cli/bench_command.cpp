@@ -9,6 +9,7 @@
 #include "cli/bench_command.h"
 #include "tensor/base/error.h"
 #include "tensor/base/parallel.h"
+#include "tensor/devices.h"
 #include "tensor/ops.h"
 
 namespace athanor::cli {
@@ -17,6 +18,7 @@ namespace {
 struct BenchOptions {
   std::vector<std::string> names;
   int threads = 0;
+  std::string device = "cpu";
   std::int64_t repeats = 20;
   std::string data;
   bool json = false;
@@ -69,16 +71,25 @@ void run_bench(const BenchOptions& o) {
     }
     return;
   }
+  bench::Settings settings;
+  settings.device = parse_device(o.device);
+  const bool on_cpu = settings.device.type == DeviceType::cpu;
   std::vector<const bench::Workload*> chosen;
-  for (const std::string& name : o.names) chosen.push_back(&find(name));
+  for (const std::string& name : o.names) {
+    chosen.push_back(&find(name));
+    if (!on_cpu && chosen.back()->cpu_only) {
+      raise(ErrorKind::usage, "bench: ", name, " runs on the CPU only, expected --device cpu, got ",
+            o.device);
+    }
+  }
   if (o.names.empty()) {
     for (const bench::Workload& workload : bench::workloads()) {
-      if (workload.name != "gcn_train" || !o.data.empty()) chosen.push_back(&workload);
+      if (workload.name == "gcn_train" && o.data.empty()) continue;
+      if (on_cpu || !workload.cpu_only) chosen.push_back(&workload);
     }
     if (o.data.empty()) std::fputs("bench: gcn_train is left out without --data\n", stderr);
   }
   if (o.threads > 0) set_num_threads(o.threads);
-  bench::Settings settings;
   settings.threads = num_threads();
   settings.repeats = o.repeats;
   settings.data = o.data;
@@ -101,6 +112,7 @@ void add_bench(CLI::App& app) {
       "after three that are not timed; docs/performance.md says what each does.");
   c->add_option("name", o->names, "Workloads (see --list)")->option_text("[NAME...]");
   c->add_option("--threads", o->threads, "Threads, 0 = all cores")->check(CLI::NonNegativeNumber);
+  c->add_option("--device", o->device, "cpu, cuda or cuda:N")->capture_default_str();
   c->add_option("--repeats", o->repeats, "Timed runs")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

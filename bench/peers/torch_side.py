@@ -2,11 +2,14 @@
 """PyTorch's side of `athanor bench`: the same workloads, one JSON line a workload and variant.
 
 Needs PyTorch; onnxruntime and onnx for the second variant of cnn_infer, scikit-learn for dbscan.
+--compile adds torch.compile, in its default mode and with CUDA graphs (reduce-overhead).
 
     bench/peers/torch_side.py cnn_train --threads 1
+    bench/peers/torch_side.py gpt_train --device cuda --compile
 """
 
 import argparse
+import contextlib
 import json
 import math
 import os
@@ -22,39 +25,59 @@ from torch.nn import functional
 
 
 class Bench:
-    def __init__(self, threads, repeats, data):
-        self.threads, self.repeats, self.data = threads, repeats, data
+    def __init__(self, args):
+        self.threads, self.repeats, self.data = args.threads, args.repeats, args.data
+        self.device, self.compile = torch.device(args.device), args.compile
+
+    def synchronize(self):
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
 
     def time(self, workload, variant, run, repeats=None):
         for _ in range(3):
             run()
+        self.synchronize()
         times = []
         for _ in range(repeats or self.repeats):
             start = time.perf_counter()
             run()
+            self.synchronize()
             times.append((time.perf_counter() - start) * 1e3)
         times.sort()
         print(json.dumps({"workload": workload, "variant": variant, "threads": self.threads,
                           "median_ms": times[len(times) // 2], "min_ms": times[0],
                           "n": len(times)}), flush=True)
 
-    def time_training(self, workload, build, x, y, repeats=None, images=False):
-        """The step as PyTorch's users can have it: optimiser fused or not, both image layouts."""
-        for fused in (False, True):
-            for layout in ("contiguous", "channels_last") if images else ("contiguous",):
-                model, data = build(), x
-                if layout == "channels_last":
-                    model = model.to(memory_format=torch.channels_last)
-                    data = x.contiguous(memory_format=torch.channels_last)
-                optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=fused)
+    def time_training(self, workload, build, x, y, repeats=None, images=False, autocast=False):
+        """The step as PyTorch's users can have it: optimiser fused or not, both image layouts,
+        with --compile also compiled."""
+        ways = [(fused, layout, None) for fused in (False, True)
+                for layout in (("contiguous", "channels_last") if images else ("contiguous",))]
+        if self.compile:
+            ways += [(True, ways[-1][1], mode) for mode in ("default", "reduce-overhead")]
+        for fused, layout, mode in ways:
+            self.time_way(workload, build, x, y, repeats, images, autocast, fused, layout, mode)
 
-                def step():
-                    optimizer.zero_grad()
-                    functional.cross_entropy(model(data), y).backward()
-                    optimizer.step()
+    def time_way(self, workload, build, x, y, repeats, images, autocast, fused, layout, mode):
+        model, data = build(), x
+        if layout == "channels_last":
+            model = model.to(memory_format=torch.channels_last)
+            data = x.contiguous(memory_format=torch.channels_last)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=fused)
+        forward = torch.compile(model, mode=mode) if mode else model
+        low = torch.autocast(self.device.type, torch.bfloat16) if autocast else (
+            contextlib.nullcontext())
 
-                name = ("fused" if fused else "foreach") + "_adamw"
-                self.time(workload, f"{name}+{layout}" if images else name, step, repeats)
+        def step():
+            optimizer.zero_grad()
+            with low:
+                loss = functional.cross_entropy(forward(data), y)
+            loss.backward()
+            optimizer.step()
+
+        name = ("fused" if fused else "foreach") + "_adamw"
+        name += f"+{layout}" if images else ""
+        self.time(workload, name + (f"+compile {mode}" if mode else ""), step, repeats)
 
 
 def perceptron(*widths):
@@ -174,6 +197,11 @@ def encoder_train(bench):
                         torch.randint(2, (32,)))
 
 
+def encoder_train_bf16(bench):
+    bench.time_training("encoder_train_bf16", Encoder, torch.randint(8000, (32, 64)),
+                        torch.randint(2, (32,)), autocast=True)
+
+
 def gpt_train(bench):
     bench.time_training("gpt_train", Gpt, torch.randint(65, (12, 128)),
                         torch.randint(65, (12 * 128,)))
@@ -259,7 +287,7 @@ def encoder_infer(bench):
 @torch.no_grad()
 def encoder_infer_bf16(bench):
     model, tokens = Encoder().eval(), torch.randint(8000, (32, 64))
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(bench.device.type, torch.bfloat16):
         bench.time("encoder_infer_bf16", "autocast", lambda: model(tokens))
 
 
@@ -267,7 +295,8 @@ def encoder_infer_bf16(bench):
 def cnn_infer(bench):
     model, x = small_cnn().eval(), torch.randn(64, 1, 28, 28)
     bench.time("cnn_infer", "f32", lambda: model(x))
-    onnx_cnn(bench, model, x)
+    if bench.device.type == "cpu":
+        onnx_cnn(bench, model, x)
     model = model.to(memory_format=torch.channels_last)
     last = x.contiguous(memory_format=torch.channels_last)
     bench.time("cnn_infer", "f32+channels_last", lambda: model(last))
@@ -307,7 +336,8 @@ def startup(bench):
 
 
 WORKLOADS = {f.__name__: f for f in (
-    op_chain, mlp_train, mlp1200_train, cnn_train, resnet8_train, encoder_train, gpt_train,
+    op_chain, mlp_train, mlp1200_train, cnn_train, resnet8_train, encoder_train,
+    encoder_train_bf16, gpt_train,
     gcn_train, kd_loss, attention_train, conv_bn_relu, encoder_infer, encoder_infer_bf16, cnn_infer,
     dbscan, startup)}
 WORKLOADS |= {
@@ -323,12 +353,15 @@ def main():
     parser.add_argument("workloads", nargs="+", choices=WORKLOADS, metavar="WORKLOAD",
                         help=", ".join(WORKLOADS))
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--compile", action="store_true", help="also time torch.compile")
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--data", type=pathlib.Path, help="directory with data sets (Cora)")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    torch.set_default_device(args.device)
     torch.manual_seed(0)
-    bench = Bench(args.threads, args.repeats, args.data)
+    bench = Bench(args)
     for name in args.workloads:
         WORKLOADS[name](bench)
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "tensor/devices.h"
+
 namespace athanor::cli::bench {
 
 void Bench::time(const std::string& workload, const std::string& variant, Work work,
@@ -10,11 +12,13 @@ void Bench::time(const std::string& workload, const std::string& variant, Work w
   using Clock = std::chrono::steady_clock;
   constexpr int kWarmUps = 3;
   for (int i = 0; i < kWarmUps; ++i) run();
+  synchronize(device());
   std::vector<double> ms;
   const std::int64_t n = repeats > 0 ? repeats : settings_.repeats;
   for (std::int64_t i = 0; i < n; ++i) {
     const auto start = Clock::now();
     run();
+    synchronize(device());
     ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
   }
   std::sort(ms.begin(), ms.end());

@@ -1,5 +1,5 @@
-// Workloads that `athanor bench` times. docs/performance.md defines each; bench/peers has the same
-// ones for PyTorch, and bench/compare.py runs both sides in alternation.
+// Workloads that `athanor bench` times, on the CPU or a GPU. docs/performance.md defines each;
+// bench/peers has the same ones for PyTorch, and bench/compare.py runs both sides in alternation.
 #pragma once
 
 #include <cstdint>
@@ -8,10 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "tensor/base/device.h"
+
 namespace athanor::cli::bench {
 
 struct Settings {
   int threads = 1;
+  Device device;
   std::int64_t repeats = 20;   // timed runs of each row, after three that are not
   std::filesystem::path data;  // directory with data sets; only gcn_train needs it
   std::string executable;      // for `startup`
@@ -41,7 +44,8 @@ class Bench {
  public:
   Bench(const Settings& settings, Sink sink) : settings_(settings), sink_(std::move(sink)) {}
   const Settings& settings() const { return settings_; }
-  // Times `run`; `repeats` = 0 takes the settings' number.
+  Device device() const { return settings_.device; }
+  // Times `run` until the device has done its work; `repeats` = 0 takes the settings' number.
   void time(const std::string& workload, const std::string& variant, Work work,
             const std::function<void()>& run, std::int64_t repeats = 0) const;
 
@@ -54,6 +58,7 @@ struct Workload {
   std::string name;
   std::string what;  // one line
   std::function<void(const Bench&)> run;
+  bool cpu_only = false;
 };
 
 // All workloads, in the order of the documentation. `limits` comes first: what the machine can do.

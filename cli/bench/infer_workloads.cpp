@@ -4,6 +4,7 @@
 #include "autograd/ops.h"
 #include "cli/bench/bench.h"
 #include "cli/bench/models.h"
+#include "tensor/ops/device.h"
 
 namespace athanor::cli::bench {
 namespace {
@@ -13,10 +14,11 @@ void conv_bn_relu(const Bench& bench) {
   constexpr std::int64_t N = 64, C = 64, H = 28;
   Conv2dOptions same;
   same.padding = 1;
-  const Tensor x = channels_last(random_normal({N, C, H, H}, g));
-  const Tensor w = random_normal({C, C, 3, 3}, g, 0, 0.05), b = zeros({C});
-  const Tensor gamma = ones({C}), beta = zeros({C});
-  Tensor mean = zeros({C}), variance = ones({C});
+  const auto placed = [&](const Tensor& t) { return to(t, bench.device()); };
+  const Tensor x = channels_last(placed(random_normal({N, C, H, H}, g)));
+  const Tensor w = placed(random_normal({C, C, 3, 3}, g, 0, 0.05)), b = placed(zeros({C}));
+  const Tensor gamma = placed(ones({C})), beta = placed(zeros({C}));
+  Tensor mean = placed(zeros({C})), variance = placed(ones({C}));
   BatchNormOptions norm;
   norm.training = false;
   Work work;
@@ -35,7 +37,8 @@ void cnn_infer(const Bench& bench) {
   Generator g(0);
   const auto model = cnn(g);
   model->eval();
-  const Variable x(random_normal({64, 1, 28, 28}, g));
+  model->to(bench.device());
+  const Variable x(to(random_normal({64, 1, 28, 28}, g), bench.device()));
   Work work;
   work.flops = 2.0 * 64 * (784.0 * 9 * 32 + 196.0 * 9 * 32 * 64 + 3136.0 * 128 + 1280);
   const InferenceMode inference;
@@ -46,10 +49,12 @@ void encoder_infer(const Bench& bench) {
   Generator g(0);
   const auto model = encoder(g);
   model->eval();
+  model->to(bench.device());
   Tensor tokens = empty({32, 64}, DType::i64);
   for (std::int64_t i = 0; i < tokens.numel(); ++i) {
     tokens.data<std::int64_t>()[i] = g.next_below(8000);
   }
+  tokens = to(tokens, bench.device());
   Work work;
   work.flops = 2.0 * 32 * 2 * (64.0 * (4 * 256 * 256 + 2 * 256 * 1024) + 2.0 * 64 * 64 * 256);
   const InferenceMode inference;

@@ -56,7 +56,7 @@ void limits(const Bench& bench) {
 }  // namespace
 
 std::vector<Workload> limit_workloads() {
-  return {{"limits", "what the machine can do: FMA, GEMM and copying", limits}};
+  return {{"limits", "what the machine can do: FMA, GEMM and copying", limits, true}};
 }
 
 }  // namespace athanor::cli::bench

@@ -76,11 +76,14 @@ class Layer final : public nn::Module {
   // [B, T, 3 width] -> [B, T, width]
   Variable attend(const Variable& qkv) const {
     const std::int64_t B = qkv.size(0), T = qkv.size(1), D = qkv.size(2) / 3;
-    const Variable split = permute(reshape(qkv, {B, T, 3, heads_, D / heads_}), {2, 0, 3, 1, 4});
-    const Variable q = select(split, 0, 0), k = select(split, 0, 1), v = select(split, 0, 2);
+    std::vector<Variable> parts = chunk(qkv, 3, 2);
+    for (Variable& part : parts) {
+      part = transpose(reshape(part, {B, T, heads_, D / heads_}), 1, 2);
+    }
     AttentionOptions options;
     options.causal = causal_;
-    return reshape(transpose(attention(q, k, v, options), 1, 2), {B, T, D});
+    const Variable y = attention(parts[0], parts[1], parts[2], options);
+    return reshape(transpose(y, 1, 2), {B, T, D});
   }
 
   std::int64_t heads_;

@@ -3,6 +3,7 @@
 
 #include "autograd/ops.h"
 #include "cli/bench/bench.h"
+#include "tensor/ops/device.h"
 
 namespace athanor::cli::bench {
 namespace {
@@ -12,7 +13,7 @@ constexpr std::int64_t kRows = 4096, kColumns = 1024;
 template <class F>
 void time_rows(const Bench& bench, const char* name, F op) {
   Generator g(0);
-  const Tensor x = random_normal({kRows, kColumns}, g);
+  const Tensor x = to(random_normal({kRows, kColumns}, g), bench.device());
   Work work;
   work.bytes = 2.0 * 4 * kRows * kColumns;
   const NoGrad no_grad;
@@ -37,8 +38,8 @@ void attention_train(const Bench& bench) {
   Generator g(0);
   constexpr std::int64_t kHeads = 8, kTokens = 2048, kWidth = 64;
   const Shape shape{1, kHeads, kTokens, kWidth};
-  Variable q(random_normal(shape, g), true), k(random_normal(shape, g), true),
-      v(random_normal(shape, g), true);
+  const auto input = [&] { return Variable(to(random_normal(shape, g), bench.device()), true); };
+  Variable q = input(), k = input(), v = input();
   Work work;
   // Two products forward; five backward, one of which is the forward's first again.
   work.flops = 7 * 2.0 * kHeads * kTokens * kTokens * kWidth;

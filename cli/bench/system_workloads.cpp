@@ -48,8 +48,8 @@ void startup(const Bench& bench) {
 
 std::vector<Workload> system_workloads() {
   return {
-      {"dbscan", "DBSCAN of 20,000 points in 16 dimensions", dbscan},
-      {"startup", "a process from its start to its first 2 x 2 product", startup},
+      {"dbscan", "DBSCAN of 20,000 points in 16 dimensions", dbscan, true},
+      {"startup", "a process from its start to its first 2 x 2 product", startup, true},
   };
 }
 

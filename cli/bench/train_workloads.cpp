@@ -1,10 +1,13 @@
 // Training steps: gradients to zero, forward, loss, backward, AdamW.
 #include <fstream>
 
+#include "autograd/autocast.h"
 #include "autograd/ops.h"
 #include "cli/bench/bench.h"
 #include "cli/bench/models.h"
 #include "nn/optim.h"
+#include "tensor/captured_step.h"
+#include "tensor/ops/device.h"
 
 namespace athanor::cli::bench {
 namespace {
@@ -31,17 +34,53 @@ Work training_work(double macs) {
   return work;
 }
 
-void time_training(const Bench& bench, const std::string& name, nn::Module& model, const Tensor& x,
-                   const Tensor& y, double macs, std::int64_t repeats = 0) {
-  nn::AdamW optimizer(model.parameters());
-  const Variable input(x);
+// The loss of inputs.
+using LossFn = std::function<Variable(const std::vector<Tensor>& inputs)>;
+
+// Times zero grad, forward, backward and `after`, the optimiser's step. On a GPU a second row
+// replays forward and backward as one captured graph.
+void time_steps(const Bench& bench, const std::string& name, const std::string& variant,
+                const Work& work, std::vector<Variable> parameters,
+                const std::vector<Tensor>& inputs, const LossFn& loss,
+                const std::function<void()>& after, std::int64_t repeats) {
   bench.time(
-      name, "f32", training_work(macs),
+      name, variant, work,
       [&] {
-        model.zero_grad();
-        cross_entropy(model.forward(input), y).backward();
-        optimizer.step(kRate);
+        for (Variable& p : parameters) p.zero_grad();
+        loss(inputs).backward();
+        after();
       },
+      repeats);
+  if (bench.device().type == DeviceType::cpu) return;
+  CapturedStep captured([&](const std::vector<Tensor>& in) {
+    std::vector<Tensor> gradients;
+    for (const Variable& g : grad({loss(in)}, parameters)) gradients.push_back(g.tensor());
+    return gradients;
+  });
+  bench.time(
+      name, variant + "+graph", work,
+      [&] {
+        const std::vector<Tensor> gradients = captured(inputs);
+        for (std::size_t i = 0; i < parameters.size(); ++i) {
+          parameters[i].set_grad(Variable(gradients[i]));
+        }
+        after();
+      },
+      repeats);
+}
+
+// A model's training step with AdamW; `low` is what Autocast computes products in.
+void time_training(const Bench& bench, const std::string& name, nn::Module& model, const Tensor& x,
+                   const Tensor& y, double macs, std::int64_t repeats = 0, DType low = DType::f32) {
+  model.to(bench.device());
+  nn::AdamW optimizer(model.parameters());
+  const auto loss = [&](const std::vector<Tensor>& in) {
+    const Autocast scope(low);
+    return cross_entropy(model.forward(Variable(in[0])), in[1]);
+  };
+  time_steps(
+      bench, name, std::string(name_of(low)), training_work(macs), model.parameters(),
+      {to(x, bench.device()), to(y, bench.device())}, loss, [&] { optimizer.step(kRate); },
       repeats);
 }
 
@@ -79,11 +118,15 @@ double layer_macs(double T, double D, double hidden) {
   return T * (4 * D * D + 2 * D * hidden) + 2 * T * T * D;
 }
 
-void encoder_train(const Bench& bench) {
+void train_encoder(const Bench& bench, const std::string& name, DType low) {
   Generator g(0);
   const Tensor x = tokens(32, 64, 8000, g);
-  time_training(bench, "encoder_train", *encoder(g), x, labels(32, 2, g),
-                32 * 2 * layer_macs(64, 256, 1024));
+  time_training(bench, name, *encoder(g), x, labels(32, 2, g), 32 * 2 * layer_macs(64, 256, 1024),
+                0, low);
+}
+void encoder_train(const Bench& bench) { train_encoder(bench, "encoder_train", DType::f32); }
+void encoder_train_bf16(const Bench& bench) {
+  train_encoder(bench, "encoder_train_bf16", DType::bf16);
 }
 
 void gpt_train(const Bench& bench) {
@@ -101,7 +144,7 @@ struct Graph {
 
 constexpr std::int64_t kCoraNodes = 2708;
 
-Graph read_cora(const std::filesystem::path& data) {
+Graph read_cora(const std::filesystem::path& data, Device device) {
   const auto path = data / "planetoid" / "cora_text" / "edges.tsv";
   std::ifstream file(path);
   if (data.empty() || !file) {
@@ -124,63 +167,62 @@ Graph read_cora(const std::filesystem::path& data) {
     to.push_back(i);
   }
   const auto n = static_cast<std::int64_t>(to.size());
-  const Tensor row = from_values(to, {n}), column = from_values(from, {n});
-  const Tensor degree = index_add(ones({n}), 0, row, kCoraNodes);
+  const Tensor row = athanor::to(from_values(to, {n}), device);
+  const Tensor column = athanor::to(from_values(from, {n}), device);
+  const Tensor degree = index_add(ones({n}, DType::f32, device), 0, row, kCoraNodes);
   const Tensor scale = rsqrt(degree);
   Tensor values = mul(index_select(scale, 0, row), index_select(scale, 0, column));
   return {SparsePattern(row, column, kCoraNodes, kCoraNodes), values};
 }
 
 void gcn_train(const Bench& bench) {
-  const Graph graph = read_cora(bench.settings().data);
+  const Graph graph = read_cora(bench.settings().data, bench.device());
   Generator g(0);
   constexpr std::int64_t kFeatures = 1433, kHidden = 16, kClasses = 7;
-  const Variable x(cast(random_bernoulli({kCoraNodes, kFeatures}, g, 0.0127), DType::f32));
+  const auto placed = [&](const Tensor& t) { return to(t, bench.device()); };
+  const Tensor x = cast(random_bernoulli({kCoraNodes, kFeatures}, g, 0.0127), DType::f32);
   const Tensor y = labels(kCoraNodes, kClasses, g);
-  Variable w1(random_normal({kFeatures, kHidden}, g, 0, 0.03), true);
-  Variable w2(random_normal({kHidden, kClasses}, g, 0, 0.2), true);
+  const Variable w1(placed(random_normal({kFeatures, kHidden}, g, 0, 0.03)), true);
+  const Variable w2(placed(random_normal({kHidden, kClasses}, g, 0, 0.2)), true);
   nn::AdamW optimizer({w1, w2});
   const Variable values(graph.values);
   const double edges = static_cast<double>(graph.values.numel());
   // The gradient with respect to x is not needed: two products of that size, not three.
   const double macs = kCoraNodes * (2.0 / 3 * kFeatures * kHidden + kHidden * kClasses) +
                       edges * (kHidden + kClasses);
-  bench.time("gcn_train", "csr", training_work(macs), [&] {
-    w1.zero_grad();
-    w2.zero_grad();
-    const Variable h = relu(sparse_matmul(graph.pattern, values, matmul(x, w1)));
-    cross_entropy(sparse_matmul(graph.pattern, values, matmul(h, w2)), y).backward();
-    optimizer.step(1e-2);
-  });
+  const auto loss = [&](const std::vector<Tensor>& in) {
+    const Variable h = relu(sparse_matmul(graph.pattern, values, matmul(Variable(in[0]), w1)));
+    return cross_entropy(sparse_matmul(graph.pattern, values, matmul(h, w2)), in[1]);
+  };
+  time_steps(
+      bench, "gcn_train", "csr", training_work(macs), {w1, w2}, {placed(x), placed(y)}, loss,
+      [&] { optimizer.step(1e-2); }, 0);
 }
 
 void op_chain(const Bench& bench) {
   Generator g(0);
-  Variable a(random_normal({64}, g), true);
-  bench.time(
-      "op_chain", "eager", {},
-      [&] {
-        a.zero_grad();
-        Variable b = a;
-        for (int i = 0; i < 100; ++i) b = relu(b * 1.01 + a);
-        sum(b).backward();
-      },
-      200);
+  const Variable a(to(random_normal({64}, g), bench.device()), true);
+  const auto loss = [&](const std::vector<Tensor>&) {
+    Variable b = a;
+    for (int i = 0; i < 100; ++i) b = relu(b * 1.01 + a);
+    return sum(b);
+  };
+  // Nothing depends on the input: a captured step needs one to know its device.
+  time_steps(
+      bench, "op_chain", "eager", {}, {a}, {a.tensor()}, loss, [] {}, 200);
 }
 
 void kd_loss(const Bench& bench) {
   Generator g(0);
-  Variable student(random_normal({128, 1000}, g), true);
-  const Variable teacher(random_normal({128, 1000}, g));
+  const auto logits = [&] { return to(random_normal({128, 1000}, g), bench.device()); };
+  const Variable student(logits(), true);
   Work work;
   work.bytes = 4.0 * 128 * 1000 * 5;  // both read twice, the gradient written
-  bench.time(
-      "kd_loss", "f32", work,
-      [&] {
-        student.zero_grad();
-        kl_div_with_temperature(student, teacher, 4).backward();
-      },
-      200);
+  const auto loss = [&](const std::vector<Tensor>& in) {
+    return kl_div_with_temperature(student, Variable(in[0]), 4);
+  };
+  time_steps(
+      bench, "kd_loss", "f32", work, {student}, {logits()}, loss, [] {}, 200);
 }
 
 }  // namespace
@@ -193,6 +235,7 @@ std::vector<Workload> train_workloads() {
       {"cnn_train", "two convolutions and two linear layers, batch 128 of 28 x 28", cnn_train},
       {"resnet8_train", "CIFAR ResNet-8, batch 64 of 3 x 32 x 32", resnet8_train},
       {"encoder_train", "2-layer transformer encoder, batch 32 x 64 tokens", encoder_train},
+      {"encoder_train_bf16", "the same with autocast to bf16", encoder_train_bf16},
       {"gpt_train", "4-layer character GPT, batch 12 x 128 tokens", gpt_train},
       {"gcn_train", "2-layer GCN on Cora (needs --data)", gcn_train},
       {"kd_loss", "distillation loss of 128 x 1000 logits, forward and backward", kd_loss},
