@@ -6,7 +6,9 @@ endif()
 
 find_program(ATHANOR_CCACHE ccache)
 if(ATHANOR_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${ATHANOR_CCACHE})
+  # Precompiled headers need these two; no file uses __DATE__ or __TIME__.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros ${ATHANOR_CCACHE})
 endif()
 
 # athanor_options(target): warnings, optimisation and sanitizers. The kernels raise -O2 to -O3

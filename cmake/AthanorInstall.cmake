@@ -16,4 +16,5 @@ install(FILES ${PROJECT_BINARY_DIR}/AthanorConfig.cmake
               cmake/FindRE2.cmake cmake/FindUtf8proc.cmake
               cmake/FindKissFFT.cmake cmake/FindLibZip.cmake
               cmake/FindSndFile.cmake cmake/FindTurboJpeg.cmake
+              cmake/FindCUDNN.cmake
         DESTINATION ${ATHANOR_PACKAGE_DIR})

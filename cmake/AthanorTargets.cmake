@@ -91,11 +91,12 @@ function(athanor_add_isa_kernels target)
   endforeach()
 endfunction()
 
-# athanor_add_test(name FILES file... [LIBS target...] [LABELS label...] [TIMEOUT seconds])
+# athanor_add_test(name [OWN_MACROS] FILES file... [LIBS target...] [LABELS label...]
+#   [TIMEOUT seconds])
 # One Catch2 executable and one ctest entry. A release compiles the tests themselves with -O1: they
-# check, the libraries compute.
+# check, the libraries compute. OWN_MACROS: macros that change the precompiled headers.
 function(athanor_add_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "TIMEOUT" "FILES;LIBS;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "OWN_MACROS" "TIMEOUT" "FILES;LIBS;LABELS")
   if(ARG_UNPARSED_ARGUMENTS OR NOT ARG_FILES)
     message(FATAL_ERROR "athanor_add_test(${name}): needs FILES; got '${ARG_UNPARSED_ARGUMENTS}'")
   endif()
@@ -107,6 +108,9 @@ function(athanor_add_test name)
   athanor_options(${name})
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} Catch2::Catch2)
+  if(ATHANOR_UNITY AND NOT ARG_OWN_MACROS)
+    target_precompile_headers(${name} REUSE_FROM athanor_test_main)
+  endif()
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
   if(ATHANOR_SANITIZE)
