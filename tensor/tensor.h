@@ -21,7 +21,7 @@ namespace athanor {
 
 class Tensor {
  public:
-  // An undefined tensor: only defined() may be asked of it.
+  // An undefined tensor, which operations refuse: no elements, on the CPU.
   Tensor() = default;
   // A view of `storage`; offset and strides count elements. Used by view operations.
   Tensor(Ref<Storage> storage, Shape shape, Strides strides, std::int64_t offset, DType dtype)
@@ -41,7 +41,7 @@ class Tensor {
   std::int64_t size(int axis) const { return shape_[normalize_axis("size", axis, shape_)]; }
   std::int64_t numel() const { return numel_; }
   DType dtype() const { return dtype_; }
-  Device device() const { return storage_->device(); }
+  Device device() const { return storage_ ? storage_->device() : Device{}; }
   const Ref<Storage>& storage() const { return storage_; }
 
   // True when the elements lie in row-major order without gaps.

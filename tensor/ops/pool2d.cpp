@@ -41,8 +41,9 @@ void check_shape(const char* op, const char* argument, const Tensor& t, const Sh
   }
 }
 
-void check_index(const char* op, const Tensor& index, const Shape& expected) {
+void check_index(const char* op, const Tensor& x, const Tensor& index, const Shape& expected) {
   check_dtype(op, "index", index, {DType::i32}, "i32");
+  check_same_device(op, x, index);
   check_shape(op, "index", index, expected);
 }
 
@@ -78,7 +79,7 @@ Tensor max_pool2d_backward(const Tensor& dy, const Tensor& index, const Shape& x
   const Pool2dOptions o = resolve(op, options);
   const Shape shape = result_shape(op, x_shape, o);
   check_shape(op, "dy", dy, shape);
-  check_index(op, index, shape);
+  check_index(op, dy, index, shape);
   const Tensor dx = empty_channels_last(x_shape, dy.dtype(), dy.device());
   const Tensor from = activation_layout(dy), places = channels_last(index);
   run(op, &Kernels::max_pool2d_backward, dx, from, places, o);
@@ -90,7 +91,7 @@ Tensor max_pool2d_gather(const Tensor& x, const Tensor& index, const Pool2dOptio
   check_dtype(op, "x", x, kRealDTypes, "a floating dtype");
   const Pool2dOptions o = resolve(op, options);
   const Shape shape = result_shape(op, x.shape(), o);
-  check_index(op, index, shape);
+  check_index(op, x, index, shape);
   const Tensor y = empty_channels_last(shape, x.dtype(), x.device());
   const Tensor from = activation_layout(x), places = channels_last(index);
   run(op, &Kernels::max_pool2d_gather, from, y, places, o);

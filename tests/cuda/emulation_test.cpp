@@ -67,6 +67,11 @@ __global__ void misaligned(const float* x, float* y) {
   cuda::store_pack<4>(y, cuda::load_pack<4>(x));
 }
 
+// store_pack writes global memory only.
+__global__ void global_store_to_shared(const float* x) {
+  cuda::store_pack<4>(cuda::dynamic_shared<float>(), cuda::load_pack<4>(x));
+}
+
 template <class... Params, class... Args>
 void launch(void (*kernel)(Params...), unsigned grid, unsigned block, std::size_t bytes,
             Args... args) {
@@ -123,7 +128,7 @@ TEST_CASE("static and dynamic mistakes of synchronisation are errors that name t
   CHECK(result[0] == 95 * 96 / 2);
 }
 
-TEST_CASE("misaligned vectors and impossible launches are errors") {
+TEST_CASE("misaligned vectors, the wrong memory and impossible launches are errors") {
   emulation::GuardedMemory x(64), y(64);
   auto* from = reinterpret_cast<float*>(x.data());
   auto* to = reinterpret_cast<float*>(y.data());
@@ -131,6 +136,9 @@ TEST_CASE("misaligned vectors and impossible launches are errors") {
   CHECK_THAT(
       error_of([&] { launch(misaligned, 1, 1, 0, static_cast<const float*>(from + 1), to); }),
       Contains("multiple of 16"));
+  CHECK_THAT(
+      error_of([&] { launch(global_store_to_shared, 1, 1, 64, static_cast<const float*>(from)); }),
+      Contains("names shared memory"));
   CHECK_THAT(error_of([] { launch(caller_outside_mask, 0, 32, 0); }), Contains("launch refused"));
   CHECK_THAT(error_of([] { launch(caller_outside_mask, 1, 1025, 0); }), Contains("refused"));
   CHECK_THAT(error_of([] { launch(caller_outside_mask, 1, 32, 300 * 1024); }), Contains("refused"));

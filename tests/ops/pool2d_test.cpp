@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "autograd/ops.h"
+#include "tensor/ops/device.h"
 #include "tests/ops/op_case.h"
 
 namespace athanor::test {
@@ -41,10 +42,10 @@ TEST_CASE("the gradients of pooling as operations") {
   const Tensor x = random_uniform({1, 2, 4, 4}, generator);
   const Tensor index = max_pool2d_with_index(x, options).index;
   OpCase back{"max_pool2d_backward", {{{1, 2, 2, 2}}}, [=](const Vars& v) {
-                return max_pool2d_backward(v[0], index, {1, 2, 4, 4}, options);
+                return max_pool2d_backward(v[0], to(index, v[0].device()), {1, 2, 4, 4}, options);
               }};
   OpCase gather{"max_pool2d_gather", {{{1, 2, 4, 4}}}, [=](const Vars& v) {
-                  return max_pool2d_gather(v[0], index, options);
+                  return max_pool2d_gather(v[0], to(index, v[0].device()), options);
                 }};
   OpCase mean{"avg_pool2d_backward", {{{1, 2, 2, 2}}}, [=](const Vars& v) {
                 return avg_pool2d_backward(v[0], {1, 2, 4, 4}, options);

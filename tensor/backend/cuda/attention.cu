@@ -1,5 +1,6 @@
 // Attention with online softmax: no matrix of scores in memory, forward or backward. This file has
-// the plain kernels and the choice between them and tensor cores (attention_tensor_core.cu).
+// the plain kernels, a warp a query, for f64 and large heads, and the choice between them and those
+// by tiles (attention_tiled.cu, attention_tensor_core.cu).
 #include "tensor/backend/cuda/attention.cuh"
 
 #include "tensor/backend/cuda/cuda.h"
@@ -239,8 +240,17 @@ void backward_typed(const AttentionBackwardArgs& a, const compute_t<T>* delta) {
                   a.lse.as<C>(), delta, heads_of<T>(a.dk), heads_of<T>(a.dv));
 }
 
-bool on_tensor_cores(const Operand& q) {
-  return size_of(q.dtype) == 2 && q.sizes[3] <= kTensorCoreHeadSize;
+bool by_tiles(const Operand& q) { return q.dtype != DType::f64 && q.sizes[3] <= kTiledHeadSize; }
+
+// Calls f(Tag<T>, kSlots) for the plain kernels.
+template <class F>
+void choose_plain(const Operand& q, F&& f) {
+  visit_real(q.dtype, [&]<class T>(Tag<T> type) {
+    if constexpr (std::is_same_v<T, double>) {
+      if (q.sizes[3] <= 2 * kWarp) return f(type, std::integral_constant<int, 2>{});
+    }
+    f(type, std::integral_constant<int, 8>{});
+  });
 }
 
 void check_head_size(const Operand& q) {
@@ -253,9 +263,11 @@ void check_head_size(const Operand& q) {
 
 void attention(const AttentionArgs& args) {
   check_head_size(args.q);
-  if (on_tensor_cores(args.q)) return attention_tensor_core(args);
-  visit_real(args.q.dtype, [&]<class T>(Tag<T>) {
-    args.q.sizes[3] <= 2 * kWarp ? forward_typed<T, 2>(args) : forward_typed<T, 8>(args);
+  if (by_tiles(args.q)) {
+    return args.q.dtype == DType::f32 ? attention_tiled(args) : attention_tensor_core(args);
+  }
+  choose_plain(args.q, [&]<class T, int kSlots>(Tag<T>, std::integral_constant<int, kSlots>) {
+    forward_typed<T, kSlots>(args);
   });
 }
 
@@ -265,18 +277,18 @@ void attention_backward(const AttentionBackwardArgs& args) {
   const std::int64_t bytes = size_of(args.q.dtype) == 8 ? 8 : 4;
   const Workspace workspace(static_cast<std::size_t>(rows.count * bytes));
   visit_real(args.q.dtype, [&]<class T>(Tag<T>) {
-    using C = compute_t<T>;
-    C* delta = workspace.as<C>();
-    if (rows.count > 0) {
-      launch_rows(plan_groups(args.y, rows.count), delta_rows<T>, rows, row_size(args.y),
-                  args.y.as<const T>(), row_stride(args.y), args.dy.as<const T>(),
-                  row_stride(args.dy), delta);
-    }
-    if constexpr (std::is_same_v<C, float>) {
-      if (on_tensor_cores(args.q)) return attention_tensor_core_backward(args, delta);
-    }
-    args.q.sizes[3] <= 2 * kWarp ? backward_typed<T, 2>(args, delta)
-                                 : backward_typed<T, 8>(args, delta);
+    if (rows.count == 0) return;
+    launch_rows(plan_groups(args.y, rows.count), delta_rows<T>, rows, row_size(args.y),
+                args.y.as<const T>(), row_stride(args.y), args.dy.as<const T>(),
+                row_stride(args.dy), workspace.as<compute_t<T>>());
+  });
+  if (by_tiles(args.q)) {
+    const float* delta = workspace.as<float>();
+    return args.q.dtype == DType::f32 ? attention_tiled_backward(args, delta)
+                                      : attention_tensor_core_backward(args, delta);
+  }
+  choose_plain(args.q, [&]<class T, int kSlots>(Tag<T>, std::integral_constant<int, kSlots>) {
+    backward_typed<T, kSlots>(args, workspace.as<compute_t<T>>());
   });
 }
 

@@ -1,5 +1,5 @@
-// Shared by the attention kernels: shapes and strides on the device, which keys a query sees, and
-// the launchers of those on tensor cores.
+// Shared by the attention kernels: shapes and strides on the device, which keys a query sees, what
+// a block does, and the launchers of those by tiles.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,9 @@
 
 namespace athanor::cuda {
 
-inline constexpr std::int64_t kPlainHeadSize = 256;       // at most
-inline constexpr std::int64_t kTensorCoreHeadSize = 128;  // at most
+inline constexpr std::int64_t kPlainHeadSize = 256;  // at most
+inline constexpr std::int64_t kTiledHeadSize = 128;  // at most
+inline constexpr int kTileRows = 64;                 // queries or keys that a block owns
 
 // An operand [B, H, L, D].
 template <class T>
@@ -64,7 +65,28 @@ struct AttentionShape {
   }
 };
 
-// By tiles of 64 queries (keys) on tensor cores; T is f16 or bf16, D at most kTensorCoreHeadSize.
+__host__ __device__ inline std::int64_t tiles(std::int64_t rows) {
+  return (rows + kTileRows - 1) / kTileRows;
+}
+
+// Which head and tile this block has, of `tile_count` a head; `last_first`: tiles with most keys
+// start first.
+struct BlockWork {
+  std::int64_t b, h, first;
+
+  __device__ BlockWork(std::int64_t heads, std::int64_t tile_count, bool last_first) {
+    const std::int64_t head = blockIdx.x / tile_count, tile = blockIdx.x - head * tile_count;
+    b = head / heads;
+    h = head - b * heads;
+    first = (last_first ? tile_count - 1 - tile : tile) * kTileRows;
+  }
+};
+
+// f32 by tiles of 64 queries (keys), D at most kTiledHeadSize.
+void attention_tiled(const AttentionArgs& args);
+void attention_tiled_backward(const AttentionBackwardArgs& args, const float* delta);
+
+// f16 and bf16 likewise, on tensor cores.
 void attention_tensor_core(const AttentionArgs& args);
 void attention_tensor_core_backward(const AttentionBackwardArgs& args, const float* delta);
 

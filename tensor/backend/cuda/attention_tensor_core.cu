@@ -14,8 +14,9 @@ namespace {
 constexpr int kWarps = 4;
 constexpr int kThreads = kWarps * kWarp;
 constexpr int kRows = 16 * kWarps;  // of the tile that stays
-constexpr int kPassing = 64;        // rows of the tiles that pass by, forward
-constexpr int kPassingBack = 32;    // backward, where more has to be held
+static_assert(kRows == kTileRows);
+constexpr int kPassing = 64;      // rows of the tiles that pass by, forward
+constexpr int kPassingBack = 32;  // backward, where more has to be held
 constexpr float kLog2e = 1.4426950408889634f;
 constexpr float kNone = kLowest<float>;
 
@@ -39,7 +40,7 @@ __device__ inline void load_tile(const Tile<T, kTileRows, kD>& tile, const T* x,
         pack.v[i] = inside ? from[i * stride] : narrow<T>(0.0f);
       }
     }
-    store_pack<kPack>(tile.data + row * tile.kStride + column, pack);
+    *reinterpret_cast<Pack<T, kPack>*>(tile.data + row * tile.kStride + column) = pack;
   }
 }
 
@@ -112,18 +113,6 @@ __device__ inline float of_row(float value) {
   return Join::join(value, shuffle_xor(value, 2));
 }
 
-// Which head and tile this block has; tiles with most keys start first.
-struct BlockWork {
-  std::int64_t b, h, first;
-
-  __device__ BlockWork(std::int64_t heads, std::int64_t tiles, bool last_first) {
-    const std::int64_t head = blockIdx.x / tiles, tile = blockIdx.x - head * tiles;
-    b = head / heads;
-    h = head - b * heads;
-    first = (last_first ? tiles - 1 - tile : tile) * kRows;
-  }
-};
-
 // The scores in units of log2, for exp2: what is not seen is -inf.
 template <class T>
 __device__ inline float score_of(const AttentionShape<T>& p, std::int64_t b, std::int64_t h,
@@ -140,7 +129,7 @@ __global__ void __launch_bounds__(kThreads)
             HeadsOf<T> y, float* lse) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp,
             warp = static_cast<int>(threadIdx.x) / kWarp;
-  const BlockWork work(p.H, (p.Lq + kRows - 1) / kRows, p.causal);
+  const BlockWork work(p.H, tiles(p.Lq), p.causal);
   const std::int64_t b = work.b, h = work.h, g = p.key_head(h), row = work.first + warp * 16;
   T* memory = dynamic_shared<T>();
   const Tile<T, kRows, kD> queries{memory};
@@ -220,7 +209,7 @@ __global__ void __launch_bounds__(kThreads)
                      HeadsOf<T> dq) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp,
             warp = static_cast<int>(threadIdx.x) / kWarp;
-  const BlockWork work(p.H, (p.Lq + kRows - 1) / kRows, p.causal);
+  const BlockWork work(p.H, tiles(p.Lq), p.causal);
   const std::int64_t b = work.b, h = work.h, g = p.key_head(h), row = work.first + warp * 16;
   T* memory = dynamic_shared<T>();
   const Tile<T, kRows, kD> queries{memory};
@@ -275,7 +264,7 @@ __global__ void __launch_bounds__(kThreads)
                   HeadsOf<T> dv) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp,
             warp = static_cast<int>(threadIdx.x) / kWarp;
-  const BlockWork work(p.Hkv, (p.Lk + kRows - 1) / kRows, false);
+  const BlockWork work(p.Hkv, tiles(p.Lk), false);
   const std::int64_t b = work.b, g = work.h, group = p.H / p.Hkv, row = work.first + warp * 16;
   T* memory = dynamic_shared<T>();
   const Tile<T, kRows, kD> keys{memory};
@@ -322,8 +311,6 @@ __global__ void __launch_bounds__(kThreads)
   store_rows<T, kD>(of_values, dv.head(b, g), dv.stride[2], dv.stride[3], row, p.Lk, p.D, one,
                     lane);
 }
-
-std::int64_t tiles(std::int64_t rows) { return (rows + kRows - 1) / kRows; }
 
 // Shared memory of `staying` tiles of 64 rows and two of `passing`.
 std::size_t shared_bytes(int staying, int passing, int kD) {

@@ -93,7 +93,7 @@ struct BitsOf<16> {
   using type = uint4;
 };
 
-// V neighbours, which one access loads or stores.
+// V neighbours, which one access loads or stores, in global memory.
 template <class T, int V>
 struct alignas(sizeof(T) * V) Pack {
   T v[V];

@@ -10,6 +10,7 @@ namespace athanor::cuda {
 namespace {
 
 constexpr int kTileRows = 8;
+constexpr int kAhead = 8;             // loads that a thread has under way
 constexpr std::int64_t kPart = 8192;  // elements that one part joins at least
 constexpr std::int64_t kMostParts = 512;
 
@@ -42,50 +43,60 @@ struct ReducePlan {
   std::int64_t parts = 1, part_size = 1;
 };
 
-// What an operation adds up: `load` an element, Join, `store` the result.
+// What an operation joins: `load` an element, Join, `store` the result. Minimum and `all` are the
+// maximum and `any` of flipped values.
 template <class T>
 struct SumReduction {
   using A = std::conditional_t<std::is_integral_v<T>, std::uint64_t, compute_t<T>>;
   using Join = Sum<A>;
   using Result = T;
-  static __device__ A load(T value) { return static_cast<A>(wide(value)); }
-  static __device__ T store(A value) { return narrow<T>(static_cast<compute_t<T>>(value)); }
+  __device__ A load(T value) const { return static_cast<A>(wide(value)); }
+  __device__ T store(A value) const { return narrow<T>(static_cast<compute_t<T>>(value)); }
 };
-template <class T, template <class> class J>
+template <class T>
 struct ExtremeReduction {
   using A = compute_t<T>;
-  using Join = J<A>;
+  using Join = Max<A>;
   using Result = T;
-  static __device__ A load(T value) { return wide(value); }
-  static __device__ T store(A value) { return narrow<T>(value); }
+  bool minimum;
+
+  __device__ A flipped(A value) const {
+    if (!minimum) return value;
+    if constexpr (std::is_integral_v<A>) return static_cast<A>(~value);
+    return -value;
+  }
+  __device__ A load(T value) const { return flipped(wide(value)); }
+  __device__ T store(A value) const { return narrow<T>(flipped(value)); }
 };
-template <class T, template <class> class J>
+template <class T>
 struct TruthReduction {
   using A = unsigned;
-  using Join = J<A>;
+  using Join = Max<A>;
   using Result = bool;
-  static __device__ A load(T value) { return wide(value) != compute_t<T>(0) ? 1u : 0u; }
-  static __device__ bool store(A value) { return value != 0u; }
+  bool all;
+
+  __device__ A load(T value) const { return (wide(value) != compute_t<T>(0)) != all ? 1u : 0u; }
+  __device__ bool store(A value) const { return (value != 0u) != all; }
 };
 
 template <class T, class F>
 __device__ inline void with_reduction(ReduceOp op, const F& f) {
   if constexpr (!std::is_same_v<T, bool>) {
     if (op == ReduceOp::sum) return f(SumReduction<T>{});
-    if (op == ReduceOp::max) return f(ExtremeReduction<T, Max>{});
-    if (op == ReduceOp::min) return f(ExtremeReduction<T, Min>{});
+    if (op == ReduceOp::max || op == ReduceOp::min) {
+      return f(ExtremeReduction<T>{op == ReduceOp::min});
+    }
   }
-  if (op == ReduceOp::any) return f(TruthReduction<T, Max>{});
-  if (op == ReduceOp::all) return f(TruthReduction<T, Min>{});
+  f(TruthReduction<T>{op == ReduceOp::all});
 }
 
 // Writes a result, or the sum of a part to partial [parts, results].
 template <class R>
-__device__ inline void write(const ReducePlan& plan, std::int64_t part, std::int64_t result,
-                             typename R::A value, void* y, void* partial) {
+__device__ inline void write(const R& reduction, const ReducePlan& plan, std::int64_t part,
+                             std::int64_t result, typename R::A value, void* y, void* partial) {
   if (plan.parts == 1) {
     const std::int64_t at = plan.kept.offset(result, plan.kept.y_strides);
-    static_cast<typename R::Result*>(y)[at] = R::store(value);
+    static_cast<typename R::Result*>(y)[at] = reduction.store(value);
   } else {
     static_cast<typename R::A*>(partial)[part * plan.kept.count + result] = value;
   }
@@ -113,17 +124,17 @@ __global__ void __launch_bounds__(kMostGroup)
           const std::int64_t stride = plan.reduced.rank == 1 ? plan.reduced.x_strides[0] : 1;
           for_row(
               group, count,
-              [&](std::int64_t, T value) { total = R::Join::join(total, R::load(value)); },
+              [&](std::int64_t, T value) { total = R::Join::join(total, reduction.load(value)); },
               RowOf<const T>{from + first * stride, stride});
         } else {
           for (std::int64_t i = group.rank(); i < count; i += group.size()) {
             const std::int64_t at = plan.reduced.offset(first + i, plan.reduced.x_strides);
-            total = R::Join::join(total, R::load(from[at]));
+            total = R::Join::join(total, reduction.load(from[at]));
           }
         }
       }
       total = group.all<typename R::Join>(total);
-      if (present && group.rank() == 0) write<R>(plan, part, result, total, y, partial);
+      if (present && group.rank() == 0) write(reduction, plan, part, result, total, y, partial);
     });
   });
 }
@@ -146,9 +157,23 @@ __global__ void reduce_columns(ReduceOp op, ReducePlan plan, const T* x, void* y
       A total = R::Join::identity();
       if (result < plan.kept.count) {
         const T* from = x + plan.kept.offset(result, plan.kept.x_strides);
-        for (std::int64_t r = first + threadIdx.y; r < end; r += kTileRows) {
+        std::int64_t r = first + threadIdx.y;
+        if (plan.reduced.rank == 1) {
+          // The next loads are under way before the first one is needed.
+          const std::int64_t stride = plan.reduced.x_strides[0];
+          for (; r + (kAhead - 1) * kTileRows < end; r += kAhead * kTileRows) {
+            T ahead[kAhead];
+#pragma unroll
+            for (int i = 0; i < kAhead; ++i) ahead[i] = from[(r + i * kTileRows) * stride];
+#pragma unroll
+            for (int i = 0; i < kAhead; ++i) {
+              total = R::Join::join(total, reduction.load(ahead[i]));
+            }
+          }
+        }
+        for (; r < end; r += kTileRows) {
           const std::int64_t at = plan.reduced.offset(r, plan.reduced.x_strides);
-          total = R::Join::join(total, R::load(from[at]));
+          total = R::Join::join(total, reduction.load(from[at]));
         }
       }
       shared[threadIdx.y * kWarp + threadIdx.x] = total;
@@ -157,7 +182,7 @@ __global__ void reduce_columns(ReduceOp op, ReducePlan plan, const T* x, void* y
         for (int i = 1; i < kTileRows; ++i) {
           total = R::Join::join(total, shared[i * kWarp + static_cast<int>(threadIdx.x)]);
         }
-        write<R>(plan, part, result, total, y, partial);
+        write(reduction, plan, part, result, total, y, partial);
       }
       __syncthreads();
     }
@@ -177,7 +202,7 @@ __global__ void join_parts(ReduceOp op, ReducePlan plan, void* y, const void* pa
         total = R::Join::join(total, values[part * plan.kept.count + i]);
       }
       const std::int64_t at = plan.kept.offset(i, plan.kept.y_strides);
-      static_cast<typename R::Result*>(y)[at] = R::store(total);
+      static_cast<typename R::Result*>(y)[at] = reduction.store(total);
     }
   });
 }

@@ -22,13 +22,25 @@ __device__ inline bool number_loop(UnaryOp op, const Loop<2>& loop, T* y, const 
     case UnaryOp::neg:
       return run([](C v) { return static_cast<C>(A(0) - static_cast<A>(v)); });
     case UnaryOp::abs:
-      return run([](C v) { return v < C(0) ? static_cast<C>(A(0) - static_cast<A>(v)) : v; });
+      return run([](C v) {
+        if constexpr (std::is_unsigned_v<C>) {
+          return v;
+        } else {
+          return v < C(0) ? static_cast<C>(A(0) - static_cast<A>(v)) : v;
+        }
+      });
     case UnaryOp::relu:
       return run([](C v) { return v > C(0) ? v : (v == v ? C(0) : v); });
     case UnaryOp::square:
       return run([](C v) { return static_cast<C>(static_cast<A>(v) * static_cast<A>(v)); });
     case UnaryOp::sign:
-      return run([](C v) { return static_cast<C>((v > C(0)) - (v < C(0))); });
+      return run([](C v) {
+        if constexpr (std::is_unsigned_v<C>) {
+          return static_cast<C>(v != C(0));
+        } else {
+          return static_cast<C>((v > C(0)) - (v < C(0)));
+        }
+      });
     case UnaryOp::clamp:
       return run([a, b](C v) {
         const C raised = v < a ? a : v;
@@ -63,6 +75,57 @@ __device__ inline C softplus_of(C v) {
   return (v > C(0) ? v : C(0)) + ::log1p(::exp(v > C(0) ? -v : v));
 }
 
+// Operations that are rare, or so long that a call does not count: compiled once a compute type
+// instead of once an element of each loop.
+template <class C>
+__device__ __attribute__((noinline)) C rare_of(UnaryOp op, C v, C a) {
+  switch (op) {
+    case UnaryOp::log1p:
+      return ::log1p(v);
+    case UnaryOp::expm1:
+      return ::expm1(v);
+    case UnaryOp::sin:
+      return ::sin(v);
+    case UnaryOp::cos:
+      return ::cos(v);
+    case UnaryOp::erf:
+      return ::erf(v);
+    case UnaryOp::gelu_tanh:
+      return gelu_tanh_of(v);
+    case UnaryOp::softplus:
+      return softplus_of(v);
+    case UnaryOp::leaky_relu:
+      return v > C(0) ? v : a * v;
+    case UnaryOp::elu:
+      return v > C(0) ? v : a * ::expm1(v);
+    case UnaryOp::floor:
+      return ::floor(v);
+    case UnaryOp::round:
+      return ::rint(v);
+    case UnaryOp::reciprocal:
+      return C(1) / v;
+    case UnaryOp::pow_scalar:
+      return ::pow(v, a);
+    // Long in double; f32 and less have loops of their own.
+    case UnaryOp::exp:
+      return ::exp(v);
+    case UnaryOp::log:
+      return ::log(v);
+    case UnaryOp::sqrt:
+      return ::sqrt(v);
+    case UnaryOp::rsqrt:
+      return C(1) / ::sqrt(v);
+    case UnaryOp::tanh:
+      return ::tanh(v);
+    case UnaryOp::sigmoid:
+      return sigmoid_of(v);
+    case UnaryOp::gelu:
+      return gelu_of(v);
+    default:
+      return v * sigmoid_of(v);  // silu
+  }
+}
+
 template <class T>
 __device__ inline void real_loop(UnaryOp op, const Loop<2>& loop, T* y, const T* x,
                                  compute_t<T> a) {
@@ -71,52 +134,29 @@ __device__ inline void real_loop(UnaryOp op, const Loop<2>& loop, T* y, const T*
     map<kPackSize<T>>(
         loop, [f](T value) { return narrow<T>(f(wide(value))); }, y, x);
   };
-  switch (op) {
-    case UnaryOp::exp:
-      return run([](C v) { return ::exp(v); });
-    case UnaryOp::log:
-      return run([](C v) { return ::log(v); });
-    case UnaryOp::log1p:
-      return run([](C v) { return ::log1p(v); });
-    case UnaryOp::expm1:
-      return run([](C v) { return ::expm1(v); });
-    case UnaryOp::sqrt:
-      return run([](C v) { return ::sqrt(v); });
-    case UnaryOp::rsqrt:
-      return run([](C v) { return C(1) / ::sqrt(v); });
-    case UnaryOp::reciprocal:
-      return run([](C v) { return C(1) / v; });
-    case UnaryOp::sin:
-      return run([](C v) { return ::sin(v); });
-    case UnaryOp::cos:
-      return run([](C v) { return ::cos(v); });
-    case UnaryOp::tanh:
-      return run([](C v) { return ::tanh(v); });
-    case UnaryOp::sigmoid:
-      return run([](C v) { return sigmoid_of(v); });
-    case UnaryOp::erf:
-      return run([](C v) { return ::erf(v); });
-    case UnaryOp::gelu:
-      return run([](C v) { return gelu_of(v); });
-    case UnaryOp::gelu_tanh:
-      return run([](C v) { return gelu_tanh_of(v); });
-    case UnaryOp::silu:
-      return run([](C v) { return v * sigmoid_of(v); });
-    case UnaryOp::softplus:
-      return run([](C v) { return softplus_of(v); });
-    case UnaryOp::leaky_relu:
-      return run([a](C v) { return v > C(0) ? v : a * v; });
-    case UnaryOp::elu:
-      return run([a](C v) { return v > C(0) ? v : a * ::expm1(v); });
-    case UnaryOp::floor:
-      return run([](C v) { return ::floor(v); });
-    case UnaryOp::round:
-      return run([](C v) { return ::rint(v); });
-    case UnaryOp::pow_scalar:
-      return run([a](C v) { return ::pow(v, a); });
-    default:
-      return;
+  if constexpr (!std::is_same_v<T, double>) {
+    switch (op) {
+      case UnaryOp::exp:
+        return run([](C v) { return ::exp(v); });
+      case UnaryOp::log:
+        return run([](C v) { return ::log(v); });
+      case UnaryOp::sqrt:
+        return run([](C v) { return ::sqrt(v); });
+      case UnaryOp::rsqrt:
+        return run([](C v) { return C(1) / ::sqrt(v); });
+      case UnaryOp::tanh:
+        return run([](C v) { return ::tanh(v); });
+      case UnaryOp::sigmoid:
+        return run([](C v) { return sigmoid_of(v); });
+      case UnaryOp::gelu:
+        return run([](C v) { return gelu_of(v); });
+      case UnaryOp::silu:
+        return run([](C v) { return v * sigmoid_of(v); });
+      default:
+        break;
+    }
   }
+  run([op, a](C v) { return rare_of(op, v, a); });
 }
 
 template <class T>

@@ -342,4 +342,14 @@ void check_aligned(const void* address, std::size_t bytes, const Place& place) {
   }
 }
 
+void check_global(const void* address, const Place& place) {
+  if (!shared_memory) return;
+  const auto at = reinterpret_cast<std::uintptr_t>(address);
+  const auto begin = reinterpret_cast<std::uintptr_t>(shared_memory->data());
+  if (at >= begin && at < begin + shared_memory->size()) {
+    throw Error(
+        str("[emulation] an access to global memory names shared memory at ", where(place)));
+  }
+}
+
 }  // namespace athanor::emulation

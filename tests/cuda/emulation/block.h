@@ -57,6 +57,8 @@ unsigned lane();
 [[noreturn]] void fail(const Place& place, const char* message);
 // Throws unless `address` is a multiple of `bytes`.
 void check_aligned(const void* address, std::size_t bytes, const Place& place);
+// Throws when the address is shared memory: the access names global memory.
+void check_global(const void* address, const Place& place);
 
 // Barriers and warp operations since the start of the program: what tests of the emulation look at.
 struct Counters {

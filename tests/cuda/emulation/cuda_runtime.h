@@ -131,9 +131,10 @@ T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32, ATHAN
                                      "__shfl_down_sync", place);
 }
 
-// Loads and stores of vectors, which must be aligned.
+// Loads and stores of vectors in global memory, which must be aligned.
 template <class T>
 T __ldca(const T* from, ATHANOR_PLACE) {
+  athanor::emulation::check_global(from, place);
   athanor::emulation::check_aligned(from, sizeof(T), place);
   T value;
   std::memcpy(&value, static_cast<const void*>(from), sizeof(T));
@@ -141,6 +142,7 @@ T __ldca(const T* from, ATHANOR_PLACE) {
 }
 template <class T>
 void __stwb(T* to, T value, ATHANOR_PLACE) {
+  athanor::emulation::check_global(to, place);
   athanor::emulation::check_aligned(to, sizeof(T), place);
   std::memcpy(static_cast<void*>(to), &value, sizeof(T));
 }
