@@ -7,9 +7,9 @@
 
 #include "cli/bench/bench.h"
 #include "cli/bench_command.h"
+#include "cli/device_option.h"
 #include "tensor/base/error.h"
 #include "tensor/base/parallel.h"
-#include "tensor/devices.h"
 #include "tensor/ops.h"
 
 namespace athanor::cli {
@@ -72,7 +72,7 @@ void run_bench(const BenchOptions& o) {
     return;
   }
   bench::Settings settings;
-  settings.device = parse_device(o.device);
+  settings.device = device_of(o.device);
   const bool on_cpu = settings.device.type == DeviceType::cpu;
   std::vector<const bench::Workload*> chosen;
   for (const std::string& name : o.names) {
@@ -112,7 +112,7 @@ void add_bench(CLI::App& app) {
       "after three that are not timed; docs/performance.md says what each does.");
   c->add_option("name", o->names, "Workloads (see --list)")->option_text("[NAME...]");
   c->add_option("--threads", o->threads, "Threads, 0 = all cores")->check(CLI::NonNegativeNumber);
-  c->add_option("--device", o->device, "cpu, cuda or cuda:N")->capture_default_str();
+  add_device_option(*c, o->device);
   c->add_option("--repeats", o->repeats, "Timed runs")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/device_option.h"
 #include "cli/text_input.h"
 #include "distill/pretrained/sentence_encoder.h"
 #include "tensor/base/parallel.h"
@@ -19,7 +20,7 @@ constexpr std::size_t kBlock = 4096;  // texts that are sorted by length togethe
 
 struct EmbedOptions {
   TextInput input;
-  std::string model, out, normalize = "auto";
+  std::string model, out, normalize = "auto", device = "cpu";
   int threads = 0;
   std::int64_t max_length = 0;
 };
@@ -51,6 +52,7 @@ void run_embed(const EmbedOptions& o) {
   distill::SentenceEncoderOptions options;
   options.max_length = o.max_length;
   distill::SentenceEncoder encoder = distill::SentenceEncoder::load(o.model, options);
+  encoder.to(device_of(o.device));
   if (o.normalize != "auto") encoder.set_normalize(o.normalize == "on");
   std::vector<float> all;
   std::int64_t count = 0;
@@ -89,6 +91,7 @@ void add_embed(CLI::App& app) {
   c->add_option("--max-length", o->max_length, "Tokens of a text; 0 = as the model's files say")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  add_device_option(*c, o->device);
   c->add_option("--threads", o->threads, "Threads, 0 = all cores")->check(CLI::NonNegativeNumber);
   c->callback([o] { run_embed(*o); });
 }

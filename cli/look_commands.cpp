@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/device_option.h"
 #include "data/image_set.h"
 #include "distill/pipeline/arm.h"
 #include "distill/report/report.h"
@@ -18,8 +19,10 @@
 namespace athanor::cli {
 namespace {
 
-void evaluate(const std::string& model_file, const std::string& data_dir, bool json) {
+void evaluate(const std::string& model_file, const std::string& data_dir, Device device,
+              bool json) {
   const auto model = nn::load_classifier(model_file);
+  model->to(device);
   const data::ImageSet test = data::load_image_data(data_dir).test;
   const nn::ModelSpec& spec = model->spec();
   const Shape expected{1, test.images.size(1), test.images.size(2)};
@@ -69,7 +72,7 @@ void doctor() {
 
 void add_eval(CLI::App& app) {
   struct Options {
-    std::string model, data = data::kFashionMnistDirectory;
+    std::string model, data = data::kFashionMnistDirectory, device = "cpu";
     bool json = false;
   };
   auto o = std::make_shared<Options>();
@@ -78,8 +81,9 @@ void add_eval(CLI::App& app) {
                                    "Accuracy and macro F1 of a model on a test set.");
   c->add_option("model", o->model, "Model file (.safetensors)")->required();
   c->add_option("--data", o->data, "Directory with IDX files")->capture_default_str();
+  add_device_option(*c, o->device);
   c->add_flag("--json", o->json, "One JSON object");
-  c->callback([o] { evaluate(o->model, o->data, o->json); });
+  c->callback([o] { evaluate(o->model, o->data, device_of(o->device), o->json); });
 }
 
 void add_report(CLI::App& app) {

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/device_option.h"
 #include "data/idx.h"
 #include "data/image_file.h"
 #include "data/image_set.h"
@@ -23,7 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct PredictOptions {
-  std::string model;
+  std::string model, device = "cpu";
   std::vector<std::string> inputs;
   bool json = false;
   int threads = 0;
@@ -121,6 +122,7 @@ void print(const Inputs& inputs, const Tensor& probabilities, const nn::ModelSpe
 void run_predict(const PredictOptions& o) {
   if (o.threads > 0) set_num_threads(o.threads);
   const auto model = nn::load_classifier(o.model);
+  model->to(device_of(o.device));
   const nn::ModelSpec& spec = model->spec();
   for (const fs::path& file : files_of(o.inputs)) {
     const Inputs inputs = read_one(file, spec);
@@ -142,6 +144,7 @@ void add_predict(CLI::App& app) {
   c->add_option("model", o->model, "Model file (.safetensors)")->required();
   c->add_option("inputs", o->inputs, "Images")->required();
   c->add_flag("--json", o->json, "One JSON object a line: input, class, label, probabilities");
+  add_device_option(*c, o->device);
   c->add_option("--threads", o->threads, "Threads, 0 = all cores")->check(CLI::NonNegativeNumber);
   c->callback([o] { run_predict(*o); });
 }

@@ -6,6 +6,7 @@
 
 #include "cli/bench_command.h"
 #include "cli/commands.h"
+#include "cli/profile_option.h"
 #include "tensor/base/error.h"
 #include "tensor/base/version.h"
 
@@ -31,6 +32,41 @@ int exit_code(ErrorKind kind) {
   return 1;
 }
 
+// Calls `body`; an error is printed to standard error. Returns the exit code.
+template <class F>
+int guarded(F&& body) {
+  try {
+    body();
+    return 0;
+  } catch (const CLI::RuntimeError& error) {
+    return error.get_exit_code();
+  } catch (const Error& error) {
+    std::fprintf(stderr, "athanor: %s\n", error.what());
+    return exit_code(error.kind());
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "athanor: out of memory\n");
+    return kOutOfResources;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "athanor: %s\n", error.what());
+    return 1;
+  }
+}
+
+int run_command(CLI::App& app, int argc, char** argv) {
+  return guarded([&] {
+    try {
+      app.parse(argc, argv);
+      if (app.get_subcommands().empty()) std::fputs(app.help().c_str(), stdout);
+    } catch (const CLI::RuntimeError&) {
+      throw;
+    } catch (const CLI::ParseError& error) {
+      // CLI11's own exit codes start at 100; the contract here is 0 for help and version, 2
+      // otherwise.
+      if (app.exit(error) != 0) throw CLI::RuntimeError(kUsageError);
+    }
+  });
+}
+
 }  // namespace
 
 int run(int argc, char** argv) {
@@ -53,26 +89,10 @@ int run(int argc, char** argv) {
   add_report(app);
   add_doctor(app);
   add_bench(app);
-  try {
-    app.parse(argc, argv);
-    if (app.get_subcommands().empty()) std::fputs(app.help().c_str(), stdout);
-    return 0;
-  } catch (const CLI::RuntimeError& error) {
-    return error.get_exit_code();
-  } catch (const CLI::ParseError& error) {
-    // CLI11's own exit codes start at 100; the contract here is 0 for help and version, 2
-    // otherwise.
-    return app.exit(error) == 0 ? 0 : kUsageError;
-  } catch (const Error& error) {
-    std::fprintf(stderr, "athanor: %s\n", error.what());
-    return exit_code(error.kind());
-  } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "athanor: out of memory\n");
-    return kOutOfResources;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "athanor: %s\n", error.what());
-    return 1;
-  }
+  add_profile_option(app);
+  const int code = run_command(app, argc, argv);
+  const int code_of_profile = guarded([] { finish_profile(); });
+  return code == 0 ? code_of_profile : code;
 }
 
 }  // namespace athanor::cli

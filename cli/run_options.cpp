@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "cli/commands.h"
+#include "cli/device_option.h"
 #include "cli/terminal_progress.h"
 #include "tensor/base/deterministic.h"
 #include "tensor/base/error.h"
@@ -23,8 +24,7 @@ void add_run_options(CLI::App& c, RunOptions& o, const std::string& out) {
   c.add_option("--threads", o.threads, "Threads, 0 = all cores")->check(CLI::NonNegativeNumber);
   c.add_flag("--deterministic", o.deterministic,
              "The same bits at every number of threads; convolutions are somewhat slower");
-  c.add_option("--device", o.device, "cpu, cuda or cuda:N: where models train")
-      ->capture_default_str();
+  add_device_option(c, o.device, ": where models train");
   c.add_flag("--json", o.json, "Print summary.json instead of the table");
 }
 
@@ -49,7 +49,7 @@ std::string run_job(const RunOptions& o,
   distill::DistillOptions options;
   options.out = o.out;
   options.progress = &progress;
-  options.device = parse_device(o.device);
+  options.device = device_of(o.device);
   options.precision = o.precision == "f32"    ? DType::f32
                       : o.precision == "bf16" ? DType::bf16
                                               : DType::f16;

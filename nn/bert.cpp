@@ -100,7 +100,7 @@ Variable mean_pool(const Variable& hidden, const Tensor& lengths) {
       weights[static_cast<std::size_t>(b * L + l)] = 1.0 / static_cast<double>(n);
     }
   }
-  const Variable w = cast(from_values(weights, {B, 1, L}), hidden.dtype());
+  const Variable w(to(cast(from_values(weights, {B, 1, L}), hidden.dtype()), hidden.device()));
   return squeeze(matmul(w, hidden), 1);
 }
 

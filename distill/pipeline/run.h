@@ -17,6 +17,7 @@
 #include "distill/recipe/recipe.h"
 #include "distill/refine/plant.h"
 #include "distill/restructure/restructure.h"
+#include "tensor/base/profile.h"
 
 namespace athanor::distill {
 
@@ -35,6 +36,7 @@ class DistillRun {
 
   template <class F>
   void stage(const std::string& name, F&& body) {
+    const ProfileSpan span(name.c_str());
     log_->stage_begin(name);
     body();
     seconds_[name] = log_->stage_end(name);

@@ -7,6 +7,7 @@
 #include "distill/pipeline/train_job.h"
 #include "tensor/base/error.h"
 #include "tensor/base/parallel.h"
+#include "tensor/base/profile.h"
 #include "tensor/base/version.h"
 #include "tensor/io/atomic_file.h"
 
@@ -18,6 +19,7 @@ nlohmann::json train_by_format(TrainJob& job) {
   if (format == "graph") return train_graph(job);
   if (format == "characters") return train_characters(job);
   if (format == "speech") return train_speech(job);
+  if (format == "text") return train_text(job);
   return train_images(job);
 }
 
@@ -43,6 +45,7 @@ std::string run_train(const Recipe& recipe, const DistillOptions& options) {
   NoProgress silent;
   ProgressSink& progress = options.progress ? *options.progress : silent;
   TrainJob job{recipe, options, progress};
+  const ProfileSpan span(recipe.name.c_str());
   nlohmann::json summary = train_by_format(job);
   const double seconds = job.log->stage_end("model");
   summary["name"] = recipe.name;

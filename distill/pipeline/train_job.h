@@ -32,6 +32,7 @@ nlohmann::json train_images(TrainJob& job);      // data.format = "idx"
 nlohmann::json train_graph(TrainJob& job);       // "graph": scores of nodes
 nlohmann::json train_characters(TrainJob& job);  // "characters": a language model
 nlohmann::json train_speech(TrainJob& job);      // "speech": spoken words
+nlohmann::json train_text(TrainJob& job);        // "text": classes of texts
 
 // train.optimizer, over these groups.
 std::unique_ptr<nn::Optimizer> make_optimizer(const Recipe& recipe,

@@ -9,6 +9,7 @@
 #include "data/json_field.h"
 #include "distill/pretrained/bert_files.h"
 #include "tensor/io/mapped_file.h"
+#include "tensor/ops/device.h"
 
 namespace athanor::distill {
 namespace {
@@ -105,9 +106,10 @@ void SentenceEncoder::embed_batch(const data::TokenRows& rows, std::span<const s
   }
   // Without padding there is no mask to apply.
   const Tensor used = padded ? lengths : Tensor();
-  const Variable hidden = model_->encode(ids, used);
-  const Tensor pooled =
-      contiguous((first_token_ ? select(hidden, 1, 0) : nn::mean_pool(hidden, used)).tensor());
+  const Variable hidden =
+      model_->encode(athanor::to(ids, device_), padded ? athanor::to(used, device_) : Tensor());
+  const Variable vectors = first_token_ ? select(hidden, 1, 0) : nn::mean_pool(hidden, used);
+  const Tensor pooled = contiguous(athanor::to(vectors.tensor(), Device{}));
   const std::int64_t d = pooled.size(1);
   for (std::int64_t b = 0; b < count; ++b) {
     const float* from = pooled.data<float>() + b * d;
@@ -117,6 +119,11 @@ void SentenceEncoder::embed_batch(const data::TokenRows& rows, std::span<const s
     const double scale = normalize_ ? 1 / std::max(std::sqrt(square), 1e-12) : 1;
     for (std::int64_t i = 0; i < d; ++i) to[i] = static_cast<float>(from[i] * scale);
   }
+}
+
+void SentenceEncoder::to(Device device) {
+  model_->to(device);
+  device_ = device;
 }
 
 Tensor SentenceEncoder::embed(std::span<const std::string> texts) const {

@@ -40,6 +40,8 @@ class SentenceEncoder {
   // Whether vectors are scaled to length 1.
   bool normalize() const { return normalize_; }
   void set_normalize(bool on) { normalize_ = on; }
+  // Where the model computes; vectors are on the CPU.
+  void to(Device device);
 
  private:
   SentenceEncoder() = default;
@@ -49,6 +51,7 @@ class SentenceEncoder {
 
   std::shared_ptr<nn::Bert> model_;
   std::shared_ptr<const data::Tokenizer> tokenizer_;
+  Device device_;
   std::int64_t max_length_ = 512, tokens_a_batch_ = 2048;
   bool normalize_ = false, first_token_ = false;
 };

@@ -3,7 +3,6 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <numeric>
 #include <sstream>
 
 #include "data/text/edit_distance.h"
@@ -42,6 +41,7 @@ void for_each_key(R& r, F&& f) {
   f("student.heads", r.student.heads);
   f("student.context", r.student.context);
   f("student.dropout", r.student.dropout);
+  f("student.pretrained", r.student.pretrained);
   f("train.batch", r.train.batch);
   f("train.epochs", r.train.epochs);
   f("train.optimizer", r.train.optimizer);

@@ -47,6 +47,8 @@ struct Recipe {
     // Of networks with attention (vit, gat, gpt) and of the mixer; dropout also of graph networks.
     std::int64_t width = 128, layers = 4, heads = 4, context = 128;
     double dropout = 0;
+    // Texts: a folder with a tokeniser and, for bert, the encoder to start from.
+    std::string pretrained;
   } student;
   struct {
     std::int64_t batch = 128;

@@ -50,7 +50,7 @@ void check_training(const Recipe& r) {
 }  // namespace
 
 void check_recipe(const Recipe& r) {
-  expect_one_of("data.format", r.data.format, "idx", "graph", "characters", "speech");
+  expect_one_of("data.format", r.data.format, "idx", "graph", "characters", "speech", "text");
   expect_one_of("pool.mixture", r.pool.mixture, "easy", "standard", "hard");
   expect_one_of("teacher.source", r.teacher.source, "clean", "pool");
   expect_one_of("trust.teacher", r.trust.teacher, "posterior", "golden");

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <numeric>
 
 #include "data/table_schema.h"
 #include "data/text/edit_distance.h"

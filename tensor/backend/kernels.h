@@ -12,6 +12,7 @@
 #include "tensor/backend/attention_args.h"
 #include "tensor/backend/conv_args.h"
 #include "tensor/backend/norm_args.h"
+#include "tensor/backend/profiled_launch.h"
 #include "tensor/backend/random_args.h"
 #include "tensor/base/device.h"
 #include "tensor/base/dtype.h"
@@ -89,6 +90,8 @@ class UseReferenceKernels {
 
 namespace detail {
 bool reference_forced();
+// The name of the CPU kernels' instruction set: the path of those that note no other one.
+const char* cpu_path();
 // The table of a device that is not the CPU; makes the device current for this thread.
 const Kernels& device_kernels(const char* op, Device device);
 [[noreturn]] void no_kernel(const char* op, DType dtype, Device device);
@@ -118,10 +121,16 @@ void launch(const char* op, Kernel<Args> Kernels::*entry, DType dtype, Device de
   }
   if (!detail::reference_forced()) {
     const Kernel<Args>& fast = cpu_kernels().*entry;
-    if (fast.dtypes.contains(dtype)) return fast.run(args);
+    if (fast.dtypes.contains(dtype)) {
+      if (detail::profiling()) {
+        return detail::run_profiled(op, detail::cpu_path(), dtype, fast.run, args);
+      }
+      return fast.run(args);
+    }
   }
   const Kernel<Args>& plain = reference_kernels().*entry;
   if (!plain.dtypes.contains(dtype)) detail::no_kernel(op, dtype, device);
+  if (detail::profiling()) return detail::run_profiled(op, "reference", dtype, plain.run, args);
   plain.run(args);
 }
 

@@ -126,3 +126,87 @@ TEST_CASE("images are learnt by each model, with augmentation and averaged weigh
           directory.path() / "p"),
       Catch::Contains("nothing is held out"));
 }
+
+namespace {
+
+// Texts of a few letters; the class is whether "x" or "z" occurs.
+void write_texts(const std::filesystem::path& directory) {
+  Generator g(3);
+  for (const auto& [part, count] : {std::pair<std::string, int>{"train", 240}, {"dev", 60}}) {
+    std::string text = "sentence\tlabel\n";
+    for (int i = 0; i < count; ++i) {
+      std::string words;
+      for (int k = 3 + static_cast<int>(g.next_below(6)); k > 0; --k) {
+        words += static_cast<char>('a' + g.next_below(20));
+        words += ' ';
+      }
+      const std::size_t at = static_cast<std::size_t>(g.next_below(3)) * 2;
+      words[at] = i % 2 ? 'x' : 'z';
+      text += words + "\t" + (i % 2 ? "crossed" : "zipped") + "\n";
+    }
+    write_text(directory / (part + ".tsv"), text);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("an encoder is fine-tuned, and teaches a small network") {
+  const TemporaryDirectory directory;
+  write_texts(directory.path());
+  const std::string data =
+      str("data = { format = 'text', dir = '", directory.path().string(), "' }\n");
+  const auto student = [](const char* rest) {
+    return str("student = { ", rest, ", pretrained = '", ATHANOR_TINY_BERT, "', context = 32 }\n");
+  };
+  const auto out = directory.path() / "bert";
+  const auto tuned = run(data + student("model = 'bert'") +
+                             "train = { lr = 5e-3, epochs = 12, batch = 16, schedule = 'linear', "
+                             "warmup = 0.1, clip = 1.0 }\n",
+                         out);
+  INFO(tuned.dump());
+  CHECK(tuned.at("model").at("accuracy").get<double>() >= 0.9);
+  CHECK(tuned.at("evaluated_on").at("records") == 60);
+  CHECK(tuned.at("classes") == std::vector<std::string>{"crossed", "zipped"});
+  CHECK(std::filesystem::exists(out / "tokenizer.json"));
+
+  const std::string small = data + student("model = 'text_cnn', width = 16") +
+                            "train = { lr = 5e-3, epochs = 10, batch = 16 }\n";
+  const auto alone = run(small, directory.path() / "alone");
+  CHECK(alone.at("table").size() == 1);
+  CHECK(alone.at("model").at("accuracy").get<double>() >= 0.8);
+  const auto taught =
+      run(small + str("teacher = { file = '", out.string(), "' }\n"), directory.path() / "taught");
+  INFO(taught.dump());
+  REQUIRE(taught.at("table").size() == 3);
+  // The teacher is read back as it was written, and the student alone does not depend on it.
+  CHECK(taught.at("table")[0] == alone.at("table")[0]);
+  CHECK(taught.at("table")[1].at("accuracy") == tuned.at("model").at("accuracy"));
+  CHECK(taught.at("table")[2].at("accuracy").get<double>() >= 0.8);
+}
+
+TEST_CASE("what is wrong with texts is named") {
+  const TemporaryDirectory directory;
+  write_texts(directory.path());
+  const auto error_of = [&](const std::string& student) -> std::string {
+    try {
+      run(str("data = { format = 'text', dir = '", directory.path().string(), "' }\nstudent = { ",
+              student, " }\n"),
+          directory.path() / "out");
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  const std::string pretrained = str("pretrained = '", ATHANOR_TINY_BERT, "'");
+  CHECK_THAT(error_of("model = 'bert'"), Catch::Contains("student.pretrained: expected a folder"));
+  CHECK_THAT(error_of("model = 'cnn', " + pretrained),
+             Catch::Contains("knows bert and text_cnn, got cnn"));
+  write_text(directory.path() / "dev.tsv", "sentence\tlabel\na b\tunheard\n");
+  CHECK_THAT(error_of("model = 'bert', " + pretrained),
+             Catch::Contains("record 1: expected a label of the training part, found unheard"));
+  write_text(directory.path() / "dev.tsv", "words\tlabel\na b\tzipped\n");
+  CHECK_THAT(error_of("model = 'bert', " + pretrained),
+             Catch::Contains("expected a column sentence, found words, label"));
+  std::filesystem::remove(directory.path() / "dev.tsv");
+  CHECK_THAT(error_of("model = 'bert', " + pretrained), Catch::Contains("found none"));
+}

@@ -132,6 +132,7 @@ memory on(const memory::desc& desc, void* data) { return memory(desc, onednn_eng
 // The weight in the primitive's layout lies at the start of the scratch memory, the primitive's own
 // scratch memory after it.
 void run(const char* op, Pass pass, const Conv2dArgs& a) {
+  detail::note_path("onednn");
   with_onednn(op, [&] {
     const auto conv = conv_for(pass, a);
     auto* scratch = static_cast<std::byte*>(thread_scratch(conv->w_bytes + conv->scratch));

@@ -117,4 +117,6 @@ const Kernels& cpu_kernels() {
   return table;
 }
 
+const char* detail::cpu_path() { return cpu::name_of(cpu::selected_isa()); }
+
 }  // namespace athanor

@@ -21,6 +21,7 @@ std::optional<GemmPath> path_from_environment() {
 }
 
 void run_path(GemmPath path, const MatmulArgs& args) {
+  detail::note_path(name_of(path));
   switch (path) {
     case GemmPath::own:
       return own_matmul(args);
