@@ -77,7 +77,7 @@ def encoder(athanor, model, texts):
             by_kind = {"input_ids": encoded.ids, "attention_mask": encoded.attention_mask,
                        "token_type_ids": encoded.type_ids}
             feed = {n: numpy.array([by_kind[n]], numpy.int64) for n in names}
-            theirs.append(run.run(None, feed)[0].reshape(-1))
+            theirs.append(run.run(["sentence_embedding"], feed)[0][0])
         return report(pathlib.Path(model).name, ours, numpy.stack(theirs))
 
 
