@@ -35,6 +35,14 @@ void run_train(const RunOptions& o) {
   }
   std::printf(" on %lld %s records\n", s.at("evaluated_on").at("records").get<long long>(),
               s.at("evaluated_on").at("split").get<std::string>().c_str());
+  if (s.contains("table") && s.at("table").size() > 1) {
+    std::printf("\n  %-14s %10s  %8s  %8s\n", "model", "parameters", "accuracy", "macro F1");
+    for (const auto& row : s.at("table")) {
+      std::printf("  %-14s %10lld  %8.4f  %8.4f\n", row.at("name").get<std::string>().c_str(),
+                  row.at("params").get<long long>(), row.at("accuracy").get<double>(),
+                  row.at("f1").get<double>());
+    }
+  }
   std::printf("  %.0f s; model: %s/model.safetensors\n", s.at("seconds").at("total").get<double>(),
               o.out.c_str());
 }
@@ -46,9 +54,9 @@ void add_train(CLI::App& app) {
   CLI::App* c = app.add_subcommand(
       "train",
       "Example: athanor train examples/recipes/fashion-mnist-cnn.toml --out runs/cnn\n\n"
-      "Trains the recipe's student without a teacher, on images, a graph, a text or "
-      "recordings (data.format): "
-      "reads the keys data.*, student.*, train.*, evaluate.* and seed.");
+      "Trains the recipe's student on images, a graph, a text, texts with classes or recordings "
+      "(data.format), without the three stages: reads the keys data.*, student.*, train.*, "
+      "evaluate.* and seed; for classes of texts also teacher.file.");
   c->add_option("recipe", o->recipe, "Recipe file (TOML)")->option_text("RECIPE.toml")->required();
   add_run_options(*c, *o, "runs/train");
   c->callback([o] { run_train(*o); });

@@ -98,8 +98,7 @@ class TextTraining {
  public:
   explicit TextTraining(TrainJob& job) : job_(job), recipe_(job.recipe) {
     const fs::path directory = recipe_.data.dir;
-    const fs::path& vocabulary = tokenizer_folder();
-    tokenizer_.emplace(data::Tokenizer::load(vocabulary));
+    tokenizer_.emplace(data::Tokenizer::load(tokenizer_folder()));
     TextSet train = read_texts(table_at(directory, "train"));
     classes_ = train.classes;
     TextSet held_out;
@@ -155,7 +154,7 @@ class TextTraining {
 
  private:
   std::int64_t classes() const { return std::ssize(classes_); }
-  const fs::path tokenizer_folder() const {
+  fs::path tokenizer_folder() const {
     const auto& s = recipe_.student;
     if (s.pretrained.empty()) {
       raise(ErrorKind::usage,
