@@ -16,15 +16,11 @@ namespace athanor::cuda {
 inline constexpr int kWarp = 32;
 inline constexpr unsigned kAllLanes = 0xffffffffu;
 
-// The least and the largest value of A, infinities where it has them.
+// The least value of A, minus infinity where it has that.
 template <class A>
 inline constexpr A kLowest = std::numeric_limits<A>::has_infinity
                                  ? static_cast<A>(-std::numeric_limits<A>::infinity())
                                  : std::numeric_limits<A>::lowest();
-template <class A>
-inline constexpr A kHighest = std::numeric_limits<A>::has_infinity
-                                  ? std::numeric_limits<A>::infinity()
-                                  : std::numeric_limits<A>::max();
 
 // Joins of two values; `identity` is the value that joins with any other to that one.
 template <class A>
@@ -39,14 +35,6 @@ struct Max {  // NaN wins
     return lowest;
   }
   static __device__ A join(A a, A b) { return a != a ? a : (b != b || b > a ? b : a); }
-};
-template <class A>
-struct Min {  // NaN wins
-  static __device__ A identity() {
-    constexpr A highest = kHighest<A>;
-    return highest;
-  }
-  static __device__ A join(A a, A b) { return a != a ? a : (b != b || b < a ? b : a); }
 };
 
 // The value of the lane whose number differs in `bits`; values of two members bring their own
