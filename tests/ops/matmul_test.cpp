@@ -42,6 +42,7 @@ TEST_CASE("matmul: batched operands, transposed and broadcast in every way") {
   for (const Shapes& s :
        {Shapes{{2, 4, 3}, {2, 4, 5}, true, false}, Shapes{{2, 3, 4}, {2, 5, 4}, false, true},
         Shapes{{2, 4, 3}, {2, 5, 4}, true, true}, Shapes{{2, 3, 4}, {5, 4}, false, true},
+        Shapes{{2, 4, 3}, {4, 5}, true, false}, Shapes{{2, 1, 3, 4}, {4, 5}, false, false},
         Shapes{{4, 3}, {2, 4, 5}, true, false}, Shapes{{2, 1, 3, 4}, {1, 3, 5, 4}, false, true},
         Shapes{{3, 1, 2, 4}, {4}, false, false}, Shapes{{4}, {2, 4, 3}, false, false}}) {
     OpCase c{"matmul/batched transposed", {{s.a}, {s.b}}, [=](const std::vector<Variable>& x) {
@@ -90,9 +91,18 @@ double largest_difference(const Tensor& a, const Tensor& b) {
 TEST_CASE("every way to multiply agrees with the reference") {
   matmul(ones({1, 1}), ones({1, 1}));  // makes the backend table, which sets own_matmul
   Generator generator(7);
-  const std::array<std::int64_t, 3> sizes[] = {{1, 1, 1},      {7, 17, 5},    {128, 33, 70},
-                                               {5, 600, 301},  {97, 1, 1100}, {1, 9, 4},
-                                               {200, 96, 513}, {64, 1024, 64}};
+  const std::array<std::int64_t, 3> sizes[] = {{1, 1, 1},
+                                               {7, 17, 5},
+                                               {128, 33, 70},
+                                               {5, 600, 301},
+                                               {97, 1, 1100},
+                                               {1, 9, 4},
+                                               {200, 96, 513},
+                                               {64, 1024, 64},
+                                               // Packed in parts; b in place under few rows.
+                                               {40, 1300, 500},
+                                               {13, 1433, 700},
+                                               {900, 10, 700}};
   for (const auto& [M, N, K] : sizes) {
     for (int form = 0; form < 8; ++form) {
       INFO("M, N, K " << M << ' ' << N << ' ' << K << " form " << form);

@@ -1,6 +1,6 @@
 // The own matrix product (after Goto & van de Geijn 2008; Van Zee & van de Geijn 2015): b is packed
-// into strips once, a in blocks that stay in the second-level cache, and a register block of
-// results runs over k.
+// into strips, as many as the cache holds at a time, a in blocks that stay in the second-level
+// cache, and a register block of results runs over k.
 //
 // Sums over k are cut every kDepth and added in order; cuts of m and n depend on the shape alone.
 // So a product has the same bits at every thread count.
@@ -22,77 +22,21 @@
 
 namespace {
 
+#include "tensor/backend/cpu/gemm_pack.h"
+
 constexpr std::int64_t kDepth = 256;                  // of k in one pass
 constexpr std::int64_t kBlockRows = 16 * kMicroRows;  // of a in one block
 constexpr std::int64_t kBlockColumns = 512;           // of c in one task
+constexpr std::int64_t kPackedBytes = 7 << 18;        // of b packed at a time, 1.75 MiB
 // Multiply-adds below which a second task does not pay for waking a thread, and the number of
 // tasks from which on they have whole blocks.
 constexpr std::int64_t kTaskWork = 1 << 19;
 constexpr std::int64_t kGemmTasks = 8;
 
-// The columns [first, first + count) of b as one strip: for each k, kMicroColumns values, zero
-// beyond N.
-template <class T>
-void pack_strip(const Gemm<T>& g, std::int64_t n, T* to) {
-  constexpr std::int64_t kWidth = kMicroColumns<T>;
-  const std::int64_t count = smaller(kWidth, g.N - n);
-  const T* from = g.b + n * g.bn;
-  if (g.bn == 1) {
-    if (count == kWidth) {
-      for (std::int64_t k = 0; k < g.K; ++k, to += kWidth) {
-        const T* row = from + k * g.bk;
-        store_lanes(to, load_lanes(row));
-        store_lanes(to + kWidth / 2, load_lanes(row + kWidth / 2));
-      }
-      return;
-    }
-    for (std::int64_t k = 0; k < g.K; ++k, to += kWidth) {
-      for (std::int64_t i = 0; i < kWidth; ++i) to[i] = i < count ? from[k * g.bk + i] : T(0);
-    }
-    return;
-  }
-  // A piece at a time, so that the lines it writes stay in the first-level cache.
-  constexpr std::int64_t kPiece = 128;
-  for (std::int64_t first = 0; first < g.K; first += kPiece, to += kPiece * kWidth) {
-    const std::int64_t depth = smaller(kPiece, g.K - first);
-    for (std::int64_t i = 0; i < kWidth; ++i) {
-      const T* column = from + first * g.bk + i * g.bn;
-      for (std::int64_t k = 0; k < depth; ++k)
-        to[k * kWidth + i] = i < count ? column[k * g.bk] : T(0);
-    }
-  }
-}
-
-// Rows [m, m + rows) and depths [k, k + depth) of a as panels of kMicroRows rows: for each k,
-// kMicroRows values; rows beyond the block are left as they are.
-template <class T>
-void pack_block(const Gemm<T>& g, std::int64_t m, std::int64_t rows, std::int64_t k,
-                std::int64_t depth, T* to) {
-  const T* const from = g.a + m * g.am + k * g.ak;
-  const std::int64_t whole = rows / kMicroRows * kMicroRows, panel = depth * kMicroRows;
-  std::int64_t first = 0;
-  if (g.am == 1) {  // along memory: all panels of one k, then the next
-    for (std::int64_t i = 0; i < depth; ++i) {
-      const T* column = from + i * g.ak;
-      T* at = to + i * kMicroRows;
-      for (std::int64_t r = 0; r < whole; r += kMicroRows, at += panel) {
-        std::memcpy(at, column + r, kMicroRows * sizeof(T));
-      }
-    }
-    first = whole;
-  }
-  for (std::int64_t r = first; r < rows; ++r) {
-    T* at = to + r / kMicroRows * panel + r % kMicroRows;
-    const T* row = from + r * g.am;
-    for (std::int64_t i = 0; i < depth; ++i) at[i * kMicroRows] = row[i * g.ak];
-  }
-}
-
 // One register block of at most kMicroRows rows.
 template <bool kTransposed, bool kAdd, class T>
-void micro(std::int64_t rows, std::int64_t K, const T* a, std::int64_t lda, const T* b, T* c,
-           std::int64_t ldc) {
-  constexpr std::int64_t ldb = kMicroColumns<T>;
+void micro(std::int64_t rows, std::int64_t K, const T* a, std::int64_t lda, const T* b,
+           std::int64_t ldb, T* c, std::int64_t ldc) {
   switch (rows) {
     case 6:
       return micro_block<6, kTransposed, kAdd>(K, a, lda, b, ldb, c, ldc);
@@ -113,6 +57,12 @@ void micro(std::int64_t rows, std::int64_t K, const T* a, std::int64_t lda, cons
 // from packed panels. Rows that are a multiple of 4 kB apart would fight for one set of the cache.
 enum class Reading { rows, packed };
 
+// b is read in place where few rows of a use it, so that packing it would cost as much as the
+// product: a few k at a time, which stay in the cache for those rows.
+constexpr std::int64_t kFewRows = 3 * kMicroRows;
+constexpr std::int64_t kFewRowsDepth = 64;
+constexpr std::int64_t kFewRowsColumns = 256;
+
 template <class T>
 Reading reading_of(const Gemm<T>& g) {
   const std::int64_t strips = ceil_div(g.N, kMicroColumns<T>);
@@ -120,16 +70,19 @@ Reading reading_of(const Gemm<T>& g) {
   return Reading::packed;
 }
 
-// c's rows [m, m + rows), columns [n, n + columns) for the depths [k, k + depth); `strips` holds b
-// from column n and depth k on, each strip `strip` elements after the other. `tile` (leading
-// dimension `ldt`) receives or gathers the sums.
+// c's rows [m, m + rows), columns [n, n + columns) for the depths [k, k + depth); `b` holds b from
+// column n and depth k on. `tile` (leading dimension `ldt`) receives or gathers the sums.
 template <bool kAdd, class T>
 void block_product(const Gemm<T>& g, Reading reading, std::int64_t m, std::int64_t rows,
                    std::int64_t columns, std::int64_t k, std::int64_t depth, const T* panels,
-                   const T* strips, std::int64_t strip, T* tile, std::int64_t ldt) {
+                   const Strips<T>& b, T* tile, std::int64_t ldt) {
   constexpr std::int64_t kWidth = kMicroColumns<T>;
   alignas(64) T edge[kMicroRows * kWidth];
-  for (std::int64_t n = 0; n < columns; n += kWidth, strips += strip) {
+  const T* strips = b.data;
+  for (std::int64_t n = 0; n < columns; n += kWidth, strips += b.strip) {
+    if (b.row != kWidth) {  // in place: its rows are far apart
+      for (std::int64_t i = 0; i < depth; ++i) __builtin_prefetch(strips + i * b.row + 2 * kWidth);
+    }
     const std::int64_t width = smaller(kWidth, columns - n);
     for (std::int64_t r = 0; r < rows; r += kMicroRows) {
       const std::int64_t count = smaller(kMicroRows, rows - r);
@@ -143,9 +96,9 @@ void block_product(const Gemm<T>& g, Reading reading, std::int64_t m, std::int64
       }
       const T* a = g.a + (m + r) * g.am + k * g.ak;
       if (reading == Reading::packed) {
-        micro<true, kAdd>(count, depth, panels + r * depth, kMicroRows, strips, c, ldc);
+        micro<true, kAdd>(count, depth, panels + r * depth, kMicroRows, strips, b.row, c, ldc);
       } else {
-        micro<false, kAdd>(count, depth, a, g.am, strips, c, ldc);
+        micro<false, kAdd>(count, depth, a, g.am, strips, b.row, c, ldc);
       }
       if (c == edge) {
         for (std::int64_t row = 0; row < count; ++row) {
@@ -189,14 +142,14 @@ void finish_tile(const Gemm<T>& g, std::int64_t m, std::int64_t rows, std::int64
   }
 }
 
-// The rows [m, m + rows) and columns [n, n + columns) of c.
+// The rows [m, m + rows) and columns [n, n + columns) of c; `strips` holds b from column n on.
 template <class T>
 void run_task(const Gemm<T>& g, Reading reading, std::int64_t m, std::int64_t rows, std::int64_t n,
               std::int64_t columns, const T* strips) {
   constexpr std::int64_t kWidth = kMicroColumns<T>;
   const std::int64_t padded = ceil_div(columns, kWidth) * kWidth;
   const bool direct = g.cn == 1;
-  const std::int64_t panel = reading == Reading::packed ? kBlockRows * kDepth : 0;
+  const std::int64_t panel = reading == Reading::packed ? kBlockRows * kDepth + kPanelSlack : 0;
   T* const panels = static_cast<T*>(
       thread_scratch((panel + (direct ? 0 : kBlockRows * padded)) * sizeof(T), Scratch::task));
   for (std::int64_t block = 0; block < rows; block += kBlockRows) {
@@ -206,12 +159,43 @@ void run_task(const Gemm<T>& g, Reading reading, std::int64_t m, std::int64_t ro
     for (std::int64_t k = 0; k < g.K; k += kDepth) {
       const std::int64_t depth = smaller(kDepth, g.K - k);
       if (reading == Reading::packed) pack_block(g, first, count, k, depth, panels);
-      const T* from = strips + n * g.K + k * kWidth;
+      const T* from = strips + k * kWidth;
       const auto run = k == 0 ? block_product<false, T> : block_product<true, T>;
-      run(g, reading, first, count, columns, k, depth, panels, from, g.K * kWidth, tile, ldt);
+      run(g, reading, first, count, columns, k, depth, panels, {from, g.K * kWidth, kWidth}, tile,
+          ldt);
     }
     finish_tile(g, first, count, n, columns, tile, ldt);
   }
+}
+
+// Columns [n, n + columns) of c, which has at most kFewRows rows, with b in place.
+template <class T>
+void run_few_rows(const Gemm<T>& g, std::int64_t n, std::int64_t columns) {
+  constexpr std::int64_t kWidth = kMicroColumns<T>;
+  const std::int64_t whole = columns / kWidth * kWidth, padded = ceil_div(columns, kWidth) * kWidth;
+  const bool direct = g.cn == 1;
+  constexpr std::int64_t kPanel = kFewRows * kFewRowsDepth + kPanelSlack;
+  T* const panels = static_cast<T*>(
+      thread_scratch((kPanel + (direct ? 0 : g.M * padded)) * sizeof(T), Scratch::task));
+  alignas(64) T last[kFewRowsDepth * kWidth];  // what is left beside whole strips
+  T* const tile = direct ? g.c + n : panels + kPanel;
+  const std::int64_t ldt = direct ? g.cm : padded;
+  for (std::int64_t k = 0; k < g.K; k += kFewRowsDepth) {
+    const std::int64_t depth = smaller(kFewRowsDepth, g.K - k);
+    pack_block(g, 0, g.M, k, depth, panels);
+    const auto run = k == 0 ? block_product<false, T> : block_product<true, T>;
+    const T* const b = g.b + k * g.bk + n;
+    run(g, Reading::packed, 0, g.M, whole, k, depth, panels, {b, kWidth, g.bk}, tile, ldt);
+    if (whole == columns) continue;
+    for (std::int64_t i = 0; i < depth; ++i) {
+      for (std::int64_t j = 0; j < kWidth; ++j) {
+        last[i * kWidth + j] = whole + j < columns ? b[i * g.bk + whole + j] : T(0);
+      }
+    }
+    run(g, Reading::packed, 0, g.M, columns - whole, k, depth, panels, {last, kWidth, kWidth},
+        tile + whole, ldt);
+  }
+  finish_tile(g, 0, g.M, n, columns, tile, ldt);
 }
 
 // One column: c[m] = sum_k a[m, k] b[k], b contiguous. Rows in parallel.
@@ -237,35 +221,56 @@ void product_with_vector(const Gemm<T>& g) {
   });
 }
 
-// c = a b on this thread and its helpers. The caller made sure that M >= 1, N >= 1 and K >= 1.
+// Columns [first, first + count) of c; `packed` has room for their strips.
 template <class T>
-void gemm(Gemm<T> g) {
+void multiply_columns(const Gemm<T>& g, std::int64_t first, std::int64_t count, T* packed) {
   constexpr std::int64_t kWidth = kMicroColumns<T>;
-  // c^T = b^T a^T where b would be expensive to pack, or a gives too few rows.
-  if (g.N >= 2 * g.M && ((g.bn != 1 && g.K >= 64) || g.M < kMicroRows)) {
-    g = {g.N,  g.M, g.K,  g.b,  g.bn,   g.bk,     g.a,     g.ak,
-         g.am, g.c, g.cn, g.cm, g.bias, g.bias_n, g.bias_m};
-  }
-  if (g.N == 1 && g.ak == 1 && g.bk == 1) return product_with_vector(g);
-  const std::int64_t strips = ceil_div(g.N, kWidth);
-  T* const packed =
-      static_cast<T*>(thread_scratch(strips * kWidth * g.K * sizeof(T), Scratch::shared));
-  const std::int64_t grain = 32768 / (g.K * kWidth) + 1;
-  parallel_for(strips, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t s = begin; s < end; ++s) pack_strip(g, s * kWidth, packed + s * kWidth * g.K);
+  const std::int64_t strips = ceil_div(count, kWidth);
+  parallel_for(strips, 32768 / (g.K * kWidth) + 1, [&](std::int64_t begin, std::int64_t end) {
+    pack_strips(g, first, begin, end, packed);
   });
   const Reading reading = reading_of(g);
   const std::int64_t columns = smaller(kBlockColumns, strips * kWidth);
-  const std::int64_t across = ceil_div(g.N, columns);
+  const std::int64_t across = ceil_div(count, columns);
   std::int64_t rows = g.M;
-  if (g.M * g.N * g.K >= 2 * kTaskWork) {
+  if (g.M * count * g.K >= 2 * kTaskWork) {
     rows = ceil_div(g.M, kBlockRows) * across >= kGemmTasks ? kBlockRows : kBlockRows / 2;
   }
   parallel_chunks(ceil_div(g.M, rows) * across, [&](std::int64_t task) {
     const std::int64_t m = task / across * rows, n = task % across * columns;
-    run_task(g, reading, m, smaller(rows, g.M - m), n, smaller(columns, g.N - n),
-             static_cast<const T*>(packed));
+    run_task(g, reading, m, smaller(rows, g.M - m), first + n, smaller(columns, count - n),
+             static_cast<const T*>(packed + n * g.K));
   });
+}
+
+// c = a b on this thread and its helpers. The caller made sure that M >= 1, N >= 1 and K >= 1.
+template <class T>
+void gemm(Gemm<T> g) {
+  constexpr std::int64_t kWidth = kMicroColumns<T>;
+  // c^T = b^T a^T where b would be expensive to pack, or a gives too few rows; and where both lie
+  // along memory, so that the longer one is packed in whole vectors, once.
+  const bool long_a = g.am == 1 && g.bn == 1 && g.M >= 2 * g.N && g.K >= 64;
+  if (long_a || (g.N >= 2 * g.M && ((g.bn != 1 && g.K >= 64) || g.M < kMicroRows))) {
+    g = {g.N,  g.M, g.K,  g.b,  g.bn,   g.bk,     g.a,     g.ak,
+         g.am, g.c, g.cn, g.cm, g.bias, g.bias_n, g.bias_m};
+  }
+  if (g.N == 1 && g.ak == 1 && g.bk == 1) return product_with_vector(g);
+  if (g.M <= kFewRows && g.bn == 1 && g.bk != kWidth && g.K * g.N >= kTaskWork) {
+    return parallel_chunks(ceil_div(g.N, kFewRowsColumns), [&](std::int64_t task) {
+      const std::int64_t n = task * kFewRowsColumns;
+      run_few_rows(g, n, smaller(kFewRowsColumns, g.N - n));
+    });
+  }
+  // As many columns at a time as stay in the cache when packed.
+  const std::int64_t all = ceil_div(g.N, kWidth);
+  const std::int64_t parts = smaller(
+      all, ceil_div(all * kWidth * g.K * static_cast<std::int64_t>(sizeof(T)), kPackedBytes));
+  const std::int64_t strips = ceil_div(all, parts);
+  T* const packed =
+      static_cast<T*>(thread_scratch(strips * kWidth * g.K * sizeof(T), Scratch::shared));
+  for (std::int64_t n = 0; n < g.N; n += strips * kWidth) {
+    multiply_columns(g, n, smaller(strips * kWidth, g.N - n), packed);
+  }
 }
 
 // The matrices of a batch, one after another or, when there are many small ones, side by side.

@@ -22,3 +22,9 @@
 #else
 #define ATHANOR_UNROLL _Pragma("GCC unroll 16")
 #endif
+
+// For small functions inside vector loops: one call is enough to keep a loop scalar.
+#define ATHANOR_INLINE inline __attribute__((always_inline))
+
+// For a function with such a loop: everything that it calls is inlined.
+#define ATHANOR_FLATTEN __attribute__((flatten))

@@ -30,7 +30,7 @@ inline void for_plan_rows(const LoopPlan<N>& plan, F row) {
 // y[i] = f(x[i]) over the planned axes; plan operand 0 is y, 1 is x.
 template <class X, class Y, class F>
 inline void map_unary(const LoopPlan<2>& plan, const X* x, Y* y, const F& function) {
-  for_plan_rows(plan, [&](const auto& at, std::int64_t count) {
+  for_plan_rows(plan, [&](const auto& at, std::int64_t count) ATHANOR_FLATTEN {
     const F f = function;
     const std::int64_t ys = plan.inner_stride(0), xs = plan.inner_stride(1);
     const X* from = x + at[1];
@@ -46,7 +46,7 @@ inline void map_unary(const LoopPlan<2>& plan, const X* x, Y* y, const F& functi
 // z[i] = f(x[i], y[i]) over the planned axes; plan operand 0 is z, 1 is x, 2 is y.
 template <class T, class Z, class F>
 inline void map_binary(const LoopPlan<3>& plan, const T* x, const T* y, Z* z, const F& function) {
-  for_plan_rows(plan, [&](const auto& at, std::int64_t count) {
+  for_plan_rows(plan, [&](const auto& at, std::int64_t count) ATHANOR_FLATTEN {
     const F f = function;
     const std::int64_t zs = plan.inner_stride(0), xs = plan.inner_stride(1),
                        ys = plan.inner_stride(2);

@@ -77,23 +77,13 @@ const char* name_of(GemmPath path) {
   return names[static_cast<int>(path)];
 }
 
-// The table, by measurement on AVX2 (docs/design.md, "Matrix products"): the own kernel packs the
-// whole right side once, which pays while that stays in the cache; beyond, OpenBLAS is ahead.
+// The own kernel: over the shapes of bench/gemm_bench it is level with the best of the three or
+// ahead (docs/performance.md, "Matrix products"), and it gives the same bits at every thread count.
 GemmPath gemm_path(const MatmulArgs& args) {
   static const std::optional<GemmPath> forced = path_from_environment();
-  if (!forced) {
-    constexpr std::int64_t kPackedBytes = 7 << 18;  // 1.75 MiB
-    const int rank = args.z.rank;
-    const std::int64_t M = args.z.sizes[rank - 2], N = args.z.sizes[rank - 1];
-    const std::int64_t K = args.x.sizes[rank - 1];
-    // gemm.cpp packs the shorter side where y's columns are contiguous.
-    const bool exchanged = N >= 2 * M && args.y.strides[rank - 1] != 1;
-    const std::int64_t packed = K * (exchanged ? M : N) * size_of(args.x.dtype);
-    return packed <= kPackedBytes || M == 1 ? GemmPath::own : GemmPath::openblas;
-  }
   // oneDNN knows no f64.
-  if (*forced == GemmPath::onednn && args.x.dtype == DType::f64) return GemmPath::openblas;
-  return *forced;
+  if (forced == GemmPath::onednn && args.x.dtype == DType::f64) return GemmPath::openblas;
+  return forced.value_or(GemmPath::own);
 }
 
 void matmul(const MatmulArgs& args) {

@@ -9,7 +9,7 @@ namespace athanor::cpu {
 enum class GemmPath { own, openblas, onednn, reference };
 
 const char* name_of(GemmPath path);
-// What matmul() takes for this product: ATHANOR_GEMM if set, else by the table in matmul.cpp.
+// What matmul() takes for this product: ATHANOR_GEMM if set, else the own kernel.
 // Throws Error(usage) on an unknown value of ATHANOR_GEMM.
 GemmPath gemm_path(const MatmulArgs& args);
 

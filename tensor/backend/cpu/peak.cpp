@@ -28,12 +28,15 @@ float run_fma_steps(std::int64_t steps) {
   for (std::size_t i = 0; i < sizeof(Vector) / sizeof(float); ++i) {
     factor[i] = 0.999f;
     term[i] = 0.001f;
+    ATHANOR_UNROLL
     for (int c = 0; c < kChains; ++c) chains[c][i] = static_cast<float>(c);
   }
   for (std::int64_t s = 0; s < steps; ++s) {
+    ATHANOR_UNROLL
     for (int c = 0; c < kChains; ++c) chains[c] = chains[c] * factor + term;
   }
   float sum = 0;
+  ATHANOR_UNROLL
   for (int c = 0; c < kChains; ++c) sum += chains[c][0];
   return sum;
 }

@@ -9,14 +9,14 @@
 #pragma once
 
 // 2^n for n in [-126, 127].
-inline float power_of_two(int n) { return std::bit_cast<float>((n + 127) << 23); }
+ATHANOR_INLINE float power_of_two(int n) { return std::bit_cast<float>((n + 127) << 23); }
 
 // x = n ln 2 + r with |r| <= ln 2 / 2; r in two parts keeps all bits.
 struct ExpParts {
   int n;
   float r;
 };
-inline ExpParts split_exp(float x) {
+ATHANOR_INLINE ExpParts split_exp(float x) {
   constexpr float kRound = 0x1.8p23f;  // adding it leaves the nearest integer in the low bits
   const float shifted = x * 1.44269504f + kRound;
   const float n = shifted - kRound;
@@ -25,7 +25,7 @@ inline ExpParts split_exp(float x) {
 }
 
 // e^r - 1 for |r| <= ln 2 / 2.
-inline float expm1_reduced(float r) {
+ATHANOR_INLINE float expm1_reduced(float r) {
   float p = 1.98910799e-4f;
   p = p * r + 1.39337312e-3f;
   p = p * r + 8.33331048e-3f;
@@ -36,7 +36,7 @@ inline float expm1_reduced(float r) {
 }
 
 // Within 1 ULP for normal results; subnormal results within 1 step.
-inline float exp_of(float x) {
+ATHANOR_INLINE float exp_of(float x) {
   x = x < -104.0f ? -104.0f : x;
   x = x > 89.0f ? 89.0f : x;
   const ExpParts parts = split_exp(x);
@@ -48,7 +48,7 @@ inline float exp_of(float x) {
 inline double exp_of(double x) { return std::exp(x); }
 
 // Within 1.5 ULP.
-inline float expm1_of(float x) {
+ATHANOR_INLINE float expm1_of(float x) {
   const float low = x < -30.0f ? -30.0f : x;
   const float y = low > 89.0f ? 89.0f : low;
   const ExpParts parts = split_exp(y);
@@ -62,7 +62,7 @@ inline float expm1_of(float x) {
 inline double expm1_of(double x) { return std::expm1(x); }
 
 // Within 1 ULP.
-inline float log_of(float x) {
+ATHANOR_INLINE float log_of(float x) {
   const bool tiny = x < 0x1p-126f;  // subnormal, or not positive
   const float scaled = tiny ? x * 0x1p23f : x;
   // scaled = 2^e m with m in [sqrt(1/2), sqrt(2)); f = m - 1.
@@ -85,7 +85,7 @@ inline float log_of(float x) {
 inline double log_of(double x) { return std::log(x); }
 
 // Within 1.5 ULP.
-inline float log1p_of(float x) {
+ATHANOR_INLINE float log1p_of(float x) {
   const float u = 1.0f + x;
   // u was rounded: its error divided by u is the derivative's correction.
   const float lost = u - 1.0f == x ? 0.0f : (x - (u - 1.0f)) / u;
@@ -94,7 +94,7 @@ inline float log1p_of(float x) {
 inline double log1p_of(double x) { return std::log1p(x); }
 
 // Within 2.5 ULP.
-inline float tanh_of(float x) {
+ATHANOR_INLINE float tanh_of(float x) {
   const float magnitude = std::abs(x);
   const float t = expm1_of(2.0f * (magnitude > 15.0f ? 15.0f : magnitude));
   return std::copysign(t / (t + 2.0f), x);
@@ -102,7 +102,7 @@ inline float tanh_of(float x) {
 inline double tanh_of(double x) { return std::tanh(x); }
 
 // Within 2.5 ULP for normal results.
-inline float sigmoid_of(float x) {
+ATHANOR_INLINE float sigmoid_of(float x) {
   const float e = exp_of(-std::abs(x));
   return (x < 0.0f ? e : 1.0f) / (1.0f + e);
 }
@@ -112,7 +112,7 @@ inline double sigmoid_of(double x) {
 }
 
 // Within 2.5 ULP.
-inline float erf_of(float x) {
+ATHANOR_INLINE float erf_of(float x) {
   const float a = std::abs(x);
   const float z = a * a;
   float small = 7.87587487e-05f;
