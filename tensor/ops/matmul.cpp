@@ -54,11 +54,18 @@ Tensor matrix_product(const char* op, const Tensor& a, const Tensor& b, const Te
     fill_(z, 0);
     if (bias.defined()) add_(z, bias);
   } else if (z.numel() > 0) {
-    const Tensor wide_x = expand(readable(x), with_matrix(lead, M, K));
-    const Tensor wide_y = expand(readable(y), with_matrix(lead, K, N));
+    Tensor wide_x = readable(x), wide_y = readable(y), wide_z = z;
+    // One y for all matrices of x: one product, in which y is read once.
+    if (y.rank() == 2 && x.rank() > 2 && wide_x.is_contiguous()) {
+      wide_x = reshape(wide_x, {-1, K});
+      wide_z = reshape(z, {-1, N});
+    } else {
+      wide_x = expand(wide_x, with_matrix(lead, M, K));
+      wide_y = expand(wide_y, with_matrix(lead, K, N));
+    }
     const Tensor added = bias.defined() ? contiguous(bias) : bias;
     launch(op, &Kernels::matmul, a.dtype(), a.device(),
-           MatmulArgs{operand(wide_x), operand(wide_y), operand(z),
+           MatmulArgs{operand(wide_x), operand(wide_y), operand(wide_z),
                       added.defined() ? operand(added) : Operand{}});
   }
   if (b.rank() == 1) z = squeeze(z, -1);
