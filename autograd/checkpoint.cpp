@@ -101,7 +101,7 @@ struct Segment {
            describe(y.tensor()),
            "); is every generator named, and was anything it reads changed since?");
     }
-    const std::vector<Edge>& edges = d.node().edges();
+    const std::span<const Edge> edges = d.node().edges();
     const auto gradients = detail::gradients_at(y, dy, edges, boundary, grad_enabled());
     for (std::size_t i = 0; i < edges.size(); ++i) d.set(static_cast<int>(i), gradients[i]);
   }

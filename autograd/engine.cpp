@@ -1,7 +1,6 @@
 // Backward: nodes run in the reverse order of their creation, which is a topological order, so one
 // pass with a heap is enough and no recursion is needed.
 #include <algorithm>
-#include <queue>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -15,37 +14,51 @@
 namespace athanor {
 namespace {
 
-Variable apply_hooks(const std::vector<GradientHook>& hooks, Variable gradient) {
-  for (const GradientHook& hook : hooks) {
-    Variable changed = hook(gradient);
-    if (!changed.defined()) continue;
-    if (!(changed.shape() == gradient.shape())) {
-      fail("hook", "expected a gradient of shape ", gradient.shape(), ", got ",
-           describe(changed.tensor()));
-    }
-    gradient = changed;
+// The gradient to go on with.
+Variable apply_hook(const GradientHook& hook, const Variable& gradient) {
+  Variable changed = hook(gradient);
+  if (!changed.defined()) return gradient;
+  if (!(changed.shape() == gradient.shape())) {
+    fail("hook", "expected a gradient of shape ", gradient.shape(), ", got ",
+         describe(changed.tensor()));
   }
-  return gradient;
+  return changed;
 }
 
 // The gradient as the input at `edge` has it: summed over broadcast axes, of the input's dtype.
-Variable fit_to(const Edge& edge, const Variable& gradient) {
+Variable fit_to(const Edge& edge, Variable gradient) {
+  if (gradient.shape() == edge.shape && gradient.dtype() == edge.dtype) return gradient;
   return cast(sum_to(gradient, edge.shape), edge.dtype);
 }
 
-struct LaterFirst {
-  bool operator()(const Node* a, const Node* b) const { return a->sequence() < b->sequence(); }
+// Whether nobody else can see this value: its memory may then be written.
+bool is_sole_owner(const Variable& v) {
+  const detail::VariableState* state = v.state();
+  return state->use_count() == 1 && !state->requires_grad &&
+         state->value.storage()->use_count() == 1 && state->value.is_dense();
+}
+
+// Nodes that wait, the latest made on top of a heap.
+struct Waiting {
+  std::uint64_t sequence;
+  Ref<Node> node;
+  bool operator<(const Waiting& other) const { return sequence < other.sequence; }
 };
+// Memory that one pass leaves to the next on its thread.
+thread_local std::vector<Waiting> spare_heap;
 
 }  // namespace
 
 // One backward pass. Owns the nodes that still wait, so that a rule's exception leaks nothing.
 class Engine {
  public:
-  Engine(bool retain_graph, bool create_graph) : retain_(retain_graph), create_(create_graph) {}
+  Engine(bool retain_graph, bool create_graph)
+      : retain_(retain_graph), create_(create_graph), heap_(std::move(spare_heap)) {}
 
   ~Engine() {
-    for (auto& [node, owner] : waiting_) node->arrived_.clear();
+    for (const Waiting& waiting : heap_) waiting.node->arrived_.clear();
+    heap_.clear();
+    if (heap_.capacity() > spare_heap.capacity()) spare_heap = std::move(heap_);
   }
 
   // Restricts the pass to paths that lead to `inputs`, whose gradients it captures.
@@ -86,20 +99,21 @@ class Engine {
     if (!capturing_) return true;
     return boundary_ > 0 ? node->sequence() >= boundary_ : targets_.count(node) > 0;
   }
-  void add_captured(const Key& key, const Variable& gradient);
+  void accumulate(Variable& sum, Variable gradient) const;
+  void add_captured(const Key& key, Variable gradient);
   bool wants(const Edge& edge) const;
-  void deliver(const Edge& edge, const Variable& gradient);
-  void finish(const Ref<detail::VariableState>& leaf, const Variable& gradient);
-  void arrive(const Ref<Node>& node, int output, const Variable& gradient);
-  void run_node(const Ref<Node>& node);
+  void deliver(const Edge& edge, Variable gradient);
+  void finish(detail::VariableState& leaf, Variable gradient);
+  void arrive(const Ref<Node>& node, int output, Variable gradient);
+  void run_hooks(Node& node, SmallVector<Variable, 1>& arrived);
+  void run_node(Node& node);
 
   bool retain_, create_;
   bool capturing_ = false;
   std::uint64_t boundary_ = 0;  // 0: none
   std::unordered_map<Key, Variable, KeyHash> captured_;
   std::unordered_set<const void*> targets_;  // nodes and leaves that lead to an input
-  std::priority_queue<Node*, std::vector<Node*>, LaterFirst> queue_;
-  std::unordered_map<Node*, Ref<Node>> waiting_;
+  std::vector<Waiting> heap_;
   // Their hooks see the whole gradient, when all of it has arrived.
   std::unordered_map<detail::VariableState*, Variable> hooked_leaves_;
 };
@@ -131,13 +145,26 @@ void Engine::capture_at(std::span<const Edge> edges, std::uint64_t boundary) {
   for (const Edge& edge : edges) captured_.emplace(key_of(edge), Variable());
 }
 
-void Engine::add_captured(const Key& key, const Variable& gradient) {
+// sum += gradient, in the memory of whichever of the two nobody else sees.
+void Engine::accumulate(Variable& sum, Variable gradient) const {
+  if (!sum.defined()) {
+    sum = std::move(gradient);
+    return;
+  }
+  if (!create_ && is_sole_owner(gradient) && !is_sole_owner(sum)) std::swap(sum, gradient);
+  if (!create_ && is_sole_owner(sum) && sum.dtype() == gradient.dtype()) {
+    add_(sum.state()->value, gradient.tensor());
+  } else {
+    sum = add(sum, gradient);
+  }
+}
+
+void Engine::add_captured(const Key& key, Variable gradient) {
   const auto it = captured_.find(key);
   if (it == captured_.end()) {
     fail("backward", "a function that was run again used a variable that its first run did not");
   }
-  Variable& slot = it->second;
-  slot = slot.defined() ? add(slot, gradient) : gradient;
+  accumulate(it->second, std::move(gradient));
 }
 
 bool Engine::wants(const Edge& edge) const {
@@ -156,72 +183,76 @@ void Engine::seed(const Variable& output, const Variable& gradient) {
   if (wants(edge)) deliver(edge, gradient);
 }
 
-void Engine::deliver(const Edge& edge, const Variable& gradient) {
-  if (edge.producer) return arrive(edge.producer, edge.output_index, gradient);
-  if (boundary_ > 0) return add_captured(key_of(edge), gradient);
-  if (edge.leaf->hooks.empty()) return finish(edge.leaf, gradient);
-  Variable& slot = hooked_leaves_[edge.leaf.get()];
-  slot = slot.defined() ? add(slot, gradient) : gradient;
+void Engine::deliver(const Edge& edge, Variable gradient) {
+  if (edge.producer) return arrive(edge.producer, edge.output_index, std::move(gradient));
+  if (boundary_ > 0) return add_captured(key_of(edge), std::move(gradient));
+  if (!edge.leaf->hooks) return finish(*edge.leaf, std::move(gradient));
+  accumulate(hooked_leaves_[edge.leaf.get()], std::move(gradient));
 }
 
-void Engine::finish(const Ref<detail::VariableState>& leaf, const Variable& gradient) {
-  if (capturing_) return add_captured({leaf.get(), 0}, gradient);
-  leaf->grad = leaf->grad.defined() ? add(leaf->grad, gradient) : gradient;
+void Engine::finish(detail::VariableState& leaf, Variable gradient) {
+  if (capturing_) return add_captured({&leaf, 0}, std::move(gradient));
+  accumulate(leaf.grad, std::move(gradient));
 }
 
-void Engine::arrive(const Ref<Node>& node, int output, const Variable& gradient) {
-  if (node->sequence() < boundary_) return add_captured({node.get(), output}, gradient);
-  std::vector<Variable>& slots = node->arrived_;
+void Engine::arrive(const Ref<Node>& node, int output, Variable gradient) {
+  if (node->sequence() < boundary_) return add_captured({node.get(), output}, std::move(gradient));
+  SmallVector<Variable, 1>& slots = node->arrived_;
   if (slots.empty()) {
-    slots.resize(static_cast<std::size_t>(node->outputs_));
-    waiting_.emplace(node.get(), node);
-    queue_.push(node.get());
+    slots = SmallVector<Variable, 1>(static_cast<std::size_t>(node->outputs_));
+    heap_.push_back({node->sequence(), node});
+    std::push_heap(heap_.begin(), heap_.end());
   }
-  Variable& slot = slots[static_cast<std::size_t>(output)];
-  slot = slot.defined() ? add(slot, gradient) : gradient;
+  accumulate(slots[static_cast<std::size_t>(output)], std::move(gradient));
 }
 
-void Engine::run_node(const Ref<Node>& node) {
-  std::vector<Variable> arrived = std::move(node->arrived_);
-  node->arrived_.clear();
+void Engine::run_hooks(Node& node, SmallVector<Variable, 1>& arrived) {
   for (std::size_t i = 0; i < arrived.size(); ++i) {
     if (!arrived[i].defined()) continue;
-    if (i < node->hooks_.size()) arrived[i] = apply_hooks(node->hooks_[i], arrived[i]);
-    const auto it = captured_.find({node.get(), static_cast<int>(i)});
+    if (node.hooks_) {
+      for (const Node::OutputHook& h : *node.hooks_) {
+        if (h.output == static_cast<int>(i)) arrived[i] = apply_hook(h.hook, arrived[i]);
+      }
+    }
+    if (!capturing_) continue;
+    const auto it = captured_.find({&node, static_cast<int>(i)});
     if (it != captured_.end()) it->second = arrived[i];
   }
-  if (!enters(node.get())) return;
-  const std::vector<Edge>& edges = node->edges();
-  std::vector<char> wanted;
-  wanted.reserve(edges.size());
-  for (const Edge& edge : edges) wanted.push_back(wants(edge));
-  Gradients gradients(*node, wanted);
-  node->run(arrived, gradients);
-  if (!retain_) node->release_saved();
+}
+
+void Engine::run_node(Node& node) {
+  SmallVector<Variable, 1> arrived = std::move(node.arrived_);
+  if (node.hooks_ || capturing_) run_hooks(node, arrived);
+  if (!enters(&node)) return;
+  const std::span<const Edge> edges = node.edges();
+  Gradients gradients(node);
+  for (std::size_t i = 0; i < edges.size(); ++i) gradients.wanted_[i] = wants(edges[i]);
+  node.run({arrived.data(), arrived.size()}, gradients);
+  if (!retain_) node.release_saved();
+  arrived.clear();
   for (std::size_t i = 0; i < edges.size(); ++i) {
-    Variable& gradient = gradients.values()[i];
-    if (!wanted[i]) continue;
+    Variable& gradient = gradients.values_[i];
+    if (!gradients.wanted_[i]) continue;
     if (!gradient.defined()) {
-      fail("backward", node->op(), " gave no gradient for its input ", i, " ", edges[i].shape);
+      fail("backward", node.op(), " gave no gradient for its input ", i, " ", edges[i].shape);
     }
-    if (detail::anomaly_enabled()) detail::check_gradient(*node, static_cast<int>(i), gradient);
-    deliver(edges[i], fit_to(edges[i], gradient));
+    if (detail::anomaly_enabled()) detail::check_gradient(node, static_cast<int>(i), gradient);
+    deliver(edges[i], fit_to(edges[i], std::move(gradient)));
   }
 }
 
 void Engine::run() {
   GradMode mode(create_);
   const Autocast off(DType::f32);  // the rules run in the dtypes that forward chose
-  while (!queue_.empty()) {
-    Node* node = queue_.top();
-    queue_.pop();
-    const auto it = waiting_.find(node);
-    const Ref<Node> owner = std::move(it->second);
-    waiting_.erase(it);
-    run_node(owner);
+  while (!heap_.empty()) {
+    std::pop_heap(heap_.begin(), heap_.end());
+    const Ref<Node> node = std::move(heap_.back().node);
+    heap_.pop_back();
+    run_node(*node);
   }
-  for (const auto& [leaf, gradient] : hooked_leaves_) {
-    finish(leaf, apply_hooks(leaf->hooks, gradient));
+  for (auto& [leaf, gradient] : hooked_leaves_) {
+    for (const GradientHook& hook : *leaf->hooks) gradient = apply_hook(hook, gradient);
+    finish(*leaf, std::move(gradient));
   }
 }
 

@@ -19,17 +19,20 @@ Node::Node(const char* op, int outputs)
       outputs_(outputs) {}
 
 void Node::add_input(const Variable& input) {
-  Edge edge;
-  if (input.defined()) {
-    edge.shape = input.shape();
-    edge.dtype = input.dtype();
-    if (input.requires_grad()) {
-      edge.producer = input.state()->producer;
-      edge.output_index = input.state()->output_index;
-      if (!edge.producer) edge.leaf = Ref<detail::VariableState>(input.state());
-    }
-  }
-  edges_.push_back(std::move(edge));
+  Edge& edge = edges_.emplace_back();
+  if (!input.defined()) return;
+  edge.shape = input.shape();
+  edge.dtype = input.dtype();
+  if (!input.requires_grad()) return;
+  const detail::VariableState& state = *input.state();
+  edge.producer = state.producer;
+  edge.output_index = state.output_index;
+  if (!edge.producer) edge.leaf = Ref<detail::VariableState>(input.state());
+}
+
+void Node::add_hook(int output, GradientHook hook) {
+  if (!hooks_) hooks_ = std::make_unique<std::vector<OutputHook>>();
+  hooks_->push_back({output, std::move(hook)});
 }
 
 void Node::run(std::span<const Variable> gradients_out, Gradients& gradients) {
@@ -45,26 +48,28 @@ void Node::release_saved() {
   drop();
 }
 
+namespace {
+
+// Nodes whose last reference went, linked through a field of their own.
+struct Pending {
+  Node* first;
+  bool draining;
+};
+constinit thread_local Pending pending = {};
+
+}  // namespace
+
 // Nodes whose last reference goes are put on a list that the outermost call empties: a chain of a
 // million nodes is released without recursion.
 void Node::dispose() noexcept {
-  thread_local std::vector<Node*> pending;
-  thread_local bool draining = false;
-  try {
-    pending.push_back(this);
-  } catch (const std::bad_alloc&) {
-    delete this;  // recursion is the lesser evil without memory for the list
-    return;
-  }
-  if (draining) return;
-  draining = true;
-  while (!pending.empty()) {
-    Node* node = pending.back();
-    pending.pop_back();
+  next_pending_ = std::exchange(pending.first, this);
+  if (pending.draining) return;
+  pending.draining = true;
+  while (Node* node = pending.first) {
+    pending.first = node->next_pending_;
     delete node;
   }
-  draining = false;
-  pending.shrink_to_fit();
+  pending.draining = false;
 }
 
 Saved::Saved(const Variable& value) : value_(value) {
@@ -91,10 +96,15 @@ const Variable& Saved::get(const Gradients& gradients) const {
 SavedOutput::SavedOutput(const Tensor& value, int output_index)
     : value_(value), output_index_(output_index), version_(value.version()) {}
 
+const Tensor& SavedOutput::tensor(const Gradients& gradients) const {
+  check_version(gradients.op(), value_, version_);
+  return value_;
+}
+
 Variable SavedOutput::get(Gradients& gradients) const {
   check_version(gradients.op(), value_, version_);
   if (!grad_enabled()) return Variable(value_);
-  return detail::attach(value_, Ref<Node>(&gradients.node()), output_index_);
+  return detail::attach(Tensor(value_), Ref<Node>(&gradients.node()), output_index_);
 }
 
 namespace detail {
@@ -106,14 +116,14 @@ bool any_requires_grad(std::span<const std::reference_wrapper<const Variable>> i
   return false;
 }
 
-Variable attach(Tensor value, const Ref<Node>& node, int output_index) {
-  auto state = make_ref<VariableState>();
-  state->requires_grad = is_floating(value.dtype());
-  if (state->requires_grad) {
-    state->producer = node;
+Variable attach(Tensor&& value, Ref<Node> node, int output_index) {
+  const bool floating = is_floating(value.dtype());
+  auto state = make_ref<VariableState>(std::move(value));
+  state->requires_grad = floating;
+  if (floating) {
+    state->producer = std::move(node);
     state->output_index = output_index;
   }
-  state->value = std::move(value);
   return Variable(std::move(state));
 }
 

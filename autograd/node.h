@@ -25,6 +25,7 @@
 
 #include "autograd/anomaly.h"
 #include "autograd/variable.h"
+#include "tensor/base/small_vector.h"
 
 namespace athanor {
 
@@ -50,7 +51,7 @@ class Node : public RefCounted {
   // What the next node that is made will have at least.
   static std::uint64_t next_sequence();
   int outputs() const { return outputs_; }
-  const std::vector<Edge>& edges() const { return edges_; }
+  std::span<const Edge> edges() const { return {edges_.data(), edges_.size()}; }
   void add_input(const Variable& input);
   void add_edge(Edge edge) { edges_.push_back(std::move(edge)); }
 
@@ -58,7 +59,8 @@ class Node : public RefCounted {
   void run(std::span<const Variable> gradients_out, Gradients& gradients);
   // Drops what the rule saved. A later run() is an error.
   void release_saved();
-  std::vector<std::vector<GradientHook>>& hooks() { return hooks_; }
+  // `hook` sees the gradient of that output.
+  void add_hook(int output, GradientHook hook);
 
  protected:
   virtual void apply(std::span<const Variable> gradients_out, Gradients& gradients) = 0;
@@ -69,31 +71,37 @@ class Node : public RefCounted {
   friend class Engine;
   const char* op_;
   std::uint64_t sequence_;
-  std::vector<Edge> edges_;
-  std::vector<std::vector<GradientHook>> hooks_;  // by output
+  SmallVector<Edge, 2> edges_;
+  struct OutputHook {
+    int output;
+    GradientHook hook;
+  };
+  std::unique_ptr<std::vector<OutputHook>> hooks_;  // null without any
   bool released_ = false;
   int outputs_;
-  // Scratch of the engine: gradients that have arrived, by output.
-  std::vector<Variable> arrived_;
+  Node* next_pending_ = nullptr;  // in the list of nodes to delete
+  // Scratch of the engine: gradients that have arrived, by output; empty before the first one.
+  SmallVector<Variable, 1> arrived_;
 };
 
 // What a rule fills in: the gradient of each input.
 class Gradients {
  public:
-  Gradients(Node& node, std::span<const char> wanted)
-      : node_(node), wanted_(wanted), values_(wanted.size()) {}
+  explicit Gradients(Node& node)
+      : node_(node), wanted_(node.edges().size()), values_(wanted_.size()) {}
 
   // Whether the gradient of input i is asked for. Setting it anyway is harmless.
   bool needs(int i) const { return wanted_[static_cast<std::size_t>(i)] != 0; }
-  void set(int i, const Variable& gradient) { values_[static_cast<std::size_t>(i)] = gradient; }
+  void set(int i, Variable gradient) { values_[static_cast<std::size_t>(i)] = std::move(gradient); }
   Node& node() { return node_; }
   const char* op() const { return node_.op(); }
-  std::vector<Variable>& values() { return values_; }
+  SmallVector<Variable, 4>& values() { return values_; }
 
  private:
+  friend class Engine;
   Node& node_;
-  std::span<const char> wanted_;
-  std::vector<Variable> values_;
+  SmallVector<char, 8> wanted_;
+  SmallVector<Variable, 4> values_;
 };
 
 // An input kept for backward. Remembers the storage's version: get() throws, naming both ops, when
@@ -116,6 +124,8 @@ class SavedOutput {
   SavedOutput() = default;
   explicit SavedOutput(const Tensor& value, int output_index = 0);
   Variable get(Gradients& gradients) const;
+  // The value alone, for a fused rule.
+  const Tensor& tensor(const Gradients& gradients) const;
 
  private:
   Tensor value_;
@@ -145,7 +155,7 @@ class RuleNode final : public Node {
 };
 
 bool any_requires_grad(std::span<const std::reference_wrapper<const Variable>> inputs);
-Variable attach(Tensor value, const Ref<Node>& node, int output_index);
+Variable attach(Tensor&& value, Ref<Node> node, int output_index);
 
 // Every node that `outputs` depend on and that is not older than `boundary`, the earliest first.
 std::vector<Node*> nodes_behind(std::span<const Variable> outputs, std::uint64_t boundary = 0);
@@ -166,10 +176,10 @@ template <class Rule>
 Variable record(const char* op, Tensor value,
                 std::span<const std::reference_wrapper<const Variable>> inputs, Rule rule) {
   if (detail::anomaly_enabled()) detail::check_forward(op, value, inputs);
-  if (!grad_enabled() || !detail::any_requires_grad(inputs)) return Variable(value);
-  Ref<Node> node(new detail::RuleNode<Rule>(op, 1, std::move(rule)));
+  if (!grad_enabled() || !detail::any_requires_grad(inputs)) return Variable(std::move(value));
+  auto node = Ref<Node>::adopt(new detail::RuleNode<Rule>(op, 1, std::move(rule)));
   for (const Variable& input : inputs) node->add_input(input);
-  return detail::attach(std::move(value), node, 0);
+  return detail::attach(std::move(value), std::move(node), 0);
 }
 template <class Rule>
 Variable record(const char* op, Tensor value, Inputs inputs, Rule rule) {
@@ -190,10 +200,11 @@ std::vector<Variable> record_many(const char* op, std::vector<Tensor> values,
     for (const Tensor& value : values) detail::check_forward(op, value, inputs);
   }
   if (!grad_enabled() || !detail::any_requires_grad(inputs)) {
-    for (Tensor& value : values) results.emplace_back(value);
+    for (Tensor& value : values) results.emplace_back(std::move(value));
     return results;
   }
-  Ref<Node> node(new detail::RuleNode<Rule>(op, static_cast<int>(values.size()), std::move(rule)));
+  auto node = Ref<Node>::adopt(
+      new detail::RuleNode<Rule>(op, static_cast<int>(values.size()), std::move(rule)));
   for (const Variable& input : inputs) node->add_input(input);
   for (std::size_t i = 0; i < values.size(); ++i) {
     results.push_back(detail::attach(std::move(values[i]), node, static_cast<int>(i)));

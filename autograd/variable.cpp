@@ -1,5 +1,6 @@
 #include "autograd/variable.h"
 
+#include "autograd/anomaly.h"
 #include "autograd/node.h"
 
 namespace athanor {
@@ -21,25 +22,22 @@ NoGrad::~NoGrad() { grad_enabled_here = previous_; }
 GradMode::GradMode(bool enabled) : previous_(grad_enabled_here) { grad_enabled_here = enabled; }
 GradMode::~GradMode() { grad_enabled_here = previous_; }
 
-Variable::Variable(const Tensor& value) : Variable(value, false) {}
+namespace detail {
+constinit const Tensor undefined_tensor{};
+VariableState::VariableState(Tensor&& v) : value(std::move(v)) {}
+VariableState::~VariableState() = default;
+}  // namespace detail
 
-Variable::Variable(const Tensor& value, bool requires_grad) {
+Variable::Variable(Tensor value) : Variable(std::move(value), false) {}
+
+Variable::Variable(Tensor value, bool requires_grad) {
   if (!value.defined()) return;
   if (requires_grad && !is_floating(value.dtype())) {
     fail("variable", "expected a floating dtype for requires_grad, got ", describe(value));
   }
-  state_ = make_ref<detail::VariableState>();
-  state_->value = value;
+  state_ = make_ref<detail::VariableState>(std::move(value));
   state_->requires_grad = requires_grad;
 }
-
-const Tensor& Variable::tensor() const {
-  static const Tensor undefined;
-  return state_ ? state_->value : undefined;
-}
-
-bool Variable::requires_grad() const { return state_ && state_->requires_grad; }
-bool Variable::is_leaf() const { return !state_ || !state_->producer; }
 
 Variable Variable::grad() const { return state_ ? state_->grad : Variable(); }
 
@@ -59,20 +57,25 @@ void Variable::set_value(const Tensor& value) {
   state_->value = value;
 }
 
+Tensor Variable::take_tensor() && {
+  if (!state_) return {};
+  // Anomaly mode wants to look at inputs afterwards.
+  const bool computed = state_->producer || !state_->requires_grad;
+  if (computed && state_->use_count() == 1 && !detail::anomaly_enabled()) {
+    return std::move(state_->value);
+  }
+  return state_->value;
+}
+
 Variable Variable::detach() const { return Variable(tensor()); }
 
 void Variable::register_hook(GradientHook hook) const {
   if (!requires_grad()) {
     fail("register_hook", "expected a variable that requires a gradient, got ", describe(tensor()));
   }
-  if (!state_->producer) {
-    state_->hooks.push_back(std::move(hook));
-    return;
-  }
-  auto& hooks = state_->producer->hooks();
-  const auto index = static_cast<std::size_t>(state_->output_index);
-  if (hooks.size() <= index) hooks.resize(index + 1);
-  hooks[index].push_back(std::move(hook));
+  if (state_->producer) return state_->producer->add_hook(state_->output_index, std::move(hook));
+  if (!state_->hooks) state_->hooks = std::make_unique<std::vector<GradientHook>>();
+  state_->hooks->push_back(std::move(hook));
 }
 
 }  // namespace athanor

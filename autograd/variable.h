@@ -5,6 +5,8 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "tensor/base/ref.h"
@@ -27,12 +29,12 @@ class Variable {
   // An undefined Variable.
   Variable() = default;
   // A constant.
-  Variable(const Tensor& value);
+  Variable(Tensor value);
   // A leaf. Throws when a gradient is asked of a non-floating tensor.
-  Variable(const Tensor& value, bool requires_grad);
+  Variable(Tensor value, bool requires_grad);
 
   bool defined() const { return static_cast<bool>(state_); }
-  const Tensor& tensor() const;
+  inline const Tensor& tensor() const;
   const Shape& shape() const { return tensor().shape(); }
   std::int64_t size(int axis) const { return tensor().size(axis); }
   int rank() const { return tensor().rank(); }
@@ -42,8 +44,8 @@ class Variable {
   double item() const { return tensor().item(); }
 
   // True for a leaf that asks for a gradient and for every result computed from one.
-  bool requires_grad() const;
-  bool is_leaf() const;
+  inline bool requires_grad() const;
+  inline bool is_leaf() const;
   // The gradient accumulated by backward(); undefined before the first one. Leaves only.
   Variable grad() const;
   void set_grad(const Variable& grad);
@@ -66,6 +68,10 @@ class Variable {
   // Calls `hook` once a backward, with the whole gradient of this Variable.
   void register_hook(GradientHook hook) const;
 
+  // The value of a computed Variable that is given away: moved out when this is its only handle,
+  // else shared. Shape, dtype and history stay.
+  Tensor take_tensor() &&;
+
   // For the engine.
   detail::VariableState* state() const { return state_.get(); }
   explicit Variable(Ref<detail::VariableState> state) : state_(std::move(state)) {}
@@ -82,10 +88,19 @@ struct VariableState final : RefCounted {
   Ref<Node> producer;    // null for a leaf
   int output_index = 0;  // which output of the producer
   Variable grad;
-  std::vector<GradientHook> hooks;  // of a leaf
+  std::unique_ptr<std::vector<GradientHook>> hooks;  // of a leaf; null without any
+
+  explicit VariableState(Tensor&& value);
+  ~VariableState() override;
 };
 
+extern const Tensor undefined_tensor;
+
 }  // namespace detail
+
+const Tensor& Variable::tensor() const { return state_ ? state_->value : detail::undefined_tensor; }
+bool Variable::requires_grad() const { return state_ && state_->requires_grad; }
+bool Variable::is_leaf() const { return !state_ || !state_->producer; }
 
 // Whether operations record history on this thread.
 bool grad_enabled();

@@ -57,14 +57,15 @@ Optimizer::Optimizer(std::vector<ParameterGroup> groups, std::vector<std::string
 
 void Optimizer::step(double rate) {
   ++t_;
-  std::vector<Update> updates;
-  updates.reserve(parameters_.size());
+  updates_.clear();
+  updates_.reserve(parameters_.size());
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     if (!parameters_[i].grad().defined()) continue;
-    updates.push_back({parameters_[i].tensor(), parameters_[i].grad().tensor(), slots_[i],
-                       rate * slots_[i].group->rate_scale});
+    updates_.push_back({parameters_[i].tensor(), parameters_[i].grad().tensor(), slots_[i],
+                        rate * slots_[i].group->rate_scale});
   }
-  update(updates);
+  update(updates_);
+  updates_.clear();  // lets go of the gradients
 }
 
 void Optimizer::zero_grad() {
@@ -136,15 +137,16 @@ AdamW::AdamW(std::vector<ParameterGroup> groups, const AdamWOptions& options)
     : Optimizer(std::move(groups), {"m", "v"}, options.weight_decay), options_(options) {}
 
 void AdamW::update(std::span<Update> updates) {
-  std::vector<AdamWParameter> all;
-  all.reserve(updates.size());
+  all_.clear();
+  all_.reserve(updates.size());
   for (auto& [value, gradient, slot, rate] : updates) {
     const bool coupled = options_.coupled && slot.weight_decay != 0;
     const Tensor g = coupled ? add(gradient, mul(value, slot.weight_decay)) : gradient;
-    all.push_back(
+    all_.push_back(
         {value, g, slot.state[0], slot.state[1], rate, options_.coupled ? 0 : slot.weight_decay});
   }
-  adamw_(all, adamw_rule(options_, t()));
+  adamw_(all_, adamw_rule(options_, t()));
+  all_.clear();
 }
 
 Lamb::Lamb(std::vector<Variable> parameters, const LambOptions& options)

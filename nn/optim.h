@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "nn/module.h"
+#include "tensor/ops/optimizer.h"
 
 namespace athanor::nn {
 
@@ -61,7 +62,8 @@ class Optimizer {
   std::vector<ParameterGroup> groups_;
   std::vector<std::string> state_names_;
   std::vector<Variable> parameters_;
-  std::vector<Slot> slots_;  // by parameter
+  std::vector<Slot> slots_;      // by parameter
+  std::vector<Update> updates_;  // of step(), empty between steps
   std::int64_t t_ = 0;
 };
 
@@ -97,6 +99,7 @@ class AdamW final : public Optimizer {
  private:
   void update(std::span<Update> updates) override;
   AdamWOptions options_;
+  std::vector<AdamWParameter> all_;  // of update(), empty between steps
 };
 
 struct LambOptions {

@@ -1,6 +1,7 @@
 #include "tensor/storage.h"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cstdlib>
 #include <map>
@@ -22,13 +23,45 @@ constexpr std::int64_t kLargestCached = std::int64_t{1} << 28;
 // Size classes: four steps an octave, so that at most a fifth of a block is unused.
 std::int64_t class_size(std::int64_t bytes) {
   if (bytes <= kAlignment) return kAlignment;
-  const int octave = std::bit_width(static_cast<std::uint64_t>(bytes - 1)) - 1;
+  const int octave = static_cast<int>(std::bit_width(static_cast<std::uint64_t>(bytes - 1))) - 1;
   const std::int64_t step = std::max<std::int64_t>(kAlignment, (std::int64_t{1} << octave) / 4);
-  return (bytes + step - 1) / step * step;
+  return (bytes + step - 1) & -step;  // a step is a power of two
 }
 
 // More than any machine has; larger sizes would overflow the arithmetic above.
 constexpr std::int64_t kLargestBlock = std::int64_t{1} << 60;
+
+constexpr std::size_t index_of(std::int64_t size) {
+  const int octave = static_cast<int>(std::bit_width(static_cast<std::uint64_t>(size))) - 1;
+  const std::int64_t quarter = ((size << 2) >> octave) & 3;
+  return static_cast<std::size_t>(octave * 4 + quarter);
+}
+
+// A free block, linked through its own memory.
+struct FreeBlock {
+  FreeBlock* next;
+};
+
+// Small blocks that a thread freed and keeps, by size.
+constexpr std::int64_t kLargestOwn = std::int64_t{32} << 10;
+constexpr std::int64_t kOwnBytesASize = std::int64_t{256} << 10;
+struct OwnBlocks {
+  struct List {
+    FreeBlock* first;
+    std::int64_t bytes;
+  };
+  List lists[index_of(kLargestOwn) + 1];
+  // Written by the thread alone, read by memory_stats() on any.
+  std::atomic<std::int64_t> bytes, served;
+  OwnBlocks* next;  // of another thread
+  bool registered, closed;
+};
+constinit thread_local OwnBlocks own = {};
+
+// Adds to a counter that only this thread writes.
+void add_to(std::atomic<std::int64_t>& counter, std::int64_t n) {
+  counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+}
 
 class CachingAllocator {
  public:
@@ -36,20 +69,92 @@ class CachingAllocator {
   std::byte* allocate(std::int64_t bytes) {
     if (bytes > kLargestBlock) return nullptr;
     const std::int64_t size = class_size(bytes);
+    if (size <= kLargestOwn) {
+      OwnBlocks::List& list = own.lists[index_of(size)];
+      if (FreeBlock* block = list.first) {
+        list.first = block->next;
+        list.bytes -= size;
+        add_to(own.bytes, -size);
+        add_to(own.served, 1);
+        add_live(size);
+        return reinterpret_cast<std::byte*>(block);
+      }
+    }
+    return allocate_shared(size);
+  }
+
+  void deallocate(std::byte* block, std::int64_t bytes) noexcept {
+    const std::int64_t size = class_size(bytes);
+    live_.fetch_sub(size, std::memory_order_relaxed);
+    if (size <= kLargestOwn && !own.closed) {
+      OwnBlocks::List& list = own.lists[index_of(size)];
+      if (list.bytes + size <= kOwnBytesASize) {
+        if (!own.registered) register_thread();
+        list.first = ::new (block) FreeBlock{list.first};
+        list.bytes += size;
+        add_to(own.bytes, size);
+        return;
+      }
+    }
+    if (size <= kLargestCached) {
+      const std::lock_guard lock(mutex_);
+      free_[index_of(size)] = ::new (block) FreeBlock{free_[index_of(size)]};
+      cached_ += size;
+      return;
+    }
+    std::free(block);
+  }
+
+  // What the threads share, and what the calling thread keeps.
+  void release_all() {
+    const std::lock_guard lock(mutex_);
+    for (FreeBlock*& first : free_) free_list(first);
+    cached_ = 0;
+    release_own();
+  }
+
+  MemoryStats stats() {
+    const std::lock_guard lock(mutex_);
+    MemoryStats stats;
+    stats.live = live_.load(std::memory_order_relaxed);
+    stats.peak = peak_.load(std::memory_order_relaxed);
+    stats.cached = all_cached();
+    stats.allocations = served_;
+    for (const OwnBlocks* o = threads_; o; o = o->next) {
+      stats.allocations += o->served.load(std::memory_order_relaxed);
+    }
+    return stats;
+  }
+  void set_limit(std::int64_t bytes) {
+    const std::lock_guard lock(mutex_);
+    limit_ = bytes;
+  }
+  std::int64_t limit() {
+    const std::lock_guard lock(mutex_);
+    return limit_;
+  }
+  void reset_peak() { peak_.store(live_.load()); }
+
+ private:
+  std::byte* allocate_shared(std::int64_t size) {
     bool over = false;
     {
-      std::lock_guard lock(mutex_);
-      std::vector<std::byte*>& blocks = free_[index(size)];
-      if (size <= kLargestCached && !blocks.empty()) {
-        std::byte* block = blocks.back();
-        blocks.pop_back();
-        stats_.cached -= size;
-        count(size);
-        return block;
+      const std::lock_guard lock(mutex_);
+      ++served_;
+      FreeBlock*& first = free_[index_of(size)];
+      if (size <= kLargestCached && first) {
+        FreeBlock* block = first;
+        first = block->next;
+        cached_ -= size;
+        add_live(size);
+        return reinterpret_cast<std::byte*>(block);
       }
-      over = limit_ > 0 && stats_.live + stats_.cached + size > limit_;
-      if (over && stats_.live + size > limit_) return nullptr;
-      count(size);
+      const std::int64_t live = live_.load(std::memory_order_relaxed);
+      if (limit_ > 0) {
+        if (live + size > limit_) return nullptr;
+        over = live + all_cached() + size > limit_;
+      }
+      add_live(size);
     }
     if (over) release_all();
     void* block = std::aligned_alloc(kAlignment, static_cast<std::size_t>(size));
@@ -57,72 +162,69 @@ class CachingAllocator {
       release_all();
       block = std::aligned_alloc(kAlignment, static_cast<std::size_t>(size));
     }
-    if (!block) {
-      std::lock_guard lock(mutex_);
-      stats_.live -= size;
-    }
+    if (!block) live_.fetch_sub(size, std::memory_order_relaxed);
     return static_cast<std::byte*>(block);
   }
 
-  void deallocate(std::byte* block, std::int64_t bytes) noexcept {
-    const std::int64_t size = class_size(bytes);
-    {
-      std::lock_guard lock(mutex_);
-      stats_.live -= size;
-      if (size <= kLargestCached) {
-        try {
-          free_[index(size)].push_back(block);
-          stats_.cached += size;
-          return;
-        } catch (const std::bad_alloc&) {
-          // No room to remember the block: give it back instead.
-        }
-      }
+  void add_live(std::int64_t size) {
+    const std::int64_t live = live_.fetch_add(size, std::memory_order_relaxed) + size;
+    std::int64_t peak = peak_.load(std::memory_order_relaxed);
+    while (live > peak && !peak_.compare_exchange_weak(peak, live, std::memory_order_relaxed)) {
     }
-    std::free(block);
   }
-
-  void release_all() {
-    std::lock_guard lock(mutex_);
-    for (std::vector<std::byte*>& blocks : free_) {
-      for (std::byte* block : blocks) std::free(block);
-      blocks.clear();
+  // With the lock held, as the next ones.
+  std::int64_t all_cached() const {
+    std::int64_t bytes = cached_;
+    for (const OwnBlocks* o = threads_; o; o = o->next) {
+      bytes += o->bytes.load(std::memory_order_relaxed);
     }
-    stats_.cached = 0;
+    return bytes;
+  }
+  static void free_list(FreeBlock*& first) {
+    while (FreeBlock* block = first) {
+      first = block->next;
+      std::free(block);
+    }
+  }
+  static void release_own() {
+    for (OwnBlocks::List& list : own.lists) {
+      free_list(list.first);
+      list.bytes = 0;
+    }
+    own.bytes.store(0, std::memory_order_relaxed);
   }
 
-  MemoryStats stats() {
-    std::lock_guard lock(mutex_);
-    return stats_;
+  struct AtThreadEnd {
+    CachingAllocator* allocator = nullptr;
+    ~AtThreadEnd() {
+      if (allocator) allocator->forget_thread();
+    }
+  };
+  void register_thread() noexcept {
+    thread_local AtThreadEnd at_end;
+    at_end.allocator = this;
+    const std::lock_guard lock(mutex_);
+    own.next = threads_;
+    threads_ = &own;
+    own.registered = true;
   }
-  void set_limit(std::int64_t bytes) {
-    std::lock_guard lock(mutex_);
-    limit_ = bytes;
-  }
-  std::int64_t limit() {
-    std::lock_guard lock(mutex_);
-    return limit_;
-  }
-  void reset_peak() {
-    std::lock_guard lock(mutex_);
-    stats_.peak = stats_.live;
-  }
-
- private:
-  void count(std::int64_t size) {
-    ++stats_.allocations;
-    stats_.live += size;
-    stats_.peak = std::max(stats_.peak, stats_.live);
-  }
-  static std::size_t index(std::int64_t size) {
-    const int octave = std::bit_width(static_cast<std::uint64_t>(size)) - 1;
-    const std::int64_t quarter = ((size << 2) >> octave) & 3;
-    return static_cast<std::size_t>(octave * 4 + quarter);
+  void forget_thread() {
+    const std::lock_guard lock(mutex_);
+    own.closed = true;  // what the thread's other objects free goes to the shared lists
+    served_ += own.served.load(std::memory_order_relaxed);
+    release_own();
+    for (OwnBlocks** link = &threads_; *link; link = &(*link)->next) {
+      if (*link != &own) continue;
+      *link = own.next;
+      break;
+    }
   }
 
-  std::mutex mutex_;
-  std::vector<std::byte*> free_[64 * 4];
-  MemoryStats stats_;
+  std::atomic<std::int64_t> live_{0}, peak_{0};
+  std::mutex mutex_;  // of all below
+  FreeBlock* free_[64 * 4] = {};
+  std::int64_t cached_ = 0, served_ = 0;
+  OwnBlocks* threads_ = nullptr;
   std::int64_t limit_ = 0;  // 0: none
 };
 
@@ -153,7 +255,10 @@ CachingAllocator& allocator() {
 
 MemoryStats memory_stats() { return allocator().stats(); }
 void reset_peak_memory() { allocator().reset_peak(); }
-void empty_memory_cache() { allocator().release_all(); }
+void empty_memory_cache() {
+  allocator().release_all();
+  detail::empty_pool();
+}
 
 MemoryStats memory_stats(Device device) {
   if (device.type == DeviceType::cpu) return allocator().stats();

@@ -45,12 +45,11 @@ Strides dense_strides_like(const Tensor& like) {
 }
 
 Tensor allocate(const Shape& shape, const Strides& strides, DType dtype, Device device) {
-  const std::int64_t n = numel_of(shape);
-  if (n > std::numeric_limits<std::int64_t>::max() / size_of(dtype)) {
+  std::int64_t bytes = 0;
+  if (__builtin_mul_overflow(numel_of(shape), size_of(dtype), &bytes)) {
     fail("empty", "expected fewer than 2^63 bytes, got shape ", shape, " ", dtype);
   }
-  return Tensor(make_ref<Storage>(n * size_of(dtype), device, shape, dtype), shape, strides, 0,
-                dtype);
+  return Tensor(make_ref<Storage>(bytes, device, shape, dtype), shape, strides, 0, dtype);
 }
 
 }  // namespace
@@ -58,7 +57,7 @@ Tensor allocate(const Shape& shape, const Strides& strides, DType dtype, Device 
 bool Tensor::follows(std::initializer_list<int> order) const {
   std::int64_t step = 1;
   for (int i = rank() - 1; i >= 0; --i) {
-    const int axis = order.size() ? order.begin()[i] : i;
+    const int axis = order.begin()[i];
     if (shape_[axis] == 1) continue;
     if (numel_ != 0 && strides_[axis] != step) return false;
     step *= shape_[axis];
@@ -67,6 +66,7 @@ bool Tensor::follows(std::initializer_list<int> order) const {
 }
 
 bool Tensor::is_dense() const {
+  if (is_contiguous()) return true;
   const Strides dense = dense_strides_like(*this);
   for (int i = 0; i < rank(); ++i) {
     if (shape_[i] != 1 && strides_[i] != dense[i]) return numel_ == 0;

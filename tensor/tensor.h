@@ -45,7 +45,15 @@ class Tensor {
   const Ref<Storage>& storage() const { return storage_; }
 
   // True when the elements lie in row-major order without gaps.
-  bool is_contiguous() const { return follows({}); }
+  bool is_contiguous() const {
+    std::int64_t step = 1;
+    for (int i = rank() - 1; i >= 0; --i) {
+      if (shape_[i] == 1) continue;
+      if (strides_[i] != step && numel_ != 0) return false;
+      step *= shape_[i];
+    }
+    return true;
+  }
   // True for rank 4 when the elements lie in N, H, W, C order without gaps.
   bool is_channels_last() const { return rank() == 4 && follows({0, 2, 3, 1}); }
   // True when the elements fill a block of memory in some order of the axes, each exactly once.
@@ -76,7 +84,7 @@ class Tensor {
 
  private:
   // True when strides are those of a gap-free layout with axes from slowest to fastest as in
-  // `order` (empty = row-major). Axes of size 1 may have any stride.
+  // `order`. Axes of size 1 may have any stride.
   bool follows(std::initializer_list<int> order) const;
   void check_type(DType expected) const {
     if (dtype_ != expected) fail("data", "expected dtype ", expected, ", got ", dtype_);

@@ -38,6 +38,24 @@ Variable sub(const Variable& a, const Variable& b) {
   });
 }
 
+Variable add(Variable&& a, const Variable& b) {
+  if (a.state() == b.state()) return add(std::as_const(a), b);
+  Tensor y = add(std::move(a).take_tensor(), b.tensor());
+  return record("add", std::move(y), {a, b}, [](const Variable& dy, Gradients& d) {
+    if (d.needs(0)) d.set(0, dy);
+    if (d.needs(1)) d.set(1, dy);
+  });
+}
+
+Variable sub(Variable&& a, const Variable& b) {
+  if (a.state() == b.state()) return sub(std::as_const(a), b);
+  Tensor y = sub(std::move(a).take_tensor(), b.tensor());
+  return record("sub", std::move(y), {a, b}, [](const Variable& dy, Gradients& d) {
+    if (d.needs(0)) d.set(0, dy);
+    if (d.needs(1)) d.set(1, neg(dy));
+  });
+}
+
 Variable mul(const Variable& a, const Variable& b) {
   return record("mul", mul(a.tensor(), b.tensor()), {a, b},
                 [a = Saved(a), b = Saved(b)](const Variable& dy, Gradients& d) {

@@ -21,11 +21,21 @@ Variable minimum(const Variable& a, const Variable& b);
 // y = a + w (b - a);  da = (1 - w) dy, db = w dy, dw = dy (b - a)
 Variable lerp(const Variable& a, const Variable& b, const Variable& weight);
 
+// The same for a temporary whose value the rule does not need: see unary.h.
+Variable add(Variable&& a, const Variable& b);  // da = dy, db = dy
+Variable sub(Variable&& a, const Variable& b);  // da = dy, db = -dy
+
 inline Variable operator+(const Variable& a, const Variable& b) { return add(a, b); }
 inline Variable operator-(const Variable& a, const Variable& b) { return sub(a, b); }
 inline Variable operator*(const Variable& a, const Variable& b) { return mul(a, b); }
 inline Variable operator/(const Variable& a, const Variable& b) { return div(a, b); }
 inline Variable operator-(const Variable& a) { return neg(a); }
+inline Variable operator+(Variable&& a, const Variable& b) { return add(std::move(a), b); }
+inline Variable operator-(Variable&& a, const Variable& b) { return sub(std::move(a), b); }
+inline Variable operator-(Variable&& a) { return neg(std::move(a)); }
+inline Variable operator+(Variable&& a, double b) { return add(std::move(a), b); }
+inline Variable operator-(Variable&& a, double b) { return add(std::move(a), -b); }
+inline Variable operator*(Variable&& a, double b) { return mul(std::move(a), b); }
 inline Variable operator+(const Variable& a, double b) { return add(a, b); }
 inline Variable operator+(double a, const Variable& b) { return add(b, a); }
 inline Variable operator-(const Variable& a, double b) { return add(a, -b); }

@@ -21,11 +21,14 @@ Variable matmul(const Variable& a, const Variable& b) {
     return squeeze(c, b.rank() == 1 ? 0 : -2);
   }
   if (b.rank() == 1 && a.rank() >= 1) return squeeze(matmul(a, unsqueeze(b, 1)), -1);
-  return record("matmul", matmul(a.tensor(), b.tensor()), {a, b},
-                [a = Saved(a), b = Saved(b)](const Variable& dc, Gradients& d) {
-                  if (d.needs(0)) d.set(0, matmul(dc, transpose(b.get(d))));
-                  if (d.needs(1)) d.set(1, matmul(transpose(a.get(d)), dc));
-                });
+  return record(
+      "matmul", matmul(a.tensor(), b.tensor()), {a, b},
+      [a = Saved(a), b = Saved(b), one_b = b.rank() == 2](const Variable& dc, Gradients& d) {
+        if (d.needs(0)) d.set(0, matmul(dc, transpose(b.get(d))));
+        if (!d.needs(1)) return;
+        const Variable x = a.get(d);  // of every matrix, where they share one b
+        d.set(1, one_b ? matmul(transpose(as_rows(x)), as_rows(dc)) : matmul(transpose(x), dc));
+      });
 }
 
 Variable linear(const Variable& x, const Variable& w, const Variable& bias) {
@@ -37,7 +40,8 @@ Variable linear(const Variable& x, const Variable& w, const Variable& bias) {
                   const Variable rows = as_rows(dy);
                   if (d.needs(0)) d.set(0, matmul(dy, w.get(d)));
                   if (d.needs(1)) d.set(1, matmul(transpose(rows), as_rows(x.get(d))));
-                  if (d.needs(2)) d.set(2, sum(rows, {0}));
+                  static const Axes kRows{0};  // made once: it lives in memory of its own
+                  if (d.needs(2)) d.set(2, sum(rows, kRows));
                 });
 }
 

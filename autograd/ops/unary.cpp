@@ -50,9 +50,8 @@ Variable from_output(const char* op, const Variable& x, Tensor y, FusedGrad fuse
   SavedOutput saved(y);
   return record(op, std::move(y), {x},
                 [y = std::move(saved), fused, derivative](const Variable& dy, Gradients& d) {
-                  const Variable v = y.get(d);
-                  if (!grad_enabled()) return d.set(0, fused(v.tensor(), dy.tensor()));
-                  d.set(0, mul(dy, derivative(v)));
+                  if (!grad_enabled()) return d.set(0, fused(y.tensor(d), dy.tensor()));
+                  d.set(0, mul(dy, derivative(y.get(d))));
                 });
 }
 
@@ -70,15 +69,33 @@ Variable zero_gradient(const char* op, const Variable& x, Tensor y) {
   });
 }
 
+// dx = factor dy. x may have given its value away.
+Variable record_scaled(const char* op, const Variable& x, Tensor y, double factor) {
+  return record(op, std::move(y), {x}, [factor](const Variable& dy, Gradients& d) {
+    if (factor == 1) {
+      d.set(0, dy);
+    } else {
+      d.set(0, mul(dy, factor));
+    }
+  });
+}
+
 Tensor positive(const Tensor& x) {
   return cast(greater(x, scalar(0, x.dtype(), x.device())), x.dtype());
 }
 
+// dx = dy where y > 0. x may have given its value away.
+Variable record_relu(const Variable& x, Tensor y) {
+  return from_output("relu", x, std::move(y), relu_grad,
+                     [](const Variable& v) { return Variable(positive(v.tensor())); });
+}
+
 }  // namespace
 
-Variable neg(const Variable& x) {
-  return record("neg", neg(x.tensor()), {x},
-                [](const Variable& dy, Gradients& d) { d.set(0, neg(dy)); });
+Variable neg(const Variable& x) { return record_scaled("neg", x, neg(x.tensor()), -1); }
+Variable neg(Variable&& x) {
+  Tensor y = neg(std::move(x).take_tensor());
+  return record_scaled("neg", x, std::move(y), -1);
 }
 Variable abs(const Variable& x) {
   return piecewise("abs", x, abs(x.tensor()), [](const Tensor& v) { return sign(v); });
@@ -134,9 +151,10 @@ Variable erf(const Variable& x) {
     return mul(exp(neg(square(v))), 2.0 * std::numbers::inv_sqrtpi);
   });
 }
-Variable relu(const Variable& x) {
-  return from_output("relu", x, relu(x.tensor()), relu_grad,
-                     [](const Variable& y) { return Variable(positive(y.tensor())); });
+Variable relu(const Variable& x) { return record_relu(x, relu(x.tensor())); }
+Variable relu(Variable&& x) {
+  Tensor y = relu(std::move(x).take_tensor());
+  return record_relu(x, std::move(y));
 }
 Variable gelu(const Variable& x) {
   return from_input("gelu", x, gelu(x.tensor()), gelu_grad, [](const Variable& v) {
@@ -191,12 +209,18 @@ Variable clamp(const Variable& x, double lowest, double highest) {
                    });
 }
 Variable add(const Variable& x, double value) {
-  return record("add", add(x.tensor(), value), {x},
-                [](const Variable& dy, Gradients& d) { d.set(0, dy); });
+  return record_scaled("add", x, add(x.tensor(), value), 1);
+}
+Variable add(Variable&& x, double value) {
+  Tensor y = add(std::move(x).take_tensor(), value);
+  return record_scaled("add", x, std::move(y), 1);
 }
 Variable mul(const Variable& x, double value) {
-  return record("mul", mul(x.tensor(), value), {x},
-                [value](const Variable& dy, Gradients& d) { d.set(0, mul(dy, value)); });
+  return record_scaled("mul", x, mul(x.tensor(), value), value);
+}
+Variable mul(Variable&& x, double value) {
+  Tensor y = mul(std::move(x).take_tensor(), value);
+  return record_scaled("mul", x, std::move(y), value);
 }
 Variable pow(const Variable& x, double exponent) {
   return from_input("pow", x, pow(x.tensor(), exponent), [exponent](const Variable& v) {

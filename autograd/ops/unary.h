@@ -38,4 +38,11 @@ Variable add(const Variable& x, double value);                     // dx = dy
 Variable mul(const Variable& x, double value);                     // dx = dy value
 Variable pow(const Variable& x, double exponent);  // dx = dy exponent x^(exponent - 1)
 
+// The same for a temporary, as in relu(a * b + c): its memory takes the result when nobody else
+// sees it, the tape included.
+Variable neg(Variable&& x);                // dx = -dy
+Variable relu(Variable&& x);               // dx = dy where y > 0, else 0
+Variable add(Variable&& x, double value);  // dx = dy
+Variable mul(Variable&& x, double value);  // dx = dy value
+
 }  // namespace athanor

@@ -37,16 +37,21 @@ bool reference_from_environment() {
   raise(ErrorKind::usage, "ATHANOR_BACKEND: expected fast or reference, got ", value);
 }
 
-bool& forced() {
-  static const bool from_environment = reference_from_environment();
-  thread_local bool value = from_environment;
-  return value;
+// Negative: this thread has not asked yet.
+constinit thread_local signed char forced_here = -1;
+
+bool forced() {
+  if (forced_here < 0) {
+    static const bool from_environment = reference_from_environment();
+    forced_here = from_environment;
+  }
+  return forced_here > 0;
 }
 
 }  // namespace
 
-UseReferenceKernels::UseReferenceKernels() : previous_(forced()) { forced() = true; }
-UseReferenceKernels::~UseReferenceKernels() { forced() = previous_; }
+UseReferenceKernels::UseReferenceKernels() : previous_(forced()) { forced_here = 1; }
+UseReferenceKernels::~UseReferenceKernels() { forced_here = previous_; }
 
 const DeviceBackend* cuda_backend() {
   if (const DeviceBackend* backend = installed.load(std::memory_order_acquire)) return backend;

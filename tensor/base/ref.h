@@ -1,9 +1,12 @@
-// Intrusive reference counting: one pointer wide, one allocation an object.
+// Intrusive reference counting: one pointer wide, one allocation an object, from the pool.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
+
+#include "tensor/base/pool.h"
 
 namespace athanor {
 
@@ -15,10 +18,18 @@ class RefCounted {
   RefCounted(const RefCounted&) = delete;
   RefCounted& operator=(const RefCounted&) = delete;
 
+  static void* operator new(std::size_t bytes) { return detail::pool_allocate(bytes); }
+  static void operator delete(void* object, std::size_t bytes) noexcept {
+    detail::pool_free(object, bytes);
+  }
+
   void acquire() const noexcept { count_.fetch_add(1, std::memory_order_relaxed); }
   void release() const noexcept {
-    if (count_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    // The last owner is alone: nobody can take a new reference meanwhile, so it need not write.
+    if (count_.load(std::memory_order_acquire) == 1 ||
+        count_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
       const_cast<RefCounted*>(this)->dispose();
+    }
   }
   std::uint32_t use_count() const noexcept { return count_.load(std::memory_order_acquire); }
 
@@ -27,6 +38,8 @@ class RefCounted {
   virtual void dispose() noexcept { delete this; }
 
  private:
+  template <class T>
+  friend class Ref;
   mutable std::atomic<std::uint32_t> count_{0};
 };
 
@@ -37,6 +50,13 @@ class Ref {
   Ref() = default;
   Ref(T* object) : object_(object) {
     if (object_) object_->acquire();
+  }
+  // The first reference to a new object.
+  static Ref adopt(T* fresh) noexcept {
+    static_cast<const RefCounted*>(fresh)->count_.store(1, std::memory_order_relaxed);
+    Ref ref;
+    ref.object_ = fresh;
+    return ref;
   }
   Ref(const Ref& other) : Ref(other.object_) {}
   Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
@@ -60,7 +80,7 @@ class Ref {
 
 template <class T, class... Args>
 Ref<T> make_ref(Args&&... args) {
-  return Ref<T>(new T(std::forward<Args>(args)...));
+  return Ref<T>::adopt(new T(std::forward<Args>(args)...));
 }
 
 }  // namespace athanor

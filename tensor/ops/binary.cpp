@@ -31,13 +31,31 @@ Tensor run(const char* name, BinaryOp op, const Tensor& a, const Tensor& b) {
   if (dtype == DType::boolean && op < BinaryOp::equal) {
     fail(name, "expected a number dtype, got ", describe(a), " and ", describe(b));
   }
+  const DType result = op >= BinaryOp::equal ? DType::boolean : dtype;
+  const auto into = [&](const Tensor& x, const Tensor& y, Tensor z) {
+    if (z.numel() == 0) return z;
+    launch(name, &Kernels::binary, dtype, z.device(),
+           BinaryArgs{op, operand(x), operand(y), operand(z)});
+    return z;
+  };
+  if (a.shape() == b.shape() && a.dtype() == b.dtype()) {
+    return into(a, b, allocate_result(a, b, a.shape(), result));
+  }
   const Shape shape = broadcast_shape(name, a.shape(), b.shape());
-  const Tensor x = expand(cast(a, dtype), shape), y = expand(cast(b, dtype), shape);
-  Tensor z = allocate_result(a, b, shape, op >= BinaryOp::equal ? DType::boolean : dtype);
-  if (z.numel() == 0) return z;
-  launch(name, &Kernels::binary, dtype, x.device(),
-         BinaryArgs{op, operand(x), operand(y), operand(z)});
-  return z;
+  return into(expand(cast(a, dtype), shape), expand(cast(b, dtype), shape),
+              allocate_result(a, b, shape, result));
+}
+
+// The same with the result in a's memory, if a may be overwritten and the result fits.
+Tensor run_on_temporary(const char* name, BinaryOp op, Tensor&& a, const Tensor& b) {
+  check_defined(name, "a", a);
+  check_defined(name, "b", b);
+  const bool fits = a.shape() == b.shape() && a.dtype() == b.dtype() && a.device() == b.device() &&
+                    a.numel() > 0 && kRealDTypes.contains(a.dtype());
+  if (!fits || !reusable(a)) return run(name, op, a, b);
+  launch(name, &Kernels::binary, a.dtype(), a.device(),
+         BinaryArgs{op, operand(a), operand(b), operand(a)});
+  return std::move(a);
 }
 
 void check_in_place(const char* name, const Tensor& y, const Tensor& x) {
@@ -52,11 +70,12 @@ void check_in_place(const char* name, const Tensor& y, const Tensor& x) {
 
 void run_in_place(const char* name, BinaryOp op, Tensor& y, const Tensor& x) {
   check_in_place(name, y, x);
-  const Tensor from = expand(x, y.shape());
-  if (y.numel() > 0) {
+  const auto from = [&](const Tensor& wide) {
+    if (y.numel() == 0) return;
     launch(name, &Kernels::binary, y.dtype(), y.device(),
-           BinaryArgs{op, operand(y), operand(from), operand(y)});
-  }
+           BinaryArgs{op, operand(y), operand(wide), operand(y)});
+  };
+  x.shape() == y.shape() ? from(x) : from(expand(x, y.shape()));
   y.bump_version(name);
 }
 
@@ -93,6 +112,18 @@ Tensor add(const Tensor& a, const Tensor& b) { return run("add", BinaryOp::add, 
 Tensor sub(const Tensor& a, const Tensor& b) { return run("sub", BinaryOp::sub, a, b); }
 Tensor mul(const Tensor& a, const Tensor& b) { return run("mul", BinaryOp::mul, a, b); }
 Tensor div(const Tensor& a, const Tensor& b) { return run("div", BinaryOp::div, a, b); }
+Tensor add(Tensor&& a, const Tensor& b) {
+  return run_on_temporary("add", BinaryOp::add, std::move(a), b);
+}
+Tensor sub(Tensor&& a, const Tensor& b) {
+  return run_on_temporary("sub", BinaryOp::sub, std::move(a), b);
+}
+Tensor mul(Tensor&& a, const Tensor& b) {
+  return run_on_temporary("mul", BinaryOp::mul, std::move(a), b);
+}
+Tensor div(Tensor&& a, const Tensor& b) {
+  return run_on_temporary("div", BinaryOp::div, std::move(a), b);
+}
 Tensor pow(const Tensor& a, const Tensor& b) { return run("pow", BinaryOp::pow, a, b); }
 Tensor maximum(const Tensor& a, const Tensor& b) { return run("maximum", BinaryOp::maximum, a, b); }
 Tensor minimum(const Tensor& a, const Tensor& b) { return run("minimum", BinaryOp::minimum, a, b); }

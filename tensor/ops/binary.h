@@ -18,6 +18,12 @@ Tensor div(const Tensor& a, const Tensor& b);      // floating dtypes only
 Tensor pow(const Tensor& a, const Tensor& b);      // floating dtypes only
 Tensor maximum(const Tensor& a, const Tensor& b);  // NaN wins
 Tensor minimum(const Tensor& a, const Tensor& b);  // NaN wins
+// The same for a temporary, whose memory takes the result when nobody else sees it and it has the
+// result's shape and dtype.
+Tensor add(Tensor&& a, const Tensor& b);
+Tensor sub(Tensor&& a, const Tensor& b);
+Tensor mul(Tensor&& a, const Tensor& b);
+Tensor div(Tensor&& a, const Tensor& b);
 
 // a + weight (b - a): a at weight 0, b at weight 1. Floating dtypes.
 Tensor lerp(const Tensor& a, const Tensor& b, const Tensor& weight);

@@ -18,6 +18,12 @@ inline Operand operand(const Tensor& t) {
   return {t.raw(), t.shape().begin(), t.strides().begin(), t.rank(), t.dtype()};
 }
 
+// Whether an operation may write its result into `t`, which its caller gave away: nobody else sees
+// the memory, and each element has a place of its own.
+inline bool reusable(const Tensor& t) {
+  return t.defined() && t.storage()->use_count() == 1 && t.is_dense();
+}
+
 // Throws unless `t` is defined.
 inline void check_defined(const char* op, const char* argument, const Tensor& t) {
   if (!t.defined()) fail(op, "expected a defined tensor for ", argument, ", got an undefined one");

@@ -32,7 +32,8 @@ void check(const AdamWParameter& a) {
 
 void adamw_(std::span<AdamWParameter> parameters, const AdamWRule& rule) {
   for (const AdamWParameter& a : parameters) check(a);
-  std::vector<AdamWTensor> batch;
+  thread_local std::vector<AdamWTensor> batch;  // kept for the next step
+  batch.clear();
   const auto start = [&](DType dtype, Device device) {
     launch("adamw_", &Kernels::adamw, dtype, device,
            AdamWArgs{batch.data(), static_cast<std::int64_t>(batch.size()), dtype, rule.beta1,

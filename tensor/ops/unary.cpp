@@ -20,6 +20,13 @@ Tensor run(const char* name, UnaryOp op, const Tensor& x, DType result, double a
   return y;
 }
 
+// The same with the result in x's memory, if x may be overwritten.
+Tensor run_on_temporary(const char* name, UnaryOp op, Tensor&& x, double a, double b) {
+  if (!reusable(x) || x.numel() == 0) return run(name, op, x, x.dtype(), a, b);
+  launch(name, &Kernels::unary, x.dtype(), x.device(), UnaryArgs{op, a, b, operand(x), operand(x)});
+  return std::move(x);
+}
+
 Tensor on_floats(const char* name, UnaryOp op, const Tensor& x, double a = 0, double b = 0) {
   check_dtype(name, "x", x, kRealDTypes, "a floating dtype");
   return run(name, op, x, x.dtype(), a, b);
@@ -101,6 +108,30 @@ Tensor mul(const Tensor& x, double value) {
 Tensor pow(const Tensor& x, double exponent) {
   return on_floats("pow", UnaryOp::pow_scalar, x, exponent);
 }
+
+Tensor neg(Tensor&& x) {
+  check_dtype("neg", "x", x, kSigned, "a signed dtype");
+  return run_on_temporary("neg", UnaryOp::neg, std::move(x), 0, 0);
+}
+Tensor exp(Tensor&& x) {
+  check_dtype("exp", "x", x, kRealDTypes, "a floating dtype");
+  return run_on_temporary("exp", UnaryOp::exp, std::move(x), 0, 0);
+}
+Tensor relu(Tensor&& x) {
+  check_dtype("relu", "x", x, kNumberDTypes, "a number dtype");
+  return run_on_temporary("relu", UnaryOp::relu, std::move(x), 0, 0);
+}
+Tensor add(Tensor&& x, double value) {
+  check_dtype("add", "x", x, kNumberDTypes, "a number dtype");
+  check_scalar("add", value, x.dtype());
+  return run_on_temporary("add", UnaryOp::add_scalar, std::move(x), value, 0);
+}
+Tensor mul(Tensor&& x, double value) {
+  check_dtype("mul", "x", x, kNumberDTypes, "a number dtype");
+  check_scalar("mul", value, x.dtype());
+  return run_on_temporary("mul", UnaryOp::mul_scalar, std::move(x), value, 0);
+}
+
 Tensor isfinite(const Tensor& x) { return to_bool("isfinite", UnaryOp::is_finite, x); }
 Tensor isnan(const Tensor& x) { return to_bool("isnan", UnaryOp::is_nan, x); }
 Tensor logical_not(const Tensor& x) { return to_bool("logical_not", UnaryOp::logical_not, x); }

@@ -51,4 +51,11 @@ Tensor gelu_grad(const Tensor& x, const Tensor& dy);
 Tensor gelu_tanh_grad(const Tensor& x, const Tensor& dy);
 Tensor silu_grad(const Tensor& x, const Tensor& dy);
 
+// The same for a temporary, whose memory takes the result when nobody else sees it.
+Tensor neg(Tensor&& x);
+Tensor exp(Tensor&& x);
+Tensor relu(Tensor&& x);
+Tensor add(Tensor&& x, double value);
+Tensor mul(Tensor&& x, double value);
+
 }  // namespace athanor

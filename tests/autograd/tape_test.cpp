@@ -244,3 +244,50 @@ TEST_CASE("hooks see and replace gradients, of leaves and of results") {
   CHECK(seen == 3);
   CHECK(x.grad().item() == 3 * 10 * 4 + 1);
 }
+
+TEST_CASE("a temporary's memory takes the next result, unless the tape needs it") {
+  const Variable x(ones({1000}), true);
+  const auto allocations = [](auto f) {
+    const std::int64_t before = memory_stats().allocations;
+    f();
+    return memory_stats().allocations - before;
+  };
+  // exp's rule needs its result, so relu may not write there; the sum may write into relu's only if
+  // relu's rule did not keep it, and it does.
+  CHECK(allocations([&] { relu(exp(x)); }) == 2);
+  CHECK(allocations([&] { relu(exp(x)) + 1.0; }) == 3);
+  // Products with numbers and sums keep nothing.
+  CHECK(allocations([&] { relu(x * 2.0 + x); }) == 1);
+  CHECK(allocations([&] { -(x * 2.0 - x + 3.0) * 4.0; }) == 1);
+  const Variable named = x * 2.0;
+  CHECK(allocations([&] { named + 1.0; }) == 1);
+  CHECK(named.tensor().to_vector<float>()[0] == 2);
+
+  const Variable y = relu(x * 2.0 + x) * 0.5 + 1.0;
+  CHECK(y.tensor().to_vector<float>()[999] == 2.5f);
+  CHECK(grad({sum(y)}, {x})[0].tensor().to_vector<float>()[999] == 1.5f);
+  // A variable with itself, and one that shares memory with the other side.
+  Variable z = x * 3.0;
+  const Variable twice = add(std::move(z), z);
+  CHECK(twice.tensor().to_vector<float>()[0] == 6);
+  Tensor t = full({4}, 2);
+  const Tensor view = reshape(t, {2, 2});
+  CHECK(add(std::move(t), 1.0).to_vector<float>()[0] == 3);
+  CHECK(view.to_vector<float>()[0] == 2);
+}
+
+TEST_CASE("gradients add up in place only where nobody looks") {
+  Variable x(ones({3}), true);
+  (x * 2.0 + x * 3.0).backward(Variable(ones({3})));
+  const Tensor kept = x.grad().tensor();
+  CHECK(kept.to_vector<float>()[0] == 5);
+  sum(x).backward();
+  CHECK(kept.to_vector<float>()[0] == 5);
+  CHECK(x.grad().tensor().to_vector<float>()[0] == 6);
+  // The gradient that was given is the caller's.
+  const Variable given(ones({3}));
+  x.zero_grad();
+  (x + x).backward(given);
+  CHECK(given.tensor().to_vector<float>()[0] == 1);
+  CHECK(x.grad().tensor().to_vector<float>()[0] == 2);
+}
