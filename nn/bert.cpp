@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "autograd/ops.h"
+#include "nn/init.h"
 #include "nn/norm.h"
 #include "tensor/ops/device.h"
 
@@ -55,7 +56,7 @@ Bert::Bert(const BertConfig& c, Generator& generator) : config_(c) {
   // Small weights at the start (Devlin et al. 2019), norms and biases as they are.
   for (auto& [name, parameter] : named_parameters()) {
     if (parameter.rank() < 2) continue;
-    parameter.set_value(random_normal(parameter.shape(), generator, 0, 0.02));
+    parameter.set_value(normal_weights(parameter.shape(), 0.02, generator));
   }
 }
 

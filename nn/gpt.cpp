@@ -76,7 +76,7 @@ Gpt::Gpt(const GptConfig& c, Generator& generator) : config_(c) {
   for (auto& [name, parameter] : named_parameters()) {
     if (parameter.rank() == 2) {
       const double deviation = name.ends_with("c_proj.weight") ? inner : 0.02;
-      parameter.set_value(random_normal(parameter.shape(), generator, 0, deviation));
+      parameter.set_value(normal_weights(parameter.shape(), deviation, generator));
     } else if (name.ends_with("bias")) {
       parameter.set_value(zeros(parameter.shape()));
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "nn/init.h"
 #include "tensor/io/safetensors.h"
 
 namespace athanor::nn {
@@ -117,6 +118,7 @@ CharacterModel load_character_model(const std::filesystem::path& path) {
   } catch (const nlohmann::json::exception& error) {
     raise(ErrorKind::bad_input, path.string(), ": metadata spec: ", error.what());
   }
+  const SkipInit skip;
   Generator generator(0);
   model.gpt = std::make_shared<Gpt>(config, generator);
   model.gpt->load_state_dict(tensors);

@@ -55,7 +55,7 @@ Variable Dropout::forward(const Variable& x) {
 
 Embedding::Embedding(std::int64_t count, std::int64_t width, Generator& generator) {
   check_sizes("Embedding", {count, width});
-  weight_ = register_parameter("weight", random_normal({count, width}, generator));
+  weight_ = register_parameter("weight", normal_weights({count, width}, 1, generator));
 }
 
 Variable Embedding::forward(const Variable& index) {

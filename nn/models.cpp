@@ -1,9 +1,11 @@
 #include "nn/models.h"
 
 #include <charconv>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "autograd/ops.h"
+#include "nn/init.h"
 #include "nn/patches.h"
 #include "nn/resnet.h"
 #include "tensor/io/safetensors.h"
@@ -71,12 +73,35 @@ std::shared_ptr<Module> patch_body(const ModelSpec& spec, std::int64_t& width, G
   return std::make_shared<MlpMixer>(options, g);
 }
 
+std::map<std::string, MakeBody>& registered() {
+  static std::map<std::string, MakeBody> models;
+  return models;
+}
+
+bool is_built_in(const std::string& name) {
+  return name == "mlp" || name == "cnn" || name == "vit" || name == "mixer" ||
+         name.starts_with("resnet");
+}
+
 std::shared_ptr<Module> body_of(const ModelSpec& spec, std::int64_t& width, Generator& g) {
   if (spec.model == "mlp") return mlp_body(spec, width, g);
   if (spec.model == "cnn") return cnn_body(spec, width, g);
   if (spec.model == "vit" || spec.model == "mixer") return patch_body(spec, width, g);
   if (spec.model.starts_with("resnet")) return resnet_body(spec, width, g);
-  raise(ErrorKind::usage, "model: expected mlp, cnn, resnetN, vit or mixer, got ", spec.model);
+  const auto found = registered().find(spec.model);
+  if (found != registered().end()) {
+    Body body = found->second(spec, g);
+    if (!body.module || body.width < 1) {
+      raise(ErrorKind::usage, "model ", spec.model, ": expected a module and its width, got ",
+            body.module ? "" : "no module and ", "width ", body.width);
+    }
+    width = body.width;
+    return body.module;
+  }
+  std::string others;
+  for (const auto& [name, make] : registered()) others += ", " + name;
+  raise(ErrorKind::usage, "model: expected mlp, cnn, resnetN, vit, mixer", others, "; got ",
+        spec.model);
 }
 
 nlohmann::json to_json(const ModelSpec& spec) {
@@ -115,6 +140,20 @@ ModelSpec parse_spec(const std::filesystem::path& path, const std::string& text)
 }
 
 }  // namespace
+
+void register_model(const std::string& name, MakeBody make) {
+  if (name.empty() || !make || is_built_in(name) || registered().contains(name)) {
+    raise(ErrorKind::usage, "register_model: expected a new name and a function, got '", name, "'",
+          make ? "" : " without one");
+  }
+  registered().emplace(name, std::move(make));
+}
+
+std::vector<std::string> registered_models() {
+  std::vector<std::string> names;
+  for (const auto& [name, make] : registered()) names.push_back(name);
+  return names;
+}
 
 Classifier::Classifier(const ModelSpec& spec, Generator& generator) : spec_(spec) {
   if (spec.input.size() != 3 || numel_of(spec.input) < 1 || spec.classes < 2) {
@@ -161,6 +200,7 @@ std::shared_ptr<Classifier> load_classifier(const std::filesystem::path& path) {
           ", found ", value("format_version"), "; a newer athanor can read it");
   }
   const ModelSpec spec = parse_spec(path, value("spec"));
+  const SkipInit skip;
   Generator generator(0);
   auto model = std::make_shared<Classifier>(spec, generator);
   model->load_state_dict(tensors);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,8 +13,9 @@ namespace athanor::nn {
 
 // What a model needs besides its weights; stored in the file's metadata.
 struct ModelSpec {
-  std::string model = "mlp";  // "mlp", "cnn", "resnet8" ... "resnet110", "resnet18", "vit", "mixer"
-  Shape input = {1, 28, 28};  // channels, height, width
+  // "mlp", "cnn", "resnet8" ... "resnet110", "resnet18", "vit", "mixer", or a registered one.
+  std::string model = "mlp";
+  Shape input = {1, 28, 28};                        // channels, height, width
   std::vector<std::int64_t> hidden = {64};          // of the mlp
   std::vector<std::int64_t> channels = {32, 64};    // of the cnn's two convolutions
   std::int64_t width = 128, layers = 4, heads = 4;  // of vit and mixer
@@ -24,6 +26,19 @@ struct ModelSpec {
   std::vector<std::string> class_names;
 };
 
+// What stands before a classifier's last linear layer: [N, C, H, W] -> features [N, width].
+struct Body {
+  std::shared_ptr<Module> module;
+  std::int64_t width = 0;
+};
+using MakeBody = std::function<Body(const ModelSpec&, Generator&)>;
+
+// From now on `name` is a model to Classifier, to recipes and in model files. Throws Error(usage)
+// for a name that is taken. Not for use while other threads make models.
+void register_model(const std::string& name, MakeBody make);
+// Those that were registered.
+std::vector<std::string> registered_models();
+
 struct Output {
   Variable logits;    // [N, classes]
   Variable features;  // [N, d]: activations before the last layer
@@ -32,7 +47,7 @@ struct Output {
 // mlp: flatten, then Linear and ReLU for each hidden size, then Linear.
 // cnn: conv 3x3, BN, ReLU, max-pool 2 for each of two `channels`, Linear 128, ReLU, Linear; height
 // and width must be multiples of 4.
-// resnetN: nn/resnet.h. vit, mixer: nn/patches.h with patches of 4 pixels.
+// resnetN: nn/resnet.h. vit, mixer: nn/patches.h with patches of 4 pixels. Others: register_model.
 class Classifier final : public Module {
  public:
   // Throws Error(usage) for an unknown model or sizes that do not fit.

@@ -31,7 +31,7 @@ Variable as_sequence(const Variable& x) {
 VisionTransformer::VisionTransformer(const PatchOptions& o, Generator& generator) {
   const std::int64_t count = count_patches(o);
   patches_ = register_module("patch_embedding", patch_layer(o, generator));
-  positions_ = register_parameter("positions", random_normal({count, o.width}, generator, 0, 0.02));
+  positions_ = register_parameter("positions", normal_weights({count, o.width}, 0.02, generator));
   TransformerOptions layer;
   layer.attention.width = o.width;
   layer.attention.heads = o.heads;

@@ -17,7 +17,7 @@ std::shared_ptr<Conv2d> convolution(std::int64_t in, std::int64_t out, std::int6
   // He et al. 2015, by fan out.
   Variable weight = layer->parameters()[0];
   const double deviation = std::sqrt(2.0 / static_cast<double>(out * kernel * kernel));
-  weight.set_value(random_normal(weight.shape(), generator, 0, deviation));
+  weight.set_value(normal_weights(weight.shape(), deviation, generator));
   return layer;
 }
 

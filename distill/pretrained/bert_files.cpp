@@ -4,6 +4,7 @@
 
 #include "data/json_document.h"
 #include "data/json_field.h"
+#include "nn/init.h"
 #include "tensor/io/mapped_file.h"
 #include "tensor/io/safetensors.h"
 #include "tensor/ops/copy.h"
@@ -98,7 +99,10 @@ LoadedBert load_bert(const fs::path& directory, const Limits& limits) {
     state.emplace(name.substr(prefix.size()), cast(file.tensor(name), DType::f32));
   }
   Generator generator(0);
-  result.model = std::make_shared<nn::Bert>(config, generator);
+  {
+    const nn::SkipInit skip;  // a missing tensor is an error below
+    result.model = std::make_shared<nn::Bert>(config, generator);
+  }
   result.model->eval();
   try {
     const nn::StateDictReport report = result.model->load_state_dict(state, false);

@@ -84,7 +84,7 @@ SentenceEncoder SentenceEncoder::load(const fs::path& directory,
     raise(ErrorKind::usage, "max_length: expected 3 to ", positions, " tokens, got ",
           encoder.max_length_);
   }
-  encoder.tokens_a_batch_ = std::max<std::int64_t>(options.tokens_a_batch, 1);
+  encoder.tokens_a_batch_ = std::max<std::int64_t>(options.tokens_a_batch, 0);
   const Pooling pooling = read_pooling(directory);
   encoder.normalize_ = pooling.normalize;
   encoder.first_token_ = pooling.first_token;
@@ -126,6 +126,23 @@ void SentenceEncoder::to(Device device) {
   device_ = device;
 }
 
+std::size_t SentenceEncoder::batch_from(const data::TokenRows& rows,
+                                        std::span<const std::int64_t> order) const {
+  // Enough tokens to fill the machine; on the CPU no more than its caches hold.
+  const std::int64_t limit = tokens_a_batch_ > 0   ? tokens_a_batch_
+                             : device_ == Device{} ? 512
+                                                   : 8192;
+  const std::int64_t longest = std::max<std::int64_t>(rows.length(order.front()), 1);
+  std::size_t count = 1;
+  for (; count < order.size(); ++count) {
+    const std::int64_t tokens = std::ssize(order.first(count)) * longest;
+    if (tokens + longest > limit) break;
+    // Past half of it, another batch costs less than much padding.
+    if (2 * tokens >= limit && 10 * rows.length(order[count]) < 9 * longest) break;
+  }
+  return count;
+}
+
 Tensor SentenceEncoder::embed(std::span<const std::string> texts) const {
   const InferenceMode inference;
   data::EncodeOptions options;
@@ -137,10 +154,7 @@ Tensor SentenceEncoder::embed(std::span<const std::string> texts) const {
                    [&](std::int64_t a, std::int64_t b) { return rows.length(a) > rows.length(b); });
   Tensor out = empty({std::ssize(texts), width()});
   for (std::size_t begin = 0; begin < order.size();) {
-    const std::int64_t longest = rows.length(order[begin]);
-    const auto count = static_cast<std::size_t>(
-        std::max<std::int64_t>(tokens_a_batch_ / std::max<std::int64_t>(longest, 1), 1));
-    const std::size_t end = std::min(begin + count, order.size());
+    const std::size_t end = begin + batch_from(rows, std::span(order).subspan(begin));
     embed_batch(rows, std::span(order).subspan(begin, end - begin), out);
     begin = end;
   }

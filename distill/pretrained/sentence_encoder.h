@@ -16,8 +16,9 @@ struct SentenceEncoderOptions {
   // Tokens of a text with [CLS] and [SEP]; what is longer is cut. 0: as the model's files say
   // (sentence_bert_config.json, else tokenizer.json, else all positions).
   std::int64_t max_length = 0;
-  // Tokens of one batch with padding. Texts are sorted by length first, so that padding is rare.
-  std::int64_t tokens_a_batch = 2048;
+  // Tokens of one batch with padding, at most; 0: as the device likes (512 on the CPU, 8192 on a
+  // GPU). Texts are sorted by length first, so that padding is rare.
+  std::int64_t tokens_a_batch = 0;
 };
 
 // Mean pooling over a BERT's last hidden states (Reimers & Gurevych 2019), as all-MiniLM-L6-v2 is
@@ -45,6 +46,8 @@ class SentenceEncoder {
 
  private:
   SentenceEncoder() = default;
+  // How many of `order` (rows by falling length) go into the next batch.
+  std::size_t batch_from(const data::TokenRows& rows, std::span<const std::int64_t> order) const;
   // Vectors of the rows `which` of `rows` go to the same rows of out.
   void embed_batch(const data::TokenRows& rows, std::span<const std::int64_t> which,
                    Tensor& out) const;
@@ -52,7 +55,7 @@ class SentenceEncoder {
   std::shared_ptr<nn::Bert> model_;
   std::shared_ptr<const data::Tokenizer> tokenizer_;
   Device device_;
-  std::int64_t max_length_ = 512, tokens_a_batch_ = 2048;
+  std::int64_t max_length_ = 512, tokens_a_batch_ = 0;
   bool normalize_ = false, first_token_ = false;
 };
 

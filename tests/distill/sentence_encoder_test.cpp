@@ -47,7 +47,7 @@ TEST_CASE("sentence vectors are those of transformers, whatever the batches") {
   const Tensor expected = load_npy(kTiny / "vectors.npy");
   const auto texts = tiny_texts();
   REQUIRE(std::ssize(texts) == expected.size(0));
-  for (const std::int64_t tokens_a_batch : {1, 20, 2048}) {
+  for (const std::int64_t tokens_a_batch : {0, 1, 20, 2048}) {
     SentenceEncoderOptions options;
     options.max_length = 32;
     options.tokens_a_batch = tokens_a_batch;

@@ -6,6 +6,7 @@
 #include "nn/conv.h"
 #include "nn/gpt.h"
 #include "nn/graph.h"
+#include "nn/init.h"
 #include "nn/patches.h"
 #include "nn/recurrent.h"
 #include "nn/resnet.h"
@@ -176,6 +177,31 @@ TEST_CASE("a GPT-2 checkpoint goes into Gpt") {
   const Variable ids(from_values<std::int64_t>({1, 2, 3}, {1, 3}));
   CHECK(other.forward(ids).tensor().to_vector<float>() ==
         gpt.forward(ids).tensor().to_vector<float>());
+}
+
+TEST_CASE("under SkipInit layers start from zeros and draw nothing") {
+  GptConfig config;
+  config.vocabulary = 7;
+  config.context = 5;
+  config.width = 8;
+  config.layers = 1;
+  config.heads = 2;
+  const auto largest_weight = [&](Generator& generator) {
+    double largest = 0;
+    for (const auto& [name, parameter] : Gpt(config, generator).named_parameters()) {
+      if (parameter.rank() > 1) largest = std::max(largest, amax(abs(parameter.tensor())).item());
+    }
+    return largest;
+  };
+  Generator generator(3);
+  {
+    const SkipInit outer;
+    { const SkipInit inner; }
+    CHECK(largest_weight(generator) == 0);
+    CHECK(generator.position() == 0);
+  }
+  CHECK(largest_weight(generator) > 0);
+  CHECK(generator.position() > 0);
 }
 
 TEST_CASE("generation by a cache equals generation from the whole text") {
