@@ -15,7 +15,9 @@ packages=(
   # archives, pictures, sound and its spectra
   libzip-dev libpng-dev libturbojpeg0-dev libsndfile1-dev libkissfft-dev
   # tests and checks
-  catch2 clang-format python3
+  catch2 clang-format python3 valgrind
+  # timing single operations
+  libbenchmark-dev
   # the default data set
   dataset-fashion-mnist
 )

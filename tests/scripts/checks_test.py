@@ -67,6 +67,7 @@ class ChecksCanFail(unittest.TestCase):
                 ("distill/a.h", '"cli/main.cpp"', upward),
                 ("nn/a.h", "<distill/run.h>", upward),
                 ("bench/a.h", '"cli/main.cpp"', "nothing includes cli"),
+                ("examples/a.h", '"cli/main.cpp"', "nothing includes cli"),
                 ("autograd/a.h", '"tensor/backend/cpu/gemm.h"', "never includes tensor/backend"),
                 ("tensor/base/a.h", '"tensor/backend/cpu/gemm.h"', inside),
                 ("tensor/backend/a.h", '"tensor/tensor.h"', inside),
