@@ -6,7 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/device_option.h"
-#include "data/image_set.h"
+#include "data/image_formats.h"
 #include "distill/pipeline/arm.h"
 #include "distill/report/report.h"
 #include "nn/metrics.h"
@@ -19,24 +19,32 @@
 namespace athanor::cli {
 namespace {
 
-void evaluate(const std::string& model_file, const std::string& data_dir, Device device,
-              bool json) {
+struct EvalOptions {
+  std::string model, data = data::kFashionMnistDirectory, format = "idx", device = "cpu";
+  bool json = false;
+};
+
+void evaluate(const EvalOptions& o) {
+  const std::string& model_file = o.model;
+  const Device device = device_of(o.device);
   const auto model = nn::load_classifier(model_file);
   model->to(device);
-  const data::ImageSet test = data::load_image_data(data_dir).test;
   const nn::ModelSpec& spec = model->spec();
-  const Shape expected{1, test.images.size(1), test.images.size(2)};
+  data::ImageFormatOptions options;
+  options.side = spec.input[1];
+  const data::ImageSet test = data::load_images(o.format, o.data, options).test;
+  const Shape expected{test.channels(), test.images.size(-2), test.images.size(-1)};
   if (!(spec.input == expected) || spec.classes < test.classes()) {
     raise(ErrorKind::bad_input, model_file, ": expected a model for images ", expected, " and ",
           test.classes(), " classes, found ", spec.input, " and ", spec.classes);
   }
   const Tensor pixels = data::to_unit_floats(test.images);
   const Tensor inputs = reshape(mul(add(pixels, -spec.mean), 1 / spec.stddev),
-                                {test.size(), 1, expected[1], expected[2]});
+                                {test.size(), expected[0], expected[1], expected[2]});
   const Tensor logits = distill::predict(*model, inputs).logits;
   const auto counts =
       nn::confusion_matrix(nn::predicted_classes(logits), test.labels, spec.classes);
-  if (json) {
+  if (o.json) {
     const nlohmann::json result = {{"accuracy", nn::accuracy(counts)},
                                    {"f1", nn::macro_f1(counts)},
                                    {"records", test.size()},
@@ -71,19 +79,17 @@ void doctor() {
 }  // namespace
 
 void add_eval(CLI::App& app) {
-  struct Options {
-    std::string model, data = data::kFashionMnistDirectory, device = "cpu";
-    bool json = false;
-  };
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<EvalOptions>();
   CLI::App* c = app.add_subcommand("eval",
                                    "Example: athanor eval runs/latest/student.safetensors\n\n"
                                    "Accuracy and macro F1 of a model on a test set.");
   c->add_option("model", o->model, "Model file (.safetensors)")->required();
-  c->add_option("--data", o->data, "Directory with IDX files")->capture_default_str();
+  c->add_option("--data", o->data, "Directory of the data set")->capture_default_str();
+  c->add_option("--format", o->format, "As the recipe's data.format: idx, cifar, folder, ...")
+      ->capture_default_str();
   add_device_option(*c, o->device);
   c->add_flag("--json", o->json, "One JSON object");
-  c->callback([o] { evaluate(o->model, o->data, device_of(o->device), o->json); });
+  c->callback([o] { evaluate(*o); });
 }
 
 void add_report(CLI::App& app) {

@@ -69,7 +69,13 @@ int run_command(CLI::App& app, int argc, char** argv) {
 
 }  // namespace
 
-int run(int argc, char** argv) {
+int run(int argc, char** argv, const Registry& registry) {
+  const int refused = guarded([&] {
+    for (const auto& [name, make] : registry.models) nn::register_model(name, make);
+    for (const auto& [name, load] : registry.images) data::register_image_format(name, load);
+    for (const auto& [name, loss] : registry.losses) distill::register_guidance_loss(name, loss);
+  });
+  if (refused != 0) return refused;
   CLI::App app{
       "Example: athanor distill\n\n"
       "Tensors, automatic differentiation and three-stage data distillation.",

@@ -4,6 +4,8 @@ include(CMakePackageConfigHelpers)
 install(DIRECTORY tensor autograd nn data distill
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/athanor
         FILES_MATCHING PATTERN "*.h")
+# Of the command line, what a program with models and data of its own needs.
+install(FILES cli/registry.h cli/run.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/athanor/cli)
 set(ATHANOR_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/Athanor)
 install(EXPORT AthanorTargets NAMESPACE athanor:: DESTINATION ${ATHANOR_PACKAGE_DIR})
 configure_package_config_file(cmake/AthanorConfig.cmake.in

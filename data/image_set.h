@@ -14,11 +14,13 @@ namespace athanor::data {
 inline constexpr const char* kFashionMnistDirectory = "/usr/share/datasets/fashion-mnist";
 
 struct ImageSet {
-  Tensor images;                         // u8 [N, H, W], 0 = black
+  Tensor images;                         // u8 [N, H, W] or [N, C, H, W], 0 = black
   Tensor labels;                         // i64 [N], each in [0, class_names.size())
   std::vector<std::string> class_names;  // one a class, index = label
+  std::vector<std::string> ids = {};     // of the records; empty: their numbers from 0 on
 
   std::int64_t size() const { return images.size(0); }
+  std::int64_t channels() const { return images.rank() == 4 ? images.size(1) : 1; }
   std::int64_t classes() const { return static_cast<std::int64_t>(class_names.size()); }
 };
 

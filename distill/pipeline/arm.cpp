@@ -8,10 +8,10 @@
 #include "autograd/ops.h"
 #include "autograd/ops/cross_entropy.h"
 #include "autograd/ops/device.h"
-#include "autograd/ops/kl_div.h"
 #include "autograd/ops/softmax.h"
 #include "data/batch_order.h"
 #include "data/batches.h"
+#include "distill/losses/guidance.h"
 #include "distill/losses/relation.h"
 #include "distill/pipeline/pool_data.h"
 #include "nn/amp.h"
@@ -202,8 +202,8 @@ Variable ArmTrainer::loss_of(const nn::Output& out, const std::vector<std::int64
     if (!mix_.is_zero()) {
       add_term("ce", cross_entropy(out.logits, labels, there(from_values(hard, shape))));
     }
-    add_term("kd", mul(kl_div_with_temperature(out.logits, targets, temperature,
-                                               there(from_values(soft, shape))),
+    add_term("kd", mul(guidance_loss(s_.distance, out.logits, targets, temperature,
+                                     there(from_values(soft, shape))),
                        s_.kd_weight));
     if (dual_) {
       const Variable d = probability_mse(softmax(out.logits), softmax(targets.tensor()));

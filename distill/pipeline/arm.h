@@ -54,8 +54,9 @@ struct ArmSettings {
   std::vector<float> trust;  // by row of the set; empty = 1 everywhere
   double gce_q = 0;          // > 0: generalised cross-entropy instead of CE
   double kd_weight = 1;
-  std::int64_t kd_every = 1;  // steps between guided ones; 1 while the compensation asks for it
-  std::int64_t shift = 0;     // pixels: each image is moved by up to so many, background follows
+  std::string distance = "kl";  // what KL is replaced by: losses/guidance.h
+  std::int64_t kd_every = 1;    // steps between guided ones; 1 while the compensation asks for it
+  std::int64_t shift = 0;       // pixels: each image is moved by up to so many, background follows
   TemperatureSchedule temperature{TemperatureKind::constant, {4}};
   double relation_weight = 0;
   RelationTargets relations;

@@ -2,8 +2,10 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <chrono>
 
+#include "data/image_formats.h"
 #include "distill/pipeline/run.h"
 #include "distill/report/report.h"
 #include "nn/models.h"
@@ -62,8 +64,12 @@ std::string DistillRun::all() {
 
 std::string run_distill(const Recipe& recipe, const DistillOptions& options) {
   check_recipe(recipe);
-  if (recipe.data.format != "idx" || recipe.train.optimizer != "adamw") {
-    raise(ErrorKind::usage, "distill: expected data.format idx and train.optimizer adamw, got ",
+  const std::vector<std::string> images = data::image_formats();
+  if (std::find(images.begin(), images.end(), recipe.data.format) == images.end() ||
+      recipe.train.optimizer != "adamw") {
+    raise(ErrorKind::usage,
+          "distill: expected data.format idx (or images of the program's own) and "
+          "train.optimizer adamw, got ",
           recipe.data.format, " and ", recipe.train.optimizer);
   }
   return DistillRun(recipe, options).all();

@@ -1,6 +1,7 @@
 // Data, teachers, and stages 1 and 2 of a run.
 #include "data/batches.h"
 #include "data/idx.h"
+#include "data/image_formats.h"
 #include "distill/pipeline/out_of_fold.h"
 #include "distill/pipeline/pool_data.h"
 #include "distill/pipeline/run.h"
@@ -30,7 +31,21 @@ const std::vector<std::int64_t> kProxyChannels = {16, 32};
 }  // namespace
 
 void DistillRun::read_inputs() {
-  data_ = data::load_image_data(r_.data.dir);
+  for (const auto& [key, file] : {std::pair{"teacher.logits", r_.teacher.logits},
+                                  std::pair{"teacher.embeddings", r_.teacher.embeddings}}) {
+    if (file.empty()) continue;
+    raise(ErrorKind::usage, key,
+          ": athanor train reads it; here a teacher must answer for images "
+          "that the pool changed: expected teacher.file or none, got ",
+          file);
+  }
+  data_ = data::load_images(r_.data.format, r_.data.dir, {r_.data.side, {}});
+  if (data_.train.images.rank() != 3) {
+    raise(ErrorKind::usage, "data.format ", r_.data.format,
+          ": the three stages know grey images "
+          "[N, H, W], got ",
+          describe(data_.train.images), "; athanor train takes colours");
+  }
   const std::int64_t N = data_.train.size();
   const std::int64_t held_out = r_.evaluate.split == "validation" ? r_.evaluate.size : 0;
   if (N < 2 * r_.pool.size + held_out) {
@@ -65,7 +80,8 @@ void DistillRun::plant() {
   plant.classes = data_.train.classes();
   plant.defects.clear();
   for (const std::string& name : r_.pool.defects) plant.defects.push_back(defect_from_name(name));
-  if (r_.data.dir == data::kFashionMnistDirectory) plant.confusable = fashion_mnist_confusable();
+  if (r_.data.format == "idx" && r_.data.dir == data::kFashionMnistDirectory)
+    plant.confusable = fashion_mnist_confusable();
   const Tensor clean_images = data::gather_rows(data_.train.images, base);
   const Tensor clean_labels = data::gather_rows(data_.train.labels, base);
   pool_ = plant_defects(clean_images, clean_labels, plant);

@@ -93,6 +93,7 @@ ArmSettings DistillRun::three_stage(const Recipe& r, const std::string& name) {
   s.mix.end = r.mix.end;
   s.kd_weight = r.loss.kd;
   s.kd_every = r.loss.kd_every;
+  s.distance = r.loss.distance;
   s.temperature =
       TemperatureSchedule(temperature_kind(r.temperature.schedule), r.temperature.values);
   if (r.refine.enabled) s.trust.assign(refined_.score.begin(), refined_.score.end());

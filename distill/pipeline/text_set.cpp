@@ -28,14 +28,29 @@ std::size_t column_of(const data::RecordReader& reader, const fs::path& path,
         all);
 }
 
-}  // namespace
-
-fs::path table_at(const fs::path& directory, const std::string& name) {
+// The table of that name, or an empty path.
+fs::path find_table(const fs::path& directory, const std::string& name) {
   for (const char* ending : {".tsv", ".csv", ".jsonl", ".tsv.gz", ".csv.gz", ".jsonl.gz"}) {
     if (fs::exists(directory / (name + ending))) return directory / (name + ending);
   }
+  return {};
+}
+
+}  // namespace
+
+fs::path table_at(const fs::path& directory, const std::string& name) {
+  if (fs::path found = find_table(directory, name); !found.empty()) return found;
   raise(ErrorKind::bad_input, (directory / name).string(),
         ": expected it with the ending .tsv, .csv or .jsonl (or .gz of them), found none");
+}
+
+fs::path test_table(const fs::path& directory) {
+  if (fs::path test = find_table(directory, "test"); !test.empty()) {
+    const data::RecordReader reader(test, data::dialect_of_path(test));
+    const auto& columns = reader.columns();
+    if (std::find(columns.begin(), columns.end(), "label") != columns.end()) return test;
+  }
+  return table_at(directory, "dev");
 }
 
 TextSet read_texts(const fs::path& path, std::vector<std::string> classes) {
@@ -50,6 +65,7 @@ TextSet read_texts(const fs::path& path, std::vector<std::string> classes) {
       raise(ErrorKind::bad_input, path.string(), ":", record.line, ": ", record.problem->field,
             ": expected ", record.problem->expected, ", found ", record.problem->found);
     }
+    set.records.push_back(std::ssize(set.texts));
     set.texts.emplace_back(record.fields[text]);
     labels.emplace_back(record.fields[label]);
   }

@@ -14,11 +14,16 @@ namespace athanor::distill {
 
 struct TextSet {
   std::vector<std::string> texts, classes;
-  std::vector<std::int64_t> labels;  // places in `classes`
+  std::vector<std::int64_t> records;  // their numbers in the file, from 0
+  std::vector<std::int64_t> labels;   // places in `classes`
 };
 
 // directory/name.tsv, .csv or .jsonl, also .gz. Throws bad_input where there is none of them.
 std::filesystem::path table_at(const std::filesystem::path& directory, const std::string& name);
+
+// The part of the directory that a result is reported on: `test` where it has labels (those of a
+// challenge often have none), else `dev`.
+std::filesystem::path test_table(const std::filesystem::path& directory);
 
 // Columns `sentence` (or `text`) and `label`. `classes` are those of the training part, or empty:
 // then they are what the file has, in order. Throws bad_input naming file and record.

@@ -1,6 +1,7 @@
 #include "distill/pipeline/train_job.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "tensor/base/error.h"
 #include "tensor/base/parallel.h"
@@ -117,8 +118,9 @@ double run_training(TrainJob& job, nn::Module& module, nn::Optimizer& optimizer,
       job.log->step(event);
     }
     if (step.step % kStepsPerLogLine == 0 || step.evaluation) {
-      task.update(step.step + 1, evaluate ? str("loss ", step.loss, ", evaluation ", reading)
-                                          : str("loss ", step.loss));
+      task.update(step.step + 1, std::isnan(reading)
+                                     ? str("loss ", step.loss)
+                                     : str("loss ", step.loss, ", evaluation ", reading));
     }
     return true;
   });

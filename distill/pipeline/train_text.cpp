@@ -8,6 +8,9 @@
 #include "autograd/ops.h"
 #include "data/batch_order.h"
 #include "data/batches.h"
+#include "data/teacher_outputs.h"
+#include "distill/losses/guidance.h"
+#include "distill/pipeline/pool_data.h"
 #include "distill/pipeline/text_set.h"
 #include "distill/pipeline/train_job.h"
 #include "distill/pretrained/bert_files.h"
@@ -101,14 +104,16 @@ class TextTraining {
     tokenizer_.emplace(data::Tokenizer::load(tokenizer_folder()));
     TextSet train = read_texts(table_at(directory, "train"));
     classes_ = train.classes;
+    const std::int64_t records = std::ssize(train.texts);
     TextSet held_out;
     if (recipe_.evaluate.split == "test") {
-      held_out = read_texts(table_at(directory, "dev"), classes_);
+      held_out = read_texts(test_table(directory), classes_);
     } else {
       held_out = hold_back(train);
     }
     train_ = encode(train);
     held_out_ = encode(held_out);
+    read_advice(records, train.records);
   }
 
   nlohmann::json run() {
@@ -135,9 +140,11 @@ class TextTraining {
         Generator unused(0);
         const auto teacher = load_teacher(recipe_.teacher.file, classes(), unused);
         add("teacher", *teacher);
-        const Tensor advice = logits_of(*teacher, train_);
+        advice_ = logits_of(*teacher, train_);
+      }
+      if (advice_.defined()) {
         const auto student = make_cnn();
-        train_net(*student, "student", advice);
+        train_net(*student, "student", advice_);
         add("student", *student);
         state = student->state_dict();
       }
@@ -174,10 +181,40 @@ class TextTraining {
       const auto from = static_cast<std::size_t>(order[static_cast<std::size_t>(i)]);
       to.texts.push_back(std::move(train.texts[from]));
       to.labels.push_back(train.labels[from]);
+      to.records.push_back(train.records[from]);
     }
     kept.classes = held.classes = train.classes;
     train = std::move(kept);
     return held;
+  }
+
+  // teacher.logits: a file's rows of the training texts that are learnt from.
+  void read_advice(std::int64_t records, const std::vector<std::int64_t>& learnt) {
+    const auto& t = recipe_.teacher;
+    if (!t.embeddings.empty()) {
+      raise(ErrorKind::usage,
+            "teacher.embeddings: data.format text knows teacher.logits and "
+            "teacher.file, got ",
+            t.embeddings);
+    }
+    if (t.logits.empty()) return;
+    if (!t.file.empty() || recipe_.student.model == "bert") {
+      raise(ErrorKind::usage,
+            "teacher.logits: expected student.model text_cnn and no teacher.file, "
+            "got ",
+            recipe_.student.model, t.file.empty() ? "" : " and ", t.file);
+    }
+    try {
+      const Tensor all = data::outputs_for(data::load_teacher_outputs(t.logits),
+                                           record_numbers(records), t.logits);
+      if (all.size(1) != classes()) {
+        raise(ErrorKind::bad_input, t.logits, ": expected logits of ", classes(),
+              " classes, found ", all.size(1), " a record");
+      }
+      advice_ = data::gather_rows(all, learnt);
+    } catch (const Error& error) {
+      raise(error.kind(), "teacher.logits: ", error.what());
+    }
   }
 
   EncodedTexts encode(const TextSet& set) const {
@@ -213,8 +250,8 @@ class TextTraining {
       const Variable of_labels =
           cross_entropy(logits, train_.labels_of(rows), Variable(), t.label_smoothing);
       if (!advice.defined()) return of_labels;
-      const Variable of_teacher =
-          kl_div_with_temperature(logits, Variable(data::gather_rows(advice, rows)), temperature);
+      const Variable of_teacher = guidance_loss(
+          recipe_.loss.distance, logits, Variable(data::gather_rows(advice, rows)), temperature);
       return of_labels * hard + of_teacher * (recipe_.loss.kd * (1 - hard));
     });
   }
@@ -274,6 +311,7 @@ class TextTraining {
   std::optional<data::Tokenizer> tokenizer_;
   std::vector<std::string> classes_;
   EncodedTexts train_, held_out_;
+  Tensor advice_;  // the teacher's logits of the training texts, or undefined
 };
 
 }  // namespace

@@ -20,6 +20,7 @@ void for_each_key(R& r, F&& f) {
   f("baselines", r.baselines);
   f("data.format", r.data.format);
   f("data.dir", r.data.dir);
+  f("data.side", r.data.side);
   f("pool.size", r.pool.size);
   f("pool.effective", r.pool.effective);
   f("pool.mixture", r.pool.mixture);
@@ -29,6 +30,8 @@ void for_each_key(R& r, F&& f) {
   f("teacher.source", r.teacher.source);
   f("teacher.epochs", r.teacher.epochs);
   f("teacher.file", r.teacher.file);
+  f("teacher.logits", r.teacher.logits);
+  f("teacher.embeddings", r.teacher.embeddings);
   f("trust.folds", r.trust.folds);
   f("trust.rounds", r.trust.rounds);
   f("trust.epochs", r.trust.epochs);
@@ -89,6 +92,7 @@ void for_each_key(R& r, F&& f) {
   f("compensate.seed_exact", r.compensate.seed_exact);
   f("compensate.weights", r.compensate.weights);
   f("quantize.enabled", r.quantize.enabled);
+  f("loss.distance", r.loss.distance);
   f("loss.kd", r.loss.kd);
   f("loss.relation", r.loss.relation);
   f("loss.kd_every", r.loss.kd_every);

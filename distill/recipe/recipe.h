@@ -16,6 +16,7 @@ struct Recipe {
   struct {
     std::string format = "idx";
     std::string dir = "/usr/share/datasets/fashion-mnist";
+    std::int64_t side = 32;  // of pictures in folders, in pixels
   } data;
   struct {
     std::int64_t size = 6000;      // records in the pool
@@ -32,6 +33,9 @@ struct Recipe {
     std::string source = "clean";
     std::int64_t epochs = 4;
     std::string file;  // a trained teacher instead of training one
+    // Of `athanor train`: what a teacher elsewhere said about the training records, by their ids
+    // (data/teacher_outputs.h).
+    std::string logits, embeddings;
   } teacher;
   struct {
     // Out-of-fold proxies, for teacher.source = "pool" (pipeline/out_of_fold.h).
@@ -114,6 +118,7 @@ struct Recipe {
     bool enabled = false;
   } quantize;
   struct {
+    std::string distance = "kl";  // between student and teacher: kl, or a registered one
     double kd = 1;
     double relation = 10;
     // The teacher guides every so many steps (each step, while the compensation asks for it).

@@ -1,15 +1,24 @@
+#include <algorithm>
+
+#include "data/image_formats.h"
+#include "distill/losses/guidance.h"
 #include "distill/recipe/recipe.h"
+#include "nn/models.h"
 #include "tensor/base/error.h"
 
 namespace athanor::distill {
 namespace {
 
+void expect_one_of(const char* key, const std::string& value,
+                   const std::vector<std::string>& choices) {
+  if (std::find(choices.begin(), choices.end(), value) != choices.end()) return;
+  std::string list;
+  for (const std::string& choice : choices) list += (list.empty() ? "" : ", ") + choice;
+  raise(ErrorKind::usage, key, ": expected one of ", list, "; got ", value);
+}
 template <class... Ts>
 void expect_one_of(const char* key, const std::string& value, Ts... choices) {
-  if (((value == choices) || ...)) return;
-  std::string list;
-  ((list += list.empty() ? choices : std::string(", ") + choices), ...);
-  raise(ErrorKind::usage, key, ": expected one of ", list, "; got ", value);
+  expect_one_of(key, value, std::vector<std::string>{choices...});
 }
 
 void expect(bool ok, const char* key, const char* range, double value) {
@@ -50,14 +59,19 @@ void check_training(const Recipe& r) {
 }  // namespace
 
 void check_recipe(const Recipe& r) {
-  expect_one_of("data.format", r.data.format, "idx", "graph", "characters", "speech", "text");
+  std::vector<std::string> formats = data::image_formats();
+  for (const char* other : {"graph", "characters", "speech", "text"}) formats.push_back(other);
+  expect_one_of("data.format", r.data.format, formats);
+  expect_one_of("loss.distance", r.loss.distance, guidance_losses());
   expect_one_of("pool.mixture", r.pool.mixture, "easy", "standard", "hard");
   expect_one_of("teacher.source", r.teacher.source, "clean", "pool");
   expect_one_of("trust.teacher", r.trust.teacher, "posterior", "golden");
   expect_one_of("refine.select", r.refine.select, "threshold", "retention", "budget");
   expect_one_of("refine.learn", r.refine.learn, "usable", "golden");
   expect_one_of("evaluate.split", r.evaluate.split, "test", "validation");
-  expect_one_of("teacher.model", r.teacher.model, "cnn", "mlp");
+  std::vector<std::string> teachers = nn::registered_models();
+  teachers.insert(teachers.begin(), {"cnn", "mlp"});
+  expect_one_of("teacher.model", r.teacher.model, teachers);
   check_training(r);
   expect_one_of("restructure.relation", r.restructure.relation, "decoded", "attention", "blend",
                 "raw");
@@ -81,6 +95,7 @@ void check_recipe(const Recipe& r) {
   expect(r.trust.rounds >= 1, "trust.rounds", "1 or more", static_cast<double>(r.trust.rounds));
   expect(r.trust.epochs >= 1, "trust.epochs", "1 or more", static_cast<double>(r.trust.epochs));
   expect(r.trust.q > 0 && r.trust.q <= 1, "trust.q", "an exponent in (0, 1]", r.trust.q);
+  expect(r.data.side >= 1, "data.side", "1 or more", static_cast<double>(r.data.side));
   expect(r.loss.kd_every >= 1, "loss.kd_every", "1 or more", static_cast<double>(r.loss.kd_every));
   expect(r.evaluate.size >= 1, "evaluate.size", "1 or more", static_cast<double>(r.evaluate.size));
   expect(r.control.lambda_max > 0, "control.lambda_max", "above 0", r.control.lambda_max);

@@ -7,6 +7,7 @@
 #include "data/idx.h"
 #include "nn/gpt_file.h"
 #include "nn/models.h"
+#include "tensor/io/npy.h"
 #include "tensor/ops.h"
 #include "tensor/random.h"
 #include "tests/distill/temporary_directory.h"
@@ -182,6 +183,22 @@ TEST_CASE("an encoder is fine-tuned, and teaches a small network") {
   CHECK(taught.at("table")[0] == alone.at("table")[0]);
   CHECK(taught.at("table")[1].at("accuracy") == tuned.at("model").at("accuracy"));
   CHECK(taught.at("table")[2].at("accuracy").get<double>() >= 0.8);
+
+  // A teacher elsewhere: its logits in a file, here those of the labels.
+  const auto logits = directory.path() / "logits.npy";
+  Tensor sure = zeros({240, 2});
+  for (std::int64_t i = 0; i < 240; ++i) sure.data<float>()[2 * i + (i % 2 ? 0 : 1)] = 4;
+  save_npy(logits, sure);
+  const std::string elsewhere = str("teacher = { logits = '", logits.string(), "' }\n");
+  const auto told = run(small + elsewhere, directory.path() / "told");
+  REQUIRE(told.at("table").size() == 2);
+  CHECK(told.at("table")[0] == alone.at("table")[0]);
+  CHECK(told.at("table")[1].at("accuracy").get<double>() >= 0.8);
+  CHECK_THROWS_WITH(run(data + student("model = 'bert'") + elsewhere, directory.path() / "no"),
+                    Catch::Contains("teacher.logits: expected student.model text_cnn"));
+  save_npy(logits, zeros({240, 3}));
+  CHECK_THROWS_WITH(run(small + elsewhere, directory.path() / "no"),
+                    Catch::Contains("expected logits of 2 classes, found 3 a record"));
 }
 
 TEST_CASE("what is wrong with texts is named") {
@@ -209,4 +226,9 @@ TEST_CASE("what is wrong with texts is named") {
              Catch::Contains("expected a column sentence, found words, label"));
   std::filesystem::remove(directory.path() / "dev.tsv");
   CHECK_THAT(error_of("model = 'bert', " + pretrained), Catch::Contains("found none"));
+  // The test part is test.tsv where it has labels, as some challenges' has not.
+  write_text(directory.path() / "test.tsv", "index\tsentence\n0\ta b\n");
+  CHECK_THAT(error_of("model = 'bert', " + pretrained), Catch::Contains("found none"));
+  write_text(directory.path() / "test.tsv", "sentence\tlabel\na b\tlabelled\n");
+  CHECK_THAT(error_of("model = 'bert', " + pretrained), Catch::Contains("found labelled"));
 }
