@@ -140,7 +140,7 @@ class TextTraining {
         Generator unused(0);
         const auto teacher = load_teacher(recipe_.teacher.file, classes(), unused);
         add("teacher", *teacher);
-        advice_ = logits_of(*teacher, train_);
+        advice_ = logits_of(*teacher, train_, "teacher's view");
       }
       if (advice_.defined()) {
         const auto student = make_cnn();
@@ -256,9 +256,10 @@ class TextTraining {
     });
   }
 
-  // f32 [texts, classes]
-  Tensor logits_of(TextNet& net, const EncodedTexts& set) const {
+  // f32 [texts, classes]; `name` is what the progress calls it.
+  Tensor logits_of(TextNet& net, const EncodedTexts& set, const char* name) const {
     const InferenceMode inference;
+    ProgressTask task(job_.progress, name, set.size(), "texts");
     net.eval();
     std::vector<std::int64_t> order(static_cast<std::size_t>(set.size()));
     std::iota(order.begin(), order.end(), 0);
@@ -275,14 +276,16 @@ class TextTraining {
         std::copy_n(part.data<float>() + static_cast<std::int64_t>(i) * classes(), classes(),
                     out.data<float>() + which[i] * classes());
       }
+      task.update(first + std::ssize(which), "");
+      if (job_.options.stop && job_.options.stop()) throw Interrupted{};
     }
     return out;
   }
 
   nlohmann::json score(TextNet& net) const {
     const Tensor labels = from_values(held_out_.labels, {held_out_.size()});
-    const auto counts =
-        nn::confusion_matrix(nn::predicted_classes(logits_of(net, held_out_)), labels, classes());
+    const auto counts = nn::confusion_matrix(
+        nn::predicted_classes(logits_of(net, held_out_, "evaluation")), labels, classes());
     return {{"params", net.parameter_count()},
             {"accuracy", nn::accuracy(counts)},
             {"f1", nn::macro_f1(counts)},

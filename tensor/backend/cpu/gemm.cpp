@@ -29,7 +29,7 @@ constexpr std::int64_t kBlockRows = 16 * kMicroRows;  // of a in one block
 constexpr std::int64_t kBlockColumns = 512;           // of c in one task
 constexpr std::int64_t kPackedBytes = 7 << 18;        // of b packed at a time, 1.75 MiB
 // Multiply-adds below which a second task does not pay for waking a thread, and the number of
-// tasks from which on they have whole blocks.
+// tasks wanted, for which blocks are halved and quartered.
 constexpr std::int64_t kTaskWork = 1 << 19;
 constexpr std::int64_t kGemmTasks = 8;
 
@@ -234,7 +234,8 @@ void multiply_columns(const Gemm<T>& g, std::int64_t first, std::int64_t count, 
   const std::int64_t across = ceil_div(count, columns);
   std::int64_t rows = g.M;
   if (g.M * count * g.K >= 2 * kTaskWork) {
-    rows = ceil_div(g.M, kBlockRows) * across >= kGemmTasks ? kBlockRows : kBlockRows / 2;
+    rows = kBlockRows;
+    while (rows > kBlockRows / 4 && ceil_div(g.M, rows) * across < kGemmTasks) rows /= 2;
   }
   parallel_chunks(ceil_div(g.M, rows) * across, [&](std::int64_t task) {
     const std::int64_t m = task / across * rows, n = task % across * columns;
