@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <memory>
@@ -73,6 +74,7 @@ Tensor random_input(const Shape& shape) {
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  if (!std::getenv("OMP_NUM_THREADS")) athanor::set_num_threads(1);
   const athanor::bench::Roofline& roof = athanor::bench::roofline();
   benchmark::AddCustomContext("threads", std::to_string(athanor::num_threads()));
   benchmark::AddCustomContext("limit GFLOP/s", std::to_string(roof.gflops));
