@@ -80,30 +80,31 @@ void conv_sizes(benchmark::internal::Benchmark* b) {
   b->Args({64, 16, 32, 16, 3})->Args({64, 64, 28, 64, 1})->UseRealTime();
 }
 
-void conv2d_row(benchmark::State& state) {
+// Times f(c, dy), dy being like the result of the forward pass.
+template <class F>
+void time_conv(benchmark::State& state, F f) {
   const Conv c = conv_of(state);
-  for (auto _ : state) benchmark::DoNotOptimize(conv2d(c.x, c.w, {}, c.options));
+  const Tensor dy = conv2d(c.x, c.w, {}, c.options);
+  for (auto _ : state) benchmark::DoNotOptimize(f(c, dy));
   count_work(state, c.bytes, c.flops);
+}
+
+void conv2d_row(benchmark::State& state) {
+  time_conv(state, [](const Conv& c, const Tensor&) { return conv2d(c.x, c.w, {}, c.options); });
 }
 BENCHMARK(conv2d_row)->Name("conv2d")->Apply(conv_sizes);
 
 void conv2d_input_row(benchmark::State& state) {
-  const Conv c = conv_of(state);
-  const Tensor dy = conv2d(c.x, c.w, {}, c.options);
-  for (auto _ : state) {
-    benchmark::DoNotOptimize(conv2d_backward_input(dy, c.w, c.x.shape(), c.options));
-  }
-  count_work(state, c.bytes, c.flops);
+  time_conv(state, [](const Conv& c, const Tensor& dy) {
+    return conv2d_backward_input(dy, c.w, c.x.shape(), c.options);
+  });
 }
 BENCHMARK(conv2d_input_row)->Name("conv2d_backward_input")->Apply(conv_sizes);
 
 void conv2d_weight_row(benchmark::State& state) {
-  const Conv c = conv_of(state);
-  const Tensor dy = conv2d(c.x, c.w, {}, c.options);
-  for (auto _ : state) {
-    benchmark::DoNotOptimize(conv2d_backward_weight(dy, c.x, c.w.shape(), c.options).dw);
-  }
-  count_work(state, c.bytes, c.flops);
+  time_conv(state, [](const Conv& c, const Tensor& dy) {
+    return conv2d_backward_weight(dy, c.x, c.w.shape(), c.options).dw;
+  });
 }
 BENCHMARK(conv2d_weight_row)->Name("conv2d_backward_weight")->Apply(conv_sizes);
 

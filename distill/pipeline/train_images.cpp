@@ -8,8 +8,6 @@
 #include "data/batch_order.h"
 #include "data/batches.h"
 #include "data/image_formats.h"
-#include "data/teacher_outputs.h"
-#include "distill/losses/guidance.h"
 #include "distill/losses/relation.h"
 #include "distill/pipeline/pool_data.h"
 #include "distill/pipeline/summary.h"
@@ -54,12 +52,8 @@ class ImageTraining {
     validation_.assign(order.end() - held_out, order.end());
     inputs_ = inputs_of(data_.train.images, rows);
     labels_ = data::gather_rows(data_.train.labels, rows);
-    advice_.logits = outputs("teacher.logits", r_.teacher.logits, rows);
+    advice_.logits = outputs("teacher.logits", r_.teacher.logits, rows, data_.train.classes());
     advice_.embeddings = outputs("teacher.embeddings", r_.teacher.embeddings, rows);
-    if (advice_.logits.defined() && advice_.logits.size(1) != data_.train.classes()) {
-      raise(ErrorKind::bad_input, r_.teacher.logits, ": expected logits of ", data_.train.classes(),
-            " classes, found ", advice_.logits.size(1), " a record");
-    }
   }
 
   nlohmann::json run() {
@@ -89,17 +83,12 @@ class ImageTraining {
   bool test() const { return r_.evaluate.split == "test"; }
 
   // The file's rows of these training records.
-  Tensor outputs(const char* key, const std::string& file,
-                 const std::vector<std::int64_t>& rows) const {
+  Tensor outputs(const char* key, const std::string& file, const std::vector<std::int64_t>& rows,
+                 std::int64_t width = 0) const {
     if (file.empty()) return {};
     std::vector<std::string> ids = data_.train.ids;
     if (ids.empty()) ids = record_numbers(data_.train.size());
-    try {
-      return data::gather_rows(data::outputs_for(data::load_teacher_outputs(file), ids, file),
-                               rows);
-    } catch (const Error& error) {
-      raise(error.kind(), key, ": ", error.what());
-    }
+    return teacher_rows(key, file, ids, rows, width);
   }
 
   std::shared_ptr<nn::Classifier> train(const char* name, const Advice& advice) {
@@ -135,9 +124,7 @@ class ImageTraining {
                                    Variable(), r_.train.label_smoothing);
     if (advice.logits.defined()) {
       const Variable teacher(to(data::gather_rows(advice.logits, rows), device));
-      const Variable guided =
-          guidance_loss(r_.loss.distance, out.logits, teacher, r_.temperature.values.front());
-      total = total * r_.mix.start + guided * (r_.loss.kd * (1 - r_.mix.start));
+      total = guided_loss(r_, total, out.logits, teacher);
     }
     if (advice.embeddings.defined() && r_.loss.relation > 0) {
       const Tensor relations = cosine_similarities(data::gather_rows(advice.embeddings, rows));

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/ops.h"
+#include "data/batches.h"
+#include "data/teacher_outputs.h"
+#include "distill/losses/guidance.h"
 #include "tensor/base/error.h"
 #include "tensor/base/parallel.h"
 #include "tensor/base/version.h"
@@ -85,6 +89,28 @@ std::unique_ptr<nn::Optimizer> make_optimizer(const Recipe& recipe,
   nn::MuonOptions o;
   o.weight_decay = decay;
   return std::make_unique<nn::Muon>(std::move(groups), o);
+}
+
+Tensor teacher_rows(const char* key, const std::string& file, std::span<const std::string> ids,
+                    const std::vector<std::int64_t>& rows, std::int64_t width) {
+  try {
+    const Tensor all = data::outputs_for(data::load_teacher_outputs(file), ids, file);
+    if (width > 0 && all.size(1) != width) {
+      raise(ErrorKind::bad_input, file, ": expected logits of ", width, " classes, found ",
+            all.size(1), " a record");
+    }
+    return data::gather_rows(all, rows);
+  } catch (const Error& error) {
+    raise(error.kind(), key, ": ", error.what());
+  }
+}
+
+Variable guided_loss(const Recipe& recipe, const Variable& of_labels, const Variable& logits,
+                     const Variable& teacher) {
+  const double hard = recipe.mix.start;
+  const Variable of_teacher =
+      guidance_loss(recipe.loss.distance, logits, teacher, recipe.temperature.values.front());
+  return of_labels * hard + of_teacher * (recipe.loss.kd * (1 - hard));
 }
 
 double run_training(TrainJob& job, nn::Module& module, nn::Optimizer& optimizer,

@@ -4,6 +4,8 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "data/batch_order.h"
@@ -52,6 +54,17 @@ TrainPlan plan_epochs(const Recipe& recipe, const data::BatchOrder& batches);
 
 // The student's width, layers, heads and dropout, of the models that have them.
 void set_student(const Recipe& recipe, nn::ModelSpec& spec);
+
+// The rows `rows` of what a teacher elsewhere said (teacher.logits, teacher.embeddings): f32 [n,
+// D]. `ids` are those of all training records; `width` > 0 is the D that is expected. Errors name
+// `key`.
+Tensor teacher_rows(const char* key, const std::string& file, std::span<const std::string> ids,
+                    const std::vector<std::int64_t>& rows, std::int64_t width = 0);
+
+// The loss of the labels mixed with the teacher's: mix.start of_labels + (1 - mix.start) loss.kd
+// times loss.distance at the first temperature, for logits [N, K] of both.
+Variable guided_loss(const Recipe& recipe, const Variable& of_labels, const Variable& logits,
+                     const Variable& teacher);
 
 // Runs nn::Trainer with the recipe's settings. Throws Interrupted when the options' stop asks for
 // it. Returns the best or, without train.patience, the last reading of `evaluate` (NaN without

@@ -8,8 +8,6 @@
 #include "autograd/ops.h"
 #include "data/batch_order.h"
 #include "data/batches.h"
-#include "data/teacher_outputs.h"
-#include "distill/losses/guidance.h"
 #include "distill/pipeline/pool_data.h"
 #include "distill/pipeline/text_set.h"
 #include "distill/pipeline/train_job.h"
@@ -204,17 +202,7 @@ class TextTraining {
             "got ",
             recipe_.student.model, t.file.empty() ? "" : " and ", t.file);
     }
-    try {
-      const Tensor all = data::outputs_for(data::load_teacher_outputs(t.logits),
-                                           record_numbers(records), t.logits);
-      if (all.size(1) != classes()) {
-        raise(ErrorKind::bad_input, t.logits, ": expected logits of ", classes(),
-              " classes, found ", all.size(1), " a record");
-      }
-      advice_ = data::gather_rows(all, learnt);
-    } catch (const Error& error) {
-      raise(error.kind(), "teacher.logits: ", error.what());
-    }
+    advice_ = teacher_rows("teacher.logits", t.logits, record_numbers(records), learnt, classes());
   }
 
   EncodedTexts encode(const TextSet& set) const {
@@ -242,7 +230,6 @@ class TextTraining {
     plan.name = name;
     plan.steps_per_epoch = std::max<std::int64_t>(1, batches.batches_per_epoch() / t.accumulate);
     plan.steps = plan.steps_per_epoch * t.epochs;
-    const double temperature = recipe_.temperature.values.front(), hard = recipe_.mix.start;
     run_training(job_, net, *optimizer, plan, [&](std::int64_t, std::int64_t) {
       const std::vector<std::int64_t> rows = batches.next();
       const Autocast scope(job_.options.precision);
@@ -250,9 +237,7 @@ class TextTraining {
       const Variable of_labels =
           cross_entropy(logits, train_.labels_of(rows), Variable(), t.label_smoothing);
       if (!advice.defined()) return of_labels;
-      const Variable of_teacher = guidance_loss(
-          recipe_.loss.distance, logits, Variable(data::gather_rows(advice, rows)), temperature);
-      return of_labels * hard + of_teacher * (recipe_.loss.kd * (1 - hard));
+      return guided_loss(recipe_, of_labels, logits, Variable(data::gather_rows(advice, rows)));
     });
   }
 

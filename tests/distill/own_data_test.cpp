@@ -12,18 +12,13 @@
 #include "tensor/io/npy.h"
 #include "tensor/ops.h"
 #include "tensor/random.h"
+#include "tests/distill/run_recipe.h"
 #include "tests/distill/temporary_directory.h"
 
 using namespace athanor;
 using namespace athanor::distill;
 
 namespace {
-
-nlohmann::json run(const std::string& recipe, const std::filesystem::path& out) {
-  DistillOptions options;
-  options.out = out;
-  return nlohmann::json::parse(run_train(parse_recipe(recipe, "test.toml"), options));
-}
 
 std::string error_of(const std::string& recipe, const std::filesystem::path& out) {
   try {
