@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """What cleanlab and datatrove remove from a planted pool, and at what cost in CPU seconds.
 
-    pip install cleanlab==2.9.0 datatrove==0.10.1 scikit-learn==1.9.1
+    pip install cleanlab==2.9.0 datatrove==0.10.1 scikit-learn==1.9.1 \
+        xxhash==3.5.0 fasteners
     bench/peers/refine_peers.py PLANTED --athanor build/release/athanor [--embeddings X.npy]
 
 PLANTED is a directory of `athanor plant` (pool.csv, schema.toml, manifest/manifest.csv). Both sides
 read the same pool.csv; only the evaluation reads the manifest. The peers' pipeline:
-  datatrove's MinHash (128 hashes, 5-grams of characters, bands of 7; one of a cluster stays) after
+  datatrove's MinHash (126 hashes, 5-grams of characters, 18 bands of 7; one of a cluster stays) after
   a check for empty texts and for texts of fewer letters than other characters;
   cleanlab's find_label_issues on out-of-fold probabilities of scikit-learn's logistic regression
   (tf-idf of words and pairs, or the embeddings where they are given).
@@ -60,23 +61,30 @@ def quality(manifest, kept):
     }
 
 
-class Characters:
-    """datatrove joins what this returns by blanks and hashes runs of 5 of them."""
-
-    def word_tokenize(self, text):
-        return list(text)
-
-
 def datatrove_copies(texts, folder):
     from datatrove.data import Document
     from datatrove.pipeline.dedup import (MinhashConfig, MinhashDedupBuckets, MinhashDedupCluster,
                                           MinhashDedupSignature)
     from datatrove.utils.hashing import HashConfig
+    from datatrove.utils.word_tokenizers import WordTokenizer
+
+    class Characters(WordTokenizer):
+        """datatrove joins what this returns by blanks and hashes runs of 5 of them."""
+
+        def word_tokenize(self, text):
+            return list(text)
+
+        def sent_tokenize(self, text):
+            return [text]
+
+        def span_tokenize(self, text):
+            return [(0, len(text))]
+
     config = MinhashConfig(n_grams=5, num_buckets=18, hashes_per_bucket=7,
                            hash_config=HashConfig(precision=64))
     documents = [Document(text=text, id=str(i)) for i, text in enumerate(texts)]
-    signatures = MinhashDedupSignature(output_folder=f"{folder}/sig", config=config, language="ace")
-    signatures.word_tokenizer = Characters()
+    signatures = MinhashDedupSignature(output_folder=f"{folder}/sig", config=config,
+                                        language=Characters())
     begun = cpu_seconds()
     signatures.run(documents)
     signing = cpu_seconds() - begun
