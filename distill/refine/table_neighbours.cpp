@@ -15,7 +15,7 @@
 namespace athanor::distill {
 namespace {
 
-constexpr std::int64_t kNeighbours = 10, kSample = 512, kClusterSample = 2048, kBlock = 4096,
+constexpr std::int64_t kNeighbours = 10, kSample = 512, kClusterSample = 1024, kBlock = 4096,
                        kClusters = 10;
 
 class NeighbourSearch {
@@ -76,7 +76,7 @@ class NeighbourSearch {
 
   Tensor cluster_centres() {
     f_.clusters = std::min(kClusters, n_);
-    return kmeans(units(draw(std::min(kClusterSample, n_))), {f_.clusters, 2, 20, seed_}).centres;
+    return kmeans(units(draw(std::min(kClusterSample, n_))), {f_.clusters, 1, 15, seed_}).centres;
   }
 
   // Fills cluster and novelty, and typicality with the mean distance.

@@ -9,11 +9,21 @@
 #include "tensor/ops.h"
 #include "tensor/ops/matmul.h"
 
+// One copy of a loop for each instruction set; the loader picks one. Not AVX-512, whose fused
+// multiply-add would give other bits. Sanitizers run before the loader's choice can be made.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define ATHANOR_ISA_CLONES __attribute__((target_clones("avx2", "default")))
+#else
+#define ATHANOR_ISA_CLONES
+#endif
+
 namespace athanor::distill {
 namespace {
 
 // Rows of queries whose distances are held at once: 256 x 60,000 f32 are 61 MB.
 constexpr std::int64_t kQueryBlock = 256;
+constexpr std::int64_t kScanBlock = 16;  // distances that are looked at together
 
 std::vector<float> squared_norms(const Tensor& x) {
   const std::int64_t n = x.size(0), d = x.size(1);
@@ -33,27 +43,43 @@ void check_rows(const char* op, const Tensor& x) {
   }
 }
 
+// |q - x|^2 of a query to all units from their products with it [n], in place; b2 [n].
+ATHANOR_ISA_CLONES
+void to_squared_distances(float* product, std::int64_t n, float a2, const float* b2) {
+  for (std::int64_t j = 0; j < n; ++j) {
+    const float square = a2 + b2[j] - 2 * product[j];
+    product[j] = square > 0 ? square : 0;
+  }
+}
+
+// The first block from `begin` on with a value below `limit`; n when there is none.
+ATHANOR_ISA_CLONES
+std::int64_t next_block_below(const float* value, std::int64_t begin, std::int64_t n, float limit) {
+  for (; begin + kScanBlock <= n; begin += kScanBlock) {
+    int less = 0;
+    for (std::int64_t j = 0; j < kScanBlock; ++j) less |= value[begin + j] < limit;
+    if (less != 0) return begin;
+  }
+  return begin;
+}
+
 // The k smallest of `distance` [n] without `self`, in order, ties to the lower index.
 void smallest(const float* distance, std::int64_t n, std::int64_t self, std::int64_t k,
               std::int32_t* index, float* value) {
-  std::vector<std::pair<float, std::int32_t>> heap;  // largest first
-  heap.reserve(static_cast<std::size_t>(k) + 1);
-  for (std::int64_t j = 0; j < n; ++j) {
-    if (j == self) continue;
-    const std::pair<float, std::int32_t> item{distance[j], static_cast<std::int32_t>(j)};
-    if (static_cast<std::int64_t>(heap.size()) < k) {
-      heap.push_back(item);
-      std::push_heap(heap.begin(), heap.end());
-    } else if (item < heap.front()) {
-      std::pop_heap(heap.begin(), heap.end());
-      heap.back() = item;
-      std::push_heap(heap.begin(), heap.end());
+  std::int64_t count = 0;
+  for (std::int64_t begin = 0; begin < n; begin += kScanBlock) {
+    if (count == k) begin = next_block_below(distance, begin, n, value[k - 1]);
+    const std::int64_t end = std::min(begin + kScanBlock, n);
+    for (std::int64_t j = begin; j < end; ++j) {
+      if (j == self || (count == k && !(distance[j] < value[k - 1]))) continue;
+      std::int64_t at = count < k ? count++ : k - 1;
+      for (; at > 0 && distance[j] < value[at - 1]; --at) {
+        value[at] = value[at - 1];
+        index[at] = index[at - 1];
+      }
+      value[at] = distance[j];
+      index[at] = static_cast<std::int32_t>(j);
     }
-  }
-  std::sort_heap(heap.begin(), heap.end());
-  for (std::size_t j = 0; j < heap.size(); ++j) {
-    value[j] = heap[j].first;
-    index[j] = heap[j].second;
   }
 }
 
@@ -112,15 +138,15 @@ Neighbours nearest(const Tensor& queries, const Tensor& units, std::int64_t k, M
       for (std::int64_t r = first; r < last; ++r) {
         const auto q = static_cast<std::size_t>(begin + r);
         float* row = p + r * n;
-        for (std::int64_t j = 0; j < n; ++j) {
-          row[j] =
-              cosine
-                  ? 1 - row[j]
-                  : std::sqrt(std::max(a2[q] + b2[static_cast<std::size_t>(j)] - 2 * row[j], 0.0f));
+        float* found = &out.distance[q * static_cast<std::size_t>(k)];
+        if (cosine) {
+          for (std::int64_t j = 0; j < n; ++j) row[j] = 1 - row[j];
+        } else {
+          to_squared_distances(row, n, a2[q], b2.data());
         }
         smallest(row, n, self.empty() ? -1 : self[q], k,
-                 &out.index[q * static_cast<std::size_t>(k)],
-                 &out.distance[q * static_cast<std::size_t>(k)]);
+                 &out.index[q * static_cast<std::size_t>(k)], found);
+        if (!cosine) std::transform(found, found + k, found, [](float x) { return std::sqrt(x); });
       }
     });
   }
