@@ -6,15 +6,23 @@
 #include <cmath>
 #include <limits>
 
+#include "distill/refine/discriminant.h"
 #include "distill/refine/feature_values.h"
+#include "distill/refine/latent_words.h"
+#include "distill/restructure/knn_graph.h"
+#include "tensor/ops/cat.h"
 
 namespace athanor::distill {
 namespace {
 
 constexpr std::int64_t kMostClasses = 256;
-constexpr int kTrustRounds = 3;
-constexpr double kViewWeight = .5;
-constexpr double kExponents[] = {.7, 1, 1.4, 2, 2.8, 4};
+constexpr int kTrustRounds = 2;
+constexpr int kFolds = 5;
+constexpr std::int64_t kLatent = 256;         // dimensions of the words
+constexpr std::int64_t kMostLatent = 50'000;  // records whose words are kept so
+constexpr std::int64_t kMostSearched = 32;    // classes; the noise matrix of more takes its time
+constexpr double kShrinkages[] = {.1, .3, .6};
+constexpr double kExponents[] = {0, .35, .5, .7, 1, 1.4};
 constexpr std::int64_t kSpans = 4;
 constexpr std::int64_t kLeastOfSpan = 100;  // records
 
@@ -24,20 +32,6 @@ std::vector<std::int64_t> rows_of(const std::vector<char>& flags) {
     if (flags[i]) rows.push_back(static_cast<std::int64_t>(i));
   }
   return rows;
-}
-
-// Two models that are not independent: their log probabilities count for kViewWeight each.
-ProbabilityTable product_of_views(const ProbabilityTable& a, const ProbabilityTable& b) {
-  ProbabilityTable out{a.rows, a.classes, std::vector<double>(a.values.size())};
-  for (std::int64_t i = 0; i < a.rows; ++i) {
-    double* row = out.values.data() + i * a.classes;
-    double sum = 0;
-    for (std::int64_t k = 0; k < a.classes; ++k) {
-      sum += row[k] = std::pow(std::max(a.row(i)[k] * b.row(i)[k], 1e-12), kViewWeight);
-    }
-    for (std::int64_t k = 0; k < a.classes; ++k) row[k] /= sum;
-  }
-  return out;
 }
 
 }  // namespace
@@ -89,25 +83,98 @@ TimeSlices time_slices(const std::vector<double>& times) {
 
 namespace {
 
-// P(class) of p sharpened to the power under which the labels are likeliest, and of p and labels.
-LabelEvidence weigh_labels(const TableRecords& r, ProbabilityTable p,
-                           const std::vector<char>& sound) {
-  const TimeSlices slices = time_slices(r.time);
-  const std::vector<std::int64_t> rows = rows_of(sound);
-  // How sure the model should be is told by the labels, of which it has not seen these.
-  double best = -std::numeric_limits<double>::infinity();
-  LabelEvidence evidence;
-  for (const double exponent : kExponents) {
-    ProbabilityTable q = sharpened(p, exponent);
-    const SlicedNoise noise = estimate_sliced_noise(q, r.label, rows, slices.of, slices.count);
-    const double likelihood = mean_log_likelihood(q, r.label, rows, slices.of, noise);
-    if (!(likelihood > best)) continue;
-    best = likelihood;
-    evidence.posterior = sliced_class_posteriors(q, r.label, slices.of, noise);
-    evidence.p = std::move(q);
+// What p and the labels say together.
+struct Weighed {
+  double likelihood = -std::numeric_limits<double>::infinity();  // mean, of the labels given
+  ProbabilityTable p, posterior;
+};
+
+class LabelWeighing {
+ public:
+  LabelWeighing(const TableRecords& r, const std::vector<char>& sound)
+      : labels_(r.label), slices_(time_slices(r.time)), rows_(rows_of(sound)) {}
+
+  Weighed weigh(ProbabilityTable p) const {
+    const SlicedNoise noise =
+        estimate_sliced_noise(p, labels_, rows_, slices_.of, slices_.count, kShrink, kIterations);
+    Weighed w;
+    w.likelihood = mean_log_likelihood(p, labels_, rows_, slices_.of, noise);
+    w.posterior = sliced_class_posteriors(p, labels_, slices_.of, noise);
+    w.p = std::move(p);
+    return w;
   }
-  if (evidence.p.rows == 0) evidence.p = evidence.posterior = std::move(p);  // no row is known
-  return evidence;
+
+ private:
+  static constexpr double kShrink = 20;
+  static constexpr int kIterations = 12;
+  const std::vector<std::int64_t>& labels_;
+  const TimeSlices slices_;
+  const std::vector<std::int64_t> rows_;
+};
+
+// a^x b^y, normalised; a row that one of them does not know is the other's.
+ProbabilityTable product_of(const ProbabilityTable& a, double x, const ProbabilityTable& b,
+                            double y) {
+  ProbabilityTable out{a.rows, a.classes, std::vector<double>(a.values.size())};
+  for (std::int64_t i = 0; i < a.rows; ++i) {
+    double* row = out.values.data() + i * a.classes;
+    double most = -std::numeric_limits<double>::infinity(), sum = 0;
+    for (std::int64_t k = 0; k < a.classes; ++k) {
+      row[k] =
+          x * std::log(std::max(a.row(i)[k], 1e-9)) + y * std::log(std::max(b.row(i)[k], 1e-9));
+      most = std::max(most, row[k]);
+    }
+    for (std::int64_t k = 0; k < a.classes; ++k) sum += row[k] = std::exp(row[k] - most);
+    for (std::int64_t k = 0; k < a.classes; ++k) row[k] /= sum;
+  }
+  return out;
+}
+
+// How much either view counts: the exponents under which the labels are likeliest, one found after
+// the other. Neither model has seen the labels that it is judged by.
+Weighed weigh_views(const LabelWeighing& weighing, const ProbabilityTable& first,
+                    const ProbabilityTable& second, bool search) {
+  double x = 1, y = search ? 0 : 1;
+  Weighed best = weighing.weigh(product_of(first, x, second, y));
+  if (!search) return best;
+  for (double* power : {&x, &y, &x}) {
+    const double before = *power;
+    double chosen = before;
+    for (const double value : kExponents) {
+      *power = value;
+      if (value == before || x + y == 0) continue;
+      Weighed w = weighing.weigh(product_of(first, x, second, y));
+      if (!(w.likelihood > best.likelihood)) continue;
+      best = std::move(w);
+      chosen = value;
+    }
+    *power = chosen;
+  }
+  return best;
+}
+
+// One-hot rows; NaN where there is no label.
+ProbabilityTable given_labels(const TableRecords& r) {
+  const std::int64_t n = r.size(), classes = r.label_names.size();
+  ProbabilityTable out{n, classes, std::vector<double>(static_cast<std::size_t>(n * classes))};
+  for (std::int64_t i = 0; i < n; ++i) {
+    double* row = out.values.data() + i * classes;
+    if (r.label[i] >= 0) {
+      row[r.label[i]] = 1;
+    } else {
+      std::fill(row, row + classes, kNotApplicable);
+    }
+  }
+  return out;
+}
+
+// Sentence vectors where they are given, and the leading directions of the words.
+Tensor dense_view(const ClassifierInputs& inputs, std::uint64_t seed) {
+  const bool words = inputs.tokens.size() <= kMostLatent;
+  if (!inputs.embeddings.defined()) return latent_words(inputs.tokens, kLatent, seed);
+  const Tensor vectors = unit_rows(inputs.embeddings);
+  return words ? cat(std::vector<Tensor>{vectors, latent_words(inputs.tokens, kLatent, seed)}, 1)
+               : vectors;
 }
 
 // Words alone tell classes apart too badly for a noise matrix to be estimated: with posteriors they
@@ -143,22 +210,43 @@ LabelEvidence judge_labels(const TableRecords& r, const ClassifierInputs& inputs
   for (std::int64_t i = 0; i < n; ++i) {
     if (sound[i]) weight[i] = 1 / size[group[i]];
   }
-  if (!inputs.embeddings.defined()) return judge_by_tokens(r, inputs, group, weight, sound, seed);
-  TokenRows none;
-  none.begin.assign(static_cast<std::size_t>(n) + 1, 0);
+  if (!inputs.embeddings.defined() && n > kMostLatent) {
+    return judge_by_tokens(r, inputs, group, weight, sound, seed);
+  }
+  const LabelWeighing weighing(r, sound);
+  const bool search = classes <= kMostSearched;
+  const DiscriminantFolds dense(dense_view(inputs, seed), group, weight, kFolds, seed);
   LabelEvidence evidence;
+  Weighed both;
+  double shrink = kShrinkages[1];
   for (int round = 0; round < kTrustRounds; ++round) {
     ClassifierOptions options;
     options.seed = seed + static_cast<std::uint64_t>(round);  // other folds than before
-    const ProbabilityTable* targets = round > 0 ? &evidence.posterior : nullptr;
-    const OutOfFold words =
-        out_of_fold({inputs.tokens, {}}, r.label, classes, group, weight, targets, options);
-    OutOfFold training =
-        out_of_fold({none, inputs.embeddings}, r.label, classes, group, weight, targets, options);
-    ProbabilityTable p = product_of_views(words.p, training.p);
-    evidence = weigh_labels(r, std::move(p), sound);
-    evidence.training = std::move(training);
+    evidence.training =
+        out_of_fold({inputs.tokens, {}}, r.label, classes, group, weight, nullptr, options);
+    const ProbabilityTable targets = round == 0 ? given_labels(r) : std::move(both.posterior);
+    both = {};
+    ProbabilityTable view;
+    if (round == 0 && search) {
+      for (const double s : kShrinkages) {
+        ProbabilityTable p = dense.out_of_fold(targets, s);
+        Weighed w = weighing.weigh(p);
+        if (!(w.likelihood > both.likelihood)) continue;
+        both = std::move(w);
+        view = std::move(p);
+        shrink = s;
+      }
+    } else {
+      view = dense.out_of_fold(targets, shrink);
+    }
+    both = weigh_views(weighing, view, evidence.training.p, search);
+    // The words learn next from each record by how probable its label is by now.
+    for (std::int64_t i = 0; i < n; ++i) {
+      if (r.label[i] >= 0) weight[i] *= static_cast<float>(both.posterior.row(i)[r.label[i]]);
+    }
   }
+  evidence.p = std::move(both.p);
+  evidence.posterior = std::move(both.posterior);
   return evidence;
 }
 

@@ -1,0 +1,143 @@
+#include "distill/refine/discriminant.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "distill/refine/cholesky.h"
+#include "tensor/base/error.h"
+#include "tensor/base/parallel.h"
+#include "tensor/ops.h"
+#include "tensor/ops/copy.h"
+#include "tensor/ops/matmul.h"
+#include "tensor/ops/shape.h"
+#include "tensor/random.h"
+
+namespace athanor::distill {
+namespace {
+
+void add_to(Tensor& sum, const Tensor& term, double factor) {
+  const Tensor t = contiguous(term);
+  double* to = sum.data<double>();
+  const double* from = t.data<double>();
+  for (std::int64_t i = 0; i < sum.numel(); ++i) to[i] += factor * from[i];
+}
+
+}  // namespace
+
+DiscriminantFolds::DiscriminantFolds(const Tensor& x, std::span<const std::int64_t> group,
+                                     std::span<const float> weight, int folds, std::uint64_t seed)
+    : n_(x.size(0)), d_(x.size(1)), weight_(weight.begin(), weight.end()) {
+  if (folds < 2 || std::ssize(group) != n_ || std::ssize(weight) != n_) {
+    fail("DiscriminantFolds", "expected folds >= 2, ", n_, " groups and weights, got ", folds, ", ",
+         group.size(), ", ", weight.size());
+  }
+  fold_.resize(static_cast<std::size_t>(folds));
+  for (std::int64_t i = 0; i < n_; ++i) {
+    const auto f = philox(seed, static_cast<std::uint64_t>(group[i]), 2)[0] % unsigned(folds);
+    fold_[f].rows.push_back(i);
+  }
+  const Tensor source = contiguous(x);
+  second_ = zeros({d_, d_}, DType::f64);
+  for (Fold& fold : fold_) {
+    if (fold.rows.empty()) continue;
+    fold.x = empty({std::ssize(fold.rows), d_}, DType::f64);
+    Tensor scaled = empty({std::ssize(fold.rows), d_}, DType::f64);
+    for (std::size_t r = 0; r < fold.rows.size(); ++r) {
+      const float* from = source.data<float>() + fold.rows[r] * d_;
+      double* to = fold.x.data<double>() + static_cast<std::int64_t>(r) * d_;
+      double* by = scaled.data<double>() + static_cast<std::int64_t>(r) * d_;
+      for (std::int64_t j = 0; j < d_; ++j) {
+        to[j] = from[j];
+        by[j] = double(from[j]) * weight_[fold.rows[r]];
+      }
+    }
+    fold.second = contiguous(matmul(transpose(scaled), fold.x));
+    add_to(second_, fold.second, 1);
+  }
+}
+
+ProbabilityTable DiscriminantFolds::out_of_fold(const ProbabilityTable& targets,
+                                                double shrink) const {
+  const std::int64_t C = targets.classes;
+  if (targets.rows != n_ || !(shrink > 0 && shrink <= 1)) {
+    fail("DiscriminantFolds", "expected ", n_, " targets and shrink in (0, 1], got ", targets.rows,
+         " and ", shrink);
+  }
+  // Sums of each fold's classes: count [C], x [C, d].
+  const std::size_t folds = fold_.size();
+  std::vector<std::vector<double>> count(folds, std::vector<double>(static_cast<std::size_t>(C)));
+  std::vector<Tensor> sum(folds);
+  std::vector<double> all_count(static_cast<std::size_t>(C));
+  Tensor all_sum = zeros({C, d_}, DType::f64);
+  for (std::size_t f = 0; f < folds; ++f) {
+    const Fold& fold = fold_[f];
+    if (fold.rows.empty()) continue;
+    Tensor share = zeros({std::ssize(fold.rows), C}, DType::f64);
+    for (std::size_t r = 0; r < fold.rows.size(); ++r) {
+      const std::int64_t i = fold.rows[r];
+      if (!targets.known(i)) continue;
+      for (std::int64_t k = 0; k < C; ++k) {
+        const double value = targets.row(i)[k] * weight_[i];
+        share.data<double>()[static_cast<std::int64_t>(r) * C + k] = value;
+        count[f][k] += value;
+        all_count[k] += value;
+      }
+    }
+    sum[f] = contiguous(matmul(transpose(share), fold.x));
+    add_to(all_sum, sum[f], 1);
+  }
+  ProbabilityTable out{n_, C, std::vector<double>(static_cast<std::size_t>(n_ * C))};
+  parallel_chunks(static_cast<std::int64_t>(folds), [&](std::int64_t f) {
+    const Fold& fold = fold_[f];
+    if (fold.rows.empty()) return;
+    double total = 0;
+    std::vector<double> learned(all_count);
+    for (std::int64_t k = 0; k < C; ++k) total += learned[k] -= count[f][k];
+    total = std::max(total, 1e-9);
+    Tensor mean = clone(all_sum), within = clone(second_);
+    add_to(mean, sum[f], -1);
+    add_to(within, fold.second, -1);
+    double* m = mean.data<double>();
+    Tensor scaled = empty({C, d_}, DType::f64);  // means by the roots of their counts
+    for (std::int64_t k = 0; k < C; ++k) {
+      const double size = std::max(learned[k], 1e-9);
+      for (std::int64_t j = 0; j < d_; ++j) {
+        m[k * d_ + j] /= size;
+        scaled.data<double>()[k * d_ + j] = m[k * d_ + j] * std::sqrt(size);
+      }
+    }
+    add_to(within, matmul(transpose(scaled), scaled), -1);
+    double trace = 0;
+    double* w = within.data<double>();
+    for (std::int64_t j = 0; j < d_; ++j) trace += w[j * d_ + j];
+    for (std::int64_t i = 0; i < d_ * d_; ++i) w[i] *= (1 - shrink) / total;
+    for (std::int64_t j = 0; j < d_; ++j) {
+      w[j * d_ + j] += shrink * std::max(trace, 0.) / (total * static_cast<double>(d_)) + 1e-12;
+    }
+    // Scores m_k' S^-1 x - m_k' S^-1 m_k / 2 + ln prior, with S^-1 = V V', V = L^-T.
+    const Tensor v = contiguous(transpose(inverse_lower(cholesky(within, 1e-9))));
+    const Tensor white = matmul(mean, v);                                          // [C, d]
+    const Tensor direction = contiguous(matmul(v, contiguous(transpose(white))));  // [d, C]
+    const Tensor score = contiguous(matmul(fold.x, direction));                    // [rows, C]
+    const Tensor dense = contiguous(white);
+    std::vector<double> bias(static_cast<std::size_t>(C));
+    for (std::int64_t k = 0; k < C; ++k) {
+      double squares = 0;
+      for (std::int64_t j = 0; j < d_; ++j) {
+        squares += dense.data<double>()[k * d_ + j] * dense.data<double>()[k * d_ + j];
+      }
+      bias[k] = std::log(std::max(learned[k], 1e-9) / total) - squares / 2;
+    }
+    for (std::size_t r = 0; r < fold.rows.size(); ++r) {
+      const double* z = score.data<double>() + static_cast<std::int64_t>(r) * C;
+      double* p = out.values.data() + fold.rows[r] * C;
+      double most = z[0] + bias[0], total_p = 0;
+      for (std::int64_t k = 1; k < C; ++k) most = std::max(most, z[k] + bias[k]);
+      for (std::int64_t k = 0; k < C; ++k) total_p += p[k] = std::exp(z[k] + bias[k] - most);
+      for (std::int64_t k = 0; k < C; ++k) p[k] /= total_p;
+    }
+  });
+  return out;
+}
+
+}  // namespace athanor::distill

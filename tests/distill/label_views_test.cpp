@@ -1,0 +1,135 @@
+// What features 4 and 10 learn from: words as dense rows, discriminants, and their small solvers.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cmath>
+
+#include "distill/refine/cholesky.h"
+#include "distill/refine/discriminant.h"
+#include "distill/refine/latent_words.h"
+#include "tensor/base/error.h"
+#include "tensor/ops.h"
+#include "tensor/ops/copy.h"
+#include "tensor/ops/matmul.h"
+#include "tensor/ops/shape.h"
+#include "tensor/random.h"
+
+using namespace athanor;
+using namespace athanor::distill;
+using Catch::Detail::Approx;
+
+namespace {
+
+double cosine(const Tensor& x, std::int64_t a, std::int64_t b) {
+  const std::int64_t d = x.size(1);
+  double sum = 0;
+  for (std::int64_t j = 0; j < d; ++j) {
+    sum += double(x.data<float>()[a * d + j]) * x.data<float>()[b * d + j];
+  }
+  return sum;
+}
+
+}  // namespace
+
+TEST_CASE("a Cholesky factor and its inverse", "[label_views]") {
+  // L = [[2, 0, 0], [1, 3, 0], [-1, 2, 1]], a = L L' by hand.
+  const Tensor a = from_values(std::vector<double>{4, 2, -2, 2, 10, 5, -2, 5, 6}, {3, 3});
+  const Tensor lower = cholesky(a, 0);
+  const std::vector<double> expected{2, 0, 0, 1, 3, 0, -1, 2, 1};
+  for (int i = 0; i < 9; ++i) CHECK(lower.data<double>()[i] == Approx(expected[i]).margin(1e-14));
+  const Tensor one = contiguous(matmul(lower, inverse_lower(lower)));
+  for (int i = 0; i < 9; ++i) CHECK(one.data<double>()[i] == Approx(i % 4 == 0).margin(1e-14));
+  // Rank 1: finite all the same.
+  const Tensor flat = cholesky(from_values(std::vector<double>{1, 1, 1, 1}, {2, 2}), 0);
+  CHECK(std::isfinite(inverse_lower(flat).data<double>()[2]));
+  CHECK_THROWS_AS(cholesky(zeros({2, 3}, DType::f64), 0), Error);
+}
+
+TEST_CASE("latent words keep the cosines of tf-idf rows, and bring synonyms together",
+          "[label_views]") {
+  TextArena texts;
+  for (const char* text :
+       {"red apple", "red pear", "green apple", "green pear", "blue sky over sea",
+        "blue sea under sky", "apple pear red green", "sky sea", ""}) {
+    texts.add(text);
+  }
+  const TokenRows tokens = tokens_of(texts);
+  // As many dimensions as records: nothing is lost. Cosines of the rows whose words occur in two
+  // records at least, from the definition.
+  const Tensor full = latent_words(tokens, 9, 1);
+  REQUIRE(full.size(0) == 9);
+  CHECK(cosine(full, 0, 0) == Approx(1).margin(1e-5));
+  // Each colour and each fruit occurs in 3 records, so that the cells' weights are alike; the pairs
+  // "red apple", ... occur once and are left out.
+  CHECK(cosine(full, 0, 1) == Approx(.5).margin(1e-4));
+  CHECK(cosine(full, 0, 3) == Approx(0).margin(1e-4));
+  CHECK(cosine(full, 0, 4) == Approx(0).margin(1e-4));
+  CHECK(cosine(full, 8, 8) == Approx(0).margin(1e-5));
+  // On two directions the fruits are one topic: records without a common word are alike.
+  const Tensor two = latent_words(tokens, 2, 1);
+  REQUIRE(two.size(1) == 2);
+  CHECK(cosine(two, 0, 3) > .95);
+  CHECK(std::abs(cosine(two, 0, 4)) < .15);  // a few steps leave some of the next direction
+  CHECK_THROWS_AS(latent_words(tokens, 0, 1), Error);
+}
+
+TEST_CASE("discriminants out of fold see through wrong labels", "[label_views]") {
+  constexpr std::int64_t n = 1200, d = 20, classes = 3;
+  Generator random(5);
+  Tensor x = empty({n, d});
+  std::vector<std::int64_t> truth, group;
+  ProbabilityTable targets{n, classes, std::vector<double>(n * classes)};
+  for (std::int64_t i = 0; i < n; ++i) {
+    truth.push_back(random.next_below(classes));
+    group.push_back(i);
+    for (std::int64_t j = 0; j < d; ++j) {
+      x.data<float>()[i * d + j] =
+          static_cast<float>(random.next_normal() + (j == truth.back() ? 3 : 0));
+    }
+    // 40% of the labels are wrong, at random.
+    const std::int64_t off = random.next_uniform() < .4 ? 1 + random.next_below(2) : 0;
+    targets.values[i * classes + (truth.back() + off) % classes] = 1;
+  }
+  const std::vector<float> weight(n, 1);
+  const DiscriminantFolds folds(x, group, weight, 5, 1);
+  const ProbabilityTable p = folds.out_of_fold(targets, .1);
+  int right = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double* row = p.row(i);
+    CHECK(row[0] + row[1] + row[2] == Approx(1));
+    right += std::max_element(row, row + classes) - row == truth[i];
+  }
+  // Two classes lie 3 sqrt 2 apart; the best rule errs in 3%.
+  CHECK(right > .93 * n);
+
+  // A record's own label does not count: turned round, its own probabilities stay the same.
+  ProbabilityTable other = targets;
+  std::rotate(other.values.begin(), other.values.begin() + 1, other.values.begin() + classes);
+  const ProbabilityTable q = folds.out_of_fold(other, .1);
+  for (std::int64_t k = 0; k < classes; ++k) CHECK(q.row(0)[k] == p.row(0)[k]);
+  CHECK(q.values != p.values);
+  CHECK_THROWS_AS(folds.out_of_fold(targets, 0), Error);
+  CHECK_THROWS_AS(DiscriminantFolds(x, group, weight, 1, 1), Error);
+}
+
+TEST_CASE("discriminants by hand in one dimension", "[label_views]") {
+  // Two folds by group; each class at -1, 1 +- 1, so that the other fold's model is the same:
+  // means -1 and 1, variance 1, equal priors: P(second | x) = 1 / (1 + exp(-2 x)).
+  std::vector<float> values;
+  std::vector<std::int64_t> group;
+  ProbabilityTable targets{0, 2, {}};
+  for (std::int64_t g = 0; g < 64; ++g) {
+    for (const float value : {-2.f, 0.f, 0.f, 2.f}) {
+      const bool second = values.size() % 4 >= 2;
+      values.push_back(value);
+      group.push_back(g);
+      targets.values.insert(targets.values.end(), {second ? 0. : 1., second ? 1. : 0.});
+      ++targets.rows;
+    }
+  }
+  const Tensor x = from_values(values, {targets.rows, 1});
+  const std::vector<float> weight(values.size(), 1);
+  const auto p = DiscriminantFolds(x, group, weight, 2, 3).out_of_fold(targets, .5);
+  for (std::int64_t i = 0; i < p.rows; ++i) {
+    CHECK(p.row(i)[1] == Approx(1 / (1 + std::exp(-2 * values[i]))).epsilon(1e-6));
+  }
+}
