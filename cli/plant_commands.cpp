@@ -48,6 +48,10 @@ void plant(const PlantCommand& o) {
   if (o.seed >= 0) options.plan.seed = static_cast<std::uint64_t>(o.seed);
   const distill::PlantedTable planted = distill::plant_table(input, options);
   distill::write_planted_table(o.out, planted, input.schema, options);
+  if (planted.copies > 0) {
+    std::fprintf(stderr, "%lld records left out: copies of another one in the input\n",
+                 static_cast<long long>(planted.copies));
+  }
   print_planted(planted.manifest, o.out);
 }
 

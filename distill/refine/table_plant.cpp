@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <unordered_set>
 
 #include "data/time_text.h"
 #include "distill/refine/plant_counts.h"
@@ -29,7 +30,8 @@ struct CleanTable {
   Dictionary labels;
   std::size_t label_column = 0;
   std::vector<std::size_t> text_columns;
-  Rows confusable;  // for each class the one with the nearest mean embedding
+  std::int64_t copies = 0;  // records left out because an earlier one has the same text
+  Rows confusable;          // for each class the one with the nearest mean embedding
 };
 
 Rows nearest_classes(const CleanTable& clean) {
@@ -69,13 +71,15 @@ Rows nearest_classes(const CleanTable& clean) {
   return nearest;
 }
 
-// The records of the input that have label and text.
+// The records of the input that have label and text, one of each text: the manifest could not tell
+// a copy that was there before from a record of its own.
 CleanTable read_clean(const TableInput& input) {
   const data::TableSchema& schema = input.schema;
   if (schema.label.empty() || schema.text.empty()) {
     raise(ErrorKind::usage, "plant: expected a schema with label and text, found none");
   }
   CleanTable clean;
+  std::unordered_set<std::string> seen;
   for (const auto& path : input.files) {
     data::RecordReader reader(path, data::dialect_of(schema, path));
     data::check_schema(schema, reader.columns(), path.string());
@@ -96,6 +100,12 @@ CleanTable read_clean(const TableInput& input) {
           std::all_of(clean.text_columns.begin(), clean.text_columns.end(),
                       [&](auto c) { return data::trimmed(record.fields[c]).empty(); });
       if (empty) continue;
+      std::string text;
+      for (const std::size_t c : clean.text_columns) text += normalised(record.fields[c]) + '\n';
+      if (!seen.insert(std::move(text)).second) {
+        ++clean.copies;
+        continue;
+      }
       clean.label.push_back(clean.labels.number(label));
       clean.rows.emplace_back(record.fields.begin(), record.fields.end());
     }
@@ -297,6 +307,7 @@ class TablePlanter {
     }
     for (const std::int64_t row : no_label_) rows_[row][clean_.label_column].clear();
     PlantedTable planted;
+    planted.copies = clean_.copies;
     planted.columns = clean_.columns;
     planted.columns.push_back(o_.time_column);
     for (const std::int64_t from : order) {

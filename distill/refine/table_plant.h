@@ -28,19 +28,20 @@ struct PlantedTable {
   std::vector<std::vector<std::string>> rows;     // the pool
   Manifest manifest;                              // one row a record of the pool
   std::vector<std::vector<std::string>> trusted;  // clean records that are no part of the pool
+  std::int64_t copies = 0;  // records of the input left out: an earlier one has the same text
 };
 
 // Kinds, on the text columns and the label of `clean.schema`:
 //   flip, confuse, stale, duplicate, near_duplicate   as of plant_defects(); a near duplicate has
-//   by
-//                turns another case and a mark at its end, one wrong letter, or one word twice
+//                by turns another case and a mark at its end, one wrong letter, or one word twice
 //   contradiction  an exact copy with another label
 //   missing        by turns an empty text, "N/A", no label
 //   truncation     the first 20% to 50% of the characters
 //   noise          30% of the characters replaced by random ones
 //   out_of_domain  by turns the text backwards, a line of a log, words of random letters
 //   rule_conflict  conflict_value in conflict_column
-// A tenth of the broken records and copies carry a wrong label besides. The order is random.
+// A tenth of the broken records and copies carry a wrong label besides. The order is random. Of
+// records of one normalised text the first alone takes part.
 //
 // Errors are usage: no label or text, fewer than two classes, too few clean records, rule_conflict
 // without a column.

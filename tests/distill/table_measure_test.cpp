@@ -1,7 +1,9 @@
 // Planting, auditing, linking, comparing and reviewing tables.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cctype>
 #include <cmath>
+#include <fstream>
 #include <set>
 
 #include "data/idx.h"
@@ -118,6 +120,27 @@ TEST_CASE("a planted table holds what was asked for, and the audit sees what ref
     write_text(reviewed, "row,verdict\n9,keep\n");
     CHECK_THROWS_WITH(read_verdicts(reviewed, 9), Catch::Contains("expected a row of the table"));
   }
+}
+
+TEST_CASE("copies in the clean table take no part in a planted one", "[plant]") {
+  const TemporaryDirectory directory;
+  TableInput clean = clean_input(directory, 1000);
+  write_text(directory.path() / "d.toml",
+             "size = 800\neffective = 0.6\nmixture = 'standard'\nseed = 3\ntrusted = 40\n");
+  const TablePlantOptions options = load_table_defects(directory.path() / "d.toml");
+  const PlantedTable once = plant_table(clean, options);
+  // The same records again, in other letters and with the other label.
+  Generator random(2);
+  std::string csv;
+  for (int i = 0; i < 1000; ++i) {
+    std::string text = sentence(random, i % 2);
+    text[0] = static_cast<char>(std::toupper(text[0]));
+    csv += text + (i % 2 ? " ,a,1\n" : " ,b,1\n");
+  }
+  std::ofstream(directory.path() / "clean.csv", std::ios::app) << csv;
+  const PlantedTable twice = plant_table(clean, options);
+  CHECK(twice.rows == once.rows);
+  CHECK(twice.copies == once.copies + 1000);
 }
 
 TEST_CASE("planting refuses what cannot be", "[plant]") {
