@@ -12,7 +12,9 @@ read the same pool.csv; only the evaluation reads the manifest. The peers' pipel
   cleanlab's find_label_issues on out-of-fold probabilities of scikit-learn's logistic regression
   (tf-idf of words and pairs, or the embeddings where they are given).
 CPU seconds are user + system of the whole process, children included; `work` leaves out the
-imports. A defect counts as removed when a record that is no effective one was removed; a copy's
+imports. With --minhash build/release/bench/minhash_bench the signing of that program is set
+against datatrove's on the same texts, each with what it needs to write or keep the signatures.
+A defect counts as removed when a record that is no effective one was removed; a copy's
 group counts as kept when any right copy was kept. One JSON object a side on stdout.
 """
 import argparse
@@ -120,8 +122,9 @@ def peers(directory, embeddings):
         symbols = sum(not c.isalnum() and not c.isspace() for c in text)
         kept.append(bool(row["label"]) and text not in ("", "N/A") and letters >= symbols)
     rows = [i for i, k in enumerate(kept) if k]
+    signed = [texts[i] for i in rows]
     with tempfile.TemporaryDirectory() as folder:
-        copies, signing = datatrove_copies([texts[i] for i in rows], folder)
+        copies, signing = datatrove_copies(signed, folder)
     rows = [i for j, i in enumerate(rows) if j not in copies]
     names = sorted({pool[i]["label"] for i in rows})
     labels = np.array([names.index(pool[i]["label"]) for i in rows])
@@ -139,7 +142,7 @@ def peers(directory, embeddings):
     total = cpu_seconds() + cpu_seconds(resource.RUSAGE_CHILDREN)
     return kept, {"side": "cleanlab+datatrove", "cpu_seconds": round(total, 3),
                   "work_seconds": round(total - imported, 3),
-                  "minhash_records_per_second": round(len(texts) / max(signing, 1e-9))}
+                  "minhash_records_per_second": round(len(signed) / max(signing, 1e-9))}, signed
 
 
 def ours(directory, athanor, embeddings, options):
@@ -161,12 +164,14 @@ def main():
     parser.add_argument("planted")
     parser.add_argument("--athanor", required=True)
     parser.add_argument("--embeddings")
+    parser.add_argument("--minhash", help="the program minhash_bench")
     parser.add_argument("options", nargs="*", help="further options of refine, after --")
     args = parser.parse_args()
     manifest = read_csv(f"{args.planted}/manifest/manifest.csv")
     results = []
     # The peers' imports and work are one process's, so theirs comes first.
-    for kept, facts in (peers(args.planted, args.embeddings),
+    kept, facts, signed = peers(args.planted, args.embeddings)
+    for kept, facts in ((kept, facts),
                         ours(args.planted, args.athanor, args.embeddings, args.options)):
         facts.update(quality(manifest, kept))
         facts["defects_per_cpu_second"] = round(facts["defects_removed"] / facts["cpu_seconds"], 1)
@@ -175,6 +180,15 @@ def main():
         results.append(facts)
         print(json.dumps(facts), flush=True)
     theirs, own = results
+    if args.minhash:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".txt") as file:
+            file.writelines(" ".join(text.split()) + "\n" for text in signed)
+            file.flush()
+            facts = json.loads(subprocess.run([args.minhash, file.name], check=True,
+                                              capture_output=True, text=True).stdout)
+        facts["minhash_ratio"] = round(facts["minhash_records_per_second"]
+                                       / theirs["minhash_records_per_second"], 1)
+        print(json.dumps(facts))
     print(json.dumps({
         "efficiency_ratio": round(own["defects_per_cpu_second"] / theirs["defects_per_cpu_second"], 2),
         "efficiency_ratio_without_imports": round(
