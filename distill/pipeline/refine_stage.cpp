@@ -20,7 +20,7 @@
 namespace athanor::distill {
 namespace {
 
-constexpr double kUnsound = 0.02;  // factor of the score where the image fails a check
+constexpr double kUnsound = 0.02;  // factor of the score of a copy, or where a check fails
 constexpr std::int64_t kLabelNeighbours = 10;
 constexpr std::int64_t kClassClusters = 5;  // clusters a class, for the diversity entropy
 
@@ -239,6 +239,10 @@ RefineStageResult refine_stage(const RefineStageInput& in, const Selection& sele
     if (!pool.surface.valid(static_cast<std::int64_t>(i))) r.score[i] *= kUnsound;
   }
   select(pool, selection, r);
+  // Of a group one is enough, however right the labels of the others are.
+  for (std::size_t i = 0; i < r.score.size(); ++i) {
+    if (r.reason[i] == "duplicate") r.score[i] *= kUnsound;
+  }
   add_features(in, pool, r);
   r.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   return r;

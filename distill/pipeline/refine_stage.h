@@ -52,8 +52,8 @@ struct RefineStageResult {
 };
 
 // score = P(label right | teacher, label) under an estimated noise matrix, times 0.02 where the
-// image is not sound; of a group of copies the best record stands for all. A class that would lose
-// all its records keeps its best one.
+// image is not sound or a copy; of a group of copies the best record stands for all. A class that
+// would lose all its records keeps its best one.
 RefineStageResult refine_stage(const RefineStageInput& input, const Selection& selection);
 
 // scores.csv (docs/run_directory.md), summary.json.

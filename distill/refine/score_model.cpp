@@ -196,10 +196,11 @@ void save_score_model(const std::filesystem::path& path, const ScoreModel& model
 ScoreModel default_score_model() {
   ScoreModel model;
   // The teacher's weight is half of label_trust's, set by hand: the fit had no teacher.
-  model.bias = .0720597;
-  model.centre = {.530126, .988796, .948554, .640444, .362077, .853158,
-                  .388673, .980975, .498003, .927546, .997968, .5};
-  model.weight = {1.04004, 18.5887, 6.2307, 8.02885, 0, 11.4956, 0, 16.6743, .484026, 0, 0, 4};
+  model.bias = -1.24768;
+  model.centre = {.528374, .985553, .945368, .760135, .329779, .8513,
+                  .385106, .981657, .494049, .902625, .998007, .5};
+  model.weight = {.538109, 17.671, 12.7398, 7.35566, 0,       11.0911,
+                  0,       21.713, .544151, 0,       .761562, 3.7};
   return model;
 }
 

@@ -27,12 +27,13 @@ struct LabelEvidence {
   OutOfFold training;  // of the last round; empty where probabilities were given
 };
 
-// With embeddings, rounds of out-of-fold models: the first learns the labels with a robust loss,
-// each further one the class posteriors that the round before and the labels give together. Tokens
-// and embeddings are two views with a model each; their probabilities are multiplied, and so each
-// view learns from what both said before (co-training). With tokens alone two rounds of robust
-// models, and `posterior` is p. `sound`: records to learn from; of a group of copies all its sound
-// records together count as one.
+// Two rounds of two views out of fold: a robust linear model on hashed words, and discriminants on
+// sentence vectors (where given) beside the leading directions of the words, or on these alone. How
+// much either counts, and how far the covariance is shrunk, is told by the likelihood of the labels,
+// which neither model has learned from. The second round learns from the first one's class
+// posteriors. Beyond 50,000 records the directions of the words are left out, and without vectors
+// the linear model judges alone; `posterior` is p then. `sound`: records to learn from; of a group
+// of copies all its sound records together count as one.
 LabelEvidence judge_labels(const TableRecords& records, const ClassifierInputs& inputs,
                            const std::vector<std::int64_t>& group, const std::vector<char>& sound,
                            std::uint64_t seed);
