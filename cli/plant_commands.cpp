@@ -32,7 +32,7 @@ void plant(const PlantCommand& o) {
     if (o.inputs.size() != 2 || !o.schema.empty() || !o.label.empty() || !o.text.empty()) {
       raise(ErrorKind::usage, "plant: expected two IDX files, images and labels, and no schema");
     }
-    distill::PlantOptions plan = distill::load_table_defects(o.defects).plan;
+    distill::PlantOptions plan = distill::load_table_defects(o.defects, true).plan;
     if (o.seed >= 0) plan.seed = static_cast<std::uint64_t>(o.seed);
     print_planted(distill::plant_images(o.inputs[0], o.inputs[1], plan, o.out).manifest, o.out);
     return;

@@ -19,9 +19,10 @@ struct TablePlantOptions {
 };
 
 // TOML with the keys size, effective, mixture ("easy", "standard", "hard", or a table with labels,
-// duplicates, rest), defects, trusted, seed, time_column, conflict_column, conflict_value. Errors
-// are usage, naming the file.
-TablePlantOptions load_table_defects(const std::filesystem::path& path);
+// duplicates, rest), defects, trusted, seed, time_column, conflict_column, conflict_value. Without
+// defects: all kinds of a text table but rule_conflict, or all kinds of images. Errors are usage,
+// naming the file.
+TablePlantOptions load_table_defects(const std::filesystem::path& path, bool images = false);
 
 struct PlantedTable {
   std::vector<std::string> columns;

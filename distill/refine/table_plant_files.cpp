@@ -20,11 +20,13 @@ std::string csv_line(const std::vector<std::string>& fields) {
 
 }  // namespace
 
-TablePlantOptions load_table_defects(const std::filesystem::path& path) {
+TablePlantOptions load_table_defects(const std::filesystem::path& path, bool images) {
   TablePlantOptions options;
   options.plan.size = 0;
-  options.plan.defects = all_defects();
-  std::erase(options.plan.defects, Defect::rule_conflict);
+  if (!images) {  // else PlantOptions' own
+    options.plan.defects = all_defects();
+    std::erase(options.plan.defects, Defect::rule_conflict);
+  }
   const std::string file = path.string();
   try {
     const toml::table table = toml::parse_file(file);
