@@ -29,8 +29,8 @@ struct LabelEvidence {
 
 // Two rounds of two views out of fold: a robust linear model on hashed words, and discriminants on
 // sentence vectors (where given) beside the leading directions of the words, or on these alone. How
-// much either counts, and how far the covariance is shrunk, is told by the likelihood of the labels,
-// which neither model has learned from. The second round learns from the first one's class
+// much either counts, and how far the covariance is shrunk, is told by the likelihood of the
+// labels, which neither model has learned from. The second round learns from the first one's class
 // posteriors. Beyond 50,000 records the directions of the words are left out, and without vectors
 // the linear model judges alone; `posterior` is p then. `sound`: records to learn from; of a group
 // of copies all its sound records together count as one.
