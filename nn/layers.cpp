@@ -37,10 +37,18 @@ BatchNorm2d::BatchNorm2d(std::int64_t channels, bool relu) : relu_(relu) {
 }
 
 Variable BatchNorm2d::forward(const Variable& x) {
+  return batch_norm(x, weight_, bias_, running_mean_, running_var_, options());
+}
+
+Variable BatchNorm2d::forward_pooled(const Variable& x, const Pool2dOptions& pool) {
+  return batch_norm_max_pool2d(x, weight_, bias_, running_mean_, running_var_, options(), pool);
+}
+
+BatchNormOptions BatchNorm2d::options() const {
   BatchNormOptions options;
   options.training = training();
   options.relu = relu_;
-  return batch_norm(x, weight_, bias_, running_mean_, running_var_, options);
+  return options;
 }
 
 Dropout::Dropout(double p, Generator& generator)
@@ -64,6 +72,8 @@ Variable Embedding::forward(const Variable& index) {
 
 Variable Embedding::as_output(const Variable& x) const { return linear(x, weight_.get()); }
 
+Variable MaxPool2d::forward(const Variable& x) { return max_pool2d(x, options_); }
+
 std::shared_ptr<Module> relu_layer() {
   return std::make_shared<Function>([](const Variable& x) { return relu(x); });
 }
@@ -71,8 +81,7 @@ std::shared_ptr<Module> flatten_layer() {
   return std::make_shared<Function>([](const Variable& x) { return flatten(x); });
 }
 std::shared_ptr<Module> max_pool2d_layer(const Pool2dOptions& options) {
-  return std::make_shared<Function>(
-      [options](const Variable& x) { return max_pool2d(x, options); });
+  return std::make_shared<MaxPool2d>(options);
 }
 
 Sequential::Sequential(std::vector<std::shared_ptr<Module>> modules)
@@ -84,7 +93,17 @@ Variable Sequential::forward(const Variable& x) { return forward_prefix(x, seque
 
 Variable Sequential::forward_prefix(const Variable& x, std::size_t count) {
   Variable y = x;
-  for (std::size_t i = 0; i < count; ++i) y = sequence_[i]->forward(y);
+  for (std::size_t i = 0; i < count; ++i) {
+    auto* norm = dynamic_cast<BatchNorm2d*>(sequence_[i].get());
+    const auto* pool =
+        norm && i + 1 < count ? dynamic_cast<MaxPool2d*>(sequence_[i + 1].get()) : nullptr;
+    if (pool) {
+      y = norm->forward_pooled(y, pool->options());
+      ++i;
+    } else {
+      y = sequence_[i]->forward(y);
+    }
+  }
   return y;
 }
 

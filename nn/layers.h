@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "nn/module.h"
+#include "tensor/ops/batch_norm.h"
 #include "tensor/ops/conv2d.h"
 #include "tensor/ops/pool2d.h"
 
@@ -41,8 +42,12 @@ class BatchNorm2d final : public Module {
   // With `relu`, negative results become 0 in the same pass.
   explicit BatchNorm2d(std::int64_t channels, bool relu = false);
   Variable forward(const Variable& x) override;
+  // max_pool2d(forward(x), pool), in one operation.
+  Variable forward_pooled(const Variable& x, const Pool2dOptions& pool);
 
  private:
+  BatchNormOptions options() const;
+
   Parameter weight_, bias_;
   Buffer running_mean_, running_var_;
   bool relu_;
@@ -84,11 +89,23 @@ class Function final : public Module {
   std::function<Variable(const Variable&)> f_;
 };
 
+// max_pool2d; without parameters.
+class MaxPool2d final : public Module {
+ public:
+  explicit MaxPool2d(const Pool2dOptions& options = {}) : options_(options) {}
+  Variable forward(const Variable& x) override;
+  const Pool2dOptions& options() const { return options_; }
+
+ private:
+  Pool2dOptions options_;
+};
+
 std::shared_ptr<Module> relu_layer();
 std::shared_ptr<Module> flatten_layer();
 std::shared_ptr<Module> max_pool2d_layer(const Pool2dOptions& options = {});
 
-// Modules one after another, named "0", "1", ...
+// Modules one after another, named "0", "1", ... A BatchNorm2d and a MaxPool2d right behind it run
+// as one operation.
 class Sequential final : public Module {
  public:
   explicit Sequential(std::vector<std::shared_ptr<Module>> modules);

@@ -4,6 +4,7 @@
 #include "autograd/node.h"
 #include "autograd/ops/binary.h"
 #include "autograd/ops/copy.h"
+#include "autograd/ops/pool2d.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape.h"
 #include "autograd/ops/unary.h"
@@ -81,6 +82,50 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
                   d.set(0, Variable(g.dx));
                   d.set(1, Variable(g.dgamma));
                   d.set(2, Variable(g.dbeta));
+                });
+}
+
+Variable batch_norm_max_pool2d(const Variable& x, const Variable& gamma, const Variable& beta,
+                               Tensor& running_mean, Tensor& running_var,
+                               const BatchNormOptions& options, const Pool2dOptions& pool) {
+  if (autocasts("batch_norm", x)) {
+    return batch_norm_max_pool2d(autocast("batch_norm", x), gamma, beta, running_mean, running_var,
+                                 options, pool);
+  }
+  // In 16 bits too, the largest is chosen before the values are rounded.
+  if (x.defined() && compute_dtype(x.dtype()) != x.dtype()) {
+    const auto wide = [&](const Variable& v) { return cast(v, compute_dtype(x.dtype())); };
+    return cast(batch_norm_max_pool2d(wide(x), wide(gamma), wide(beta), running_mean, running_var,
+                                      options, pool),
+                x.dtype());
+  }
+  if (!batch_norm_pools(x.tensor(), pool)) {
+    return max_pool2d(batch_norm(x, gamma, beta, running_mean, running_var, options), pool);
+  }
+  const BatchNormResult result = batch_norm_with_statistics(
+      x.tensor(), gamma.tensor(), beta.tensor(), running_mean, running_var, options, true);
+  return record("batch_norm_max_pool2d", result.y, {x, gamma, beta},
+                [x = Saved(x), gamma = Saved(gamma), beta = Saved(beta), saved = result, options](
+                    const Variable& dy, Gradients& d) {
+                  if (!grad_enabled() && options.training) {
+                    const BatchNormGradients g = batch_norm_backward(
+                        dy.tensor(), x.get(d).tensor(), gamma.get(d).tensor(), beta.get(d).tensor(),
+                        saved.mean, saved.rstd, options.relu, saved.index);
+                    d.set(0, Variable(g.dx));
+                    d.set(1, Variable(g.dgamma));
+                    d.set(2, Variable(g.dbeta));
+                    return;
+                  }
+                  Variable kept = dy;
+                  BatchNormOptions linear = options;
+                  if (options.relu) {  // the window's largest value was cut where y is 0
+                    const Tensor zero = scalar(0, saved.y.dtype(), saved.y.device());
+                    kept = mul(dy, Variable(cast(greater(saved.y, zero), saved.y.dtype())));
+                    linear.relu = false;
+                  }
+                  const Variable& from = x.get(d);
+                  composed_gradients(max_pool2d_backward(kept, saved.index, from.shape()), from,
+                                     gamma.get(d), saved, linear, d);
                 });
 }
 

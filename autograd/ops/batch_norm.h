@@ -14,4 +14,11 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
                     Tensor& running_mean, Tensor& running_var,
                     const BatchNormOptions& options = {});
 
+// y = max_pool2d(batch_norm(x, ...), pool): the gradients of batch_norm, for the dy that
+// max_pool2d_backward(dy, index, ...) gives.
+Variable batch_norm_max_pool2d(const Variable& x, const Variable& gamma, const Variable& beta,
+                               Tensor& running_mean, Tensor& running_var,
+                               const BatchNormOptions& options = {},
+                               const Pool2dOptions& pool = {});
+
 }  // namespace athanor

@@ -16,7 +16,9 @@ Variable kl_div_by_row(const Variable& student_logits, const Variable& teacher_l
                          temperature);
   }
   const Variable teacher = teacher_logits.detach();
-  const KlDivRows rows = kl_div_rows(student_logits.tensor(), teacher.tensor(), temperature);
+  const bool differentiated = grad_enabled() && student_logits.requires_grad();
+  const KlDivRows rows = kl_div_rows(student_logits.tensor(), teacher.tensor(), temperature,
+                                     differentiated ? KlDivSlope::keep : KlDivSlope::skip);
   return record(
       "kl_div", rows.loss, {student_logits},
       [x = Saved(student_logits), t = Saved(teacher), rows, temperature](const Variable& dy,

@@ -223,16 +223,17 @@ def gcn_train(bench):
     y = torch.randint(7, (nodes,))
     w1 = nn.Parameter(torch.randn(1433, 16) * 0.03)
     w2 = nn.Parameter(torch.randn(16, 7) * 0.2)
-    for fused in (False, True):
-        optimizer = torch.optim.AdamW([w1, w2], lr=1e-2, fused=fused)
+    for features, kind in ((x, "csr"), (x.to_sparse_csr(), "csr+csr_features")):
+        for fused in (False, True):
+            optimizer = torch.optim.AdamW([w1, w2], lr=1e-2, fused=fused)
 
-        def step():
-            optimizer.zero_grad()
-            h = functional.relu(adjacency @ (x @ w1))
-            functional.cross_entropy(adjacency @ (h @ w2), y).backward()
-            optimizer.step()
+            def step():
+                optimizer.zero_grad()
+                h = functional.relu(adjacency @ (features @ w1))
+                functional.cross_entropy(adjacency @ (h @ w2), y).backward()
+                optimizer.step()
 
-        bench.time("gcn_train", "csr+" + ("fused_adamw" if fused else "foreach_adamw"), step)
+            bench.time("gcn_train", kind + ("+fused_adamw" if fused else "+foreach_adamw"), step)
 
 
 def kd_loss(bench):

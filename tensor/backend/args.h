@@ -191,11 +191,13 @@ struct CrossEntropyGradArgs {
 
 // With p = softmax(x / T) and q = softmax(t / T): loss[row] = T^2 sum q (log q - log p); x_lse and
 // t_lse by row are the log-sum-exps of x / T and t / T, f32 for f16 and bf16. Decided by x's dtype,
-// which the others have.
+// which the others have. Where slope has data (a CPU's kernels only), it becomes T (p - q), the
+// derivative of the row's loss by x: the exponentials are at hand anyway.
 struct KlDivArgs {
   Operand x, t;
   double temperature;
   Operand loss, x_lse, t_lse;
+  Operand slope = {};
 };
 
 // dx = dloss[row] T (p - q). One dtype but for the log-sum-exps.

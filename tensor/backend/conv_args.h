@@ -42,16 +42,22 @@ struct Pool2dArgs {
 //   batch_norm_backward    dgamma = sum of dy xhat, dbeta = sum of dy,
 //                          dx = gamma rstd (dy - dbeta / M - xhat dgamma / M)
 // with xhat = (x - mean) rstd, M = elements a channel, and dy counted as 0 where relu cut y.
+//
+// Where index has data (a CPU's kernels only), x has rank 4 and even H and W, and y or dy is [N, C,
+// H / 2, W / 2]: the largest of each 2 x 2 window, with `index` as max_pool2d's, which batch_norm
+// writes and batch_norm_backward reads.
 struct BatchNormStatisticsArgs {
   Operand x, mean, variance;
 };
 struct BatchNormArgs {
   Operand x, mean, rstd, gamma, beta, y;
   bool relu;
+  Operand index = {};
 };
 struct BatchNormBackwardArgs {
   Operand x, mean, rstd, gamma, beta, dy, dx, dgamma, dbeta;
   bool relu;
+  Operand index = {};
 };
 
 }  // namespace athanor

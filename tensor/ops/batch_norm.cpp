@@ -1,5 +1,7 @@
 #include "tensor/ops/batch_norm.h"
 
+#include <limits>
+
 #include "tensor/ops/binary.h"
 #include "tensor/ops/copy.h"
 #include "tensor/ops/layout.h"
@@ -52,8 +54,12 @@ Tensor batch_statistics(const Tensor& x, Tensor& running_mean, Tensor& running_v
 
 BatchNormResult batch_norm_with_statistics(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                                            Tensor& running_mean, Tensor& running_var,
-                                           const BatchNormOptions& options) {
+                                           const BatchNormOptions& options, bool pooled) {
   check_image("batch_norm", x);
+  if (pooled && !batch_norm_pools(x, {})) {
+    fail("batch_norm", "expected an image of even height and width on the CPU to pool, got ",
+         describe(x));
+  }
   check_channels("batch_norm", "gamma", gamma, x);
   check_channels("batch_norm", "beta", beta, x);
   check_channels("batch_norm", "running_mean", running_mean, x);
@@ -68,13 +74,40 @@ BatchNormResult batch_norm_with_statistics(const Tensor& x, const Tensor& gamma,
     variance = contiguous(running_var);
   }
   result.rstd = rsqrt(add(variance, options.eps));
-  result.y = empty_activation(x.shape(), x.dtype(), x.device());
+  const Shape to = pooled ? Shape{x.size(0), x.size(1), x.size(2) / 2, x.size(3) / 2} : x.shape();
+  result.y = empty_activation(to, x.dtype(), x.device());
+  if (pooled) result.index = empty_activation(to, DType::i32, x.device());
   if (x.numel() == 0) return result;
   const Tensor scale = contiguous(gamma), shift = contiguous(beta);
   launch("batch_norm", &Kernels::batch_norm, x.dtype(), x.device(),
          BatchNormArgs{operand(from), operand(result.mean), operand(result.rstd), operand(scale),
-                       operand(shift), operand(result.y), options.relu});
+                       operand(shift), operand(result.y), options.relu,
+                       pooled ? operand(result.index) : Operand{}});
   return result;
+}
+
+bool batch_norm_pools(const Tensor& x, const Pool2dOptions& pool) {
+  const Size2 two(2), stride(pool.stride.h == 0 ? pool.kernel.h : pool.stride.h,
+                             pool.stride.w == 0 ? pool.kernel.w : pool.stride.w);
+  return x.defined() && x.device().type == DeviceType::cpu && x.rank() == 4 && pool.kernel == two &&
+         stride == two && pool.padding == Size2(0) && x.size(2) % 2 == 0 && x.size(3) % 2 == 0 &&
+         x.size(2) > 0 && x.size(3) > 0 &&
+         x.size(2) <= std::numeric_limits<std::int32_t>::max() / (x.size(3) + 1);
+}
+
+Tensor batch_norm_max_pool2d(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                             Tensor& running_mean, Tensor& running_var,
+                             const BatchNormOptions& options, const Pool2dOptions& pool) {
+  check_defined("batch_norm_max_pool2d", "x", x);
+  if (const DType wide = compute_dtype(x.dtype()); wide != x.dtype()) {
+    return cast(batch_norm_max_pool2d(cast(x, wide), cast(gamma, wide), cast(beta, wide),
+                                      running_mean, running_var, options, pool),
+                x.dtype());
+  }
+  if (batch_norm_pools(x, pool)) {
+    return batch_norm_with_statistics(x, gamma, beta, running_mean, running_var, options, true).y;
+  }
+  return max_pool2d(batch_norm(x, gamma, beta, running_mean, running_var, options), pool);
 }
 
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, Tensor& running_mean,
@@ -90,12 +123,20 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, Tens
 
 BatchNormGradients batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
                                        const Tensor& beta, const Tensor& mean, const Tensor& rstd,
-                                       bool relu) {
+                                       bool relu, const Tensor& index) {
   constexpr const char* op = "batch_norm_backward";
   check_image(op, x);
   check_dtype(op, "dy", dy, kFloatDTypes, "f32 or f64");
-  if (!(dy.shape() == x.shape()) || dy.dtype() != x.dtype()) {
+  if (dy.dtype() != x.dtype() || (!index.defined() && !(dy.shape() == x.shape()))) {
     fail(op, "expected dy like x ", describe(x), ", got ", describe(dy));
+  }
+  if (index.defined()) {
+    check_dtype(op, "index", index, {DType::i32}, "i32");
+    if (!batch_norm_pools(x, {}) || !(index.shape() == dy.shape()) ||
+        !(dy.shape() == Shape{x.size(0), x.size(1), x.size(2) / 2, x.size(3) / 2})) {
+      fail(op, "expected dy and index of x's 2 x 2 windows, got ", describe(dy), " and ",
+           describe(index), " (x ", describe(x), ")");
+    }
   }
   check_channels(op, "gamma", gamma, x);
   check_channels(op, "beta", beta, x);
@@ -108,10 +149,12 @@ BatchNormGradients batch_norm_backward(const Tensor& dy, const Tensor& x, const 
   const Tensor from = activation_layout(x), gradient = activation_layout(dy);
   const Tensor scale = contiguous(gamma), shift = contiguous(beta);
   const Tensor centre = contiguous(mean), spread = contiguous(rstd);
+  const Tensor place = index.defined() ? activation_layout(index) : index;
   launch(op, &Kernels::batch_norm_backward, x.dtype(), x.device(),
          BatchNormBackwardArgs{operand(from), operand(centre), operand(spread), operand(scale),
                                operand(shift), operand(gradient), operand(result.dx),
-                               operand(result.dgamma), operand(result.dbeta), relu});
+                               operand(result.dgamma), operand(result.dbeta), relu,
+                               index.defined() ? operand(place) : Operand{}});
   return result;
 }
 

@@ -5,6 +5,7 @@
 // statistics in f32.
 #pragma once
 
+#include "tensor/ops/pool2d.h"
 #include "tensor/tensor.h"
 
 namespace athanor {
@@ -22,22 +23,33 @@ struct BatchNormOptions {
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, Tensor& running_mean,
                   Tensor& running_var, const BatchNormOptions& options = {});
 
-// The parts of which batch_norm consists, for the gradient; errors as there. f32 and f64 only.
+// max_pool2d(batch_norm(x, ...), pool) for x [N, C, H, W]; errors as of the two. On a CPU, windows
+// of 2 x 2 without padding that tile even H and W are taken in the pass that normalises, and the
+// elements between are never stored.
+Tensor batch_norm_max_pool2d(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                             Tensor& running_mean, Tensor& running_var,
+                             const BatchNormOptions& options = {}, const Pool2dOptions& pool = {});
+// Whether that is so for x and pool.
+bool batch_norm_pools(const Tensor& x, const Pool2dOptions& pool);
+
+// The parts of which batch_norm consists, for the gradient; errors as there. f32 and f64 only. With
+// `pooled`, where batch_norm_pools() says so, y is the largest of each 2 x 2 window.
 struct BatchNormResult {
   Tensor y, mean, rstd;  // the mean and 1 / sqrt(variance + eps) that normalised
+  Tensor index;          // with `pooled`, as in max_pool2d_with_index
 };
 BatchNormResult batch_norm_with_statistics(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                                            Tensor& running_mean, Tensor& running_var,
-                                           const BatchNormOptions& options);
+                                           const BatchNormOptions& options, bool pooled = false);
 
 // Gradients of the training form (throws for shapes and dtypes that differ from x's): dgamma = sum
 // of dy xhat, dbeta = sum of dy, dx = gamma rstd (dy - dbeta / M - xhat dgamma / M), xhat = (x -
-// mean) rstd.
+// mean) rstd. With an `index` dy is the gradient of what was pooled.
 struct BatchNormGradients {
   Tensor dx, dgamma, dbeta;
 };
 BatchNormGradients batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
                                        const Tensor& beta, const Tensor& mean, const Tensor& rstd,
-                                       bool relu = false);
+                                       bool relu = false, const Tensor& index = Tensor());
 
 }  // namespace athanor

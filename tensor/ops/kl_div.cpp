@@ -2,7 +2,9 @@
 
 #include <cmath>
 
+#include "tensor/ops/binary.h"
 #include "tensor/ops/operand.h"
+#include "tensor/ops/shape.h"
 
 namespace athanor {
 namespace {
@@ -24,17 +26,19 @@ void check_logits(const char* name, const Tensor& student, const Tensor& teacher
 }  // namespace
 
 KlDivRows kl_div_rows(const Tensor& student_logits, const Tensor& teacher_logits,
-                      double temperature) {
+                      double temperature, KlDivSlope slope) {
   const Tensor &x = student_logits, &t = teacher_logits;
   check_logits("kl_div", x, t, temperature);
   const Shape by_row{x.size(0)};
   const DType wide = compute_dtype(x.dtype());
   KlDivRows rows{empty(by_row, x.dtype(), x.device()), empty(by_row, wide, x.device()),
-                 empty(by_row, wide, x.device())};
+                 empty(by_row, wide, x.device()), Tensor()};
+  if (slope == KlDivSlope::keep && x.device().type == DeviceType::cpu) rows.slope = empty_like(x);
   if (x.numel() > 0) {
     launch("kl_div", &Kernels::kl_div, x.dtype(), x.device(),
            KlDivArgs{operand(x), operand(t), temperature, operand(rows.loss),
-                     operand(rows.student_lse), operand(rows.teacher_lse)});
+                     operand(rows.student_lse), operand(rows.teacher_lse),
+                     rows.slope.defined() ? operand(rows.slope) : Operand{}});
   }
   return rows;
 }
@@ -50,6 +54,7 @@ Tensor kl_div_grad(const Tensor& student_logits, const Tensor& teacher_logits,
       fail("kl_div_grad", "expected [", x.size(0), "], got ", describe(*r));
     }
   }
+  if (rows.slope.defined()) return mul(rows.slope, unsqueeze(dloss, 1));
   Tensor dx = empty_like(x);
   if (x.numel() > 0) {
     launch("kl_div_grad", &Kernels::kl_div_grad, x.dtype(), x.device(),

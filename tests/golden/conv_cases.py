@@ -35,6 +35,11 @@ case("batch_norm/relu", batch_norm_inputs,
      lambda x, g, b, m, v: torch.relu(
          F.batch_norm(x, m.clone(), v.clone(), g, b, training=True)))
 
+case("batch_norm_max_pool2d", lambda r: [image(r, size=6)] + batch_norm_inputs(r)[1:],
+     lambda x, g, b, m, v: F.max_pool2d(torch.relu(
+         F.batch_norm(x, m.clone(), v.clone(), g, b, training=True)), 2))
+
+
 def conv1d_inputs(r):
     return [r.uniform((2, 4, 9)), r.uniform((6, 2, 3)), r.uniform((6,))]
 

@@ -180,6 +180,10 @@ void add_images(Table& t) {
   t["batch_norm"] = [](const Vars& x) { return normalised(x, true, false); };
   t["batch_norm/inference"] = [](const Vars& x) { return normalised(x, false, false); };
   t["batch_norm/relu"] = [](const Vars& x) { return normalised(x, true, true); };
+  t["batch_norm_max_pool2d"] = [](const Vars& x) {
+    Tensor running_mean = clone(x[3].tensor()), running_var = clone(x[4].tensor());
+    return batch_norm_max_pool2d(x[0], x[1], x[2], running_mean, running_var, {.relu = true});
+  };
 }
 
 void add_resampling(Table& t) {

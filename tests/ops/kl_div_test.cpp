@@ -66,3 +66,42 @@ TEST_CASE("kl_div refuses bad shapes and temperatures") {
   CHECK_THROWS_WITH(kl_div_by_row(zeros({2, 3}), zeros({2, 3}, DType::f64), 1),
                     Catch::Contains("the student's dtype"));
 }
+
+TEST_CASE("kl_div's slope is the gradient that the second kernel computes") {
+  Generator g(3);
+  for (DType dtype : {DType::f32, DType::f64, DType::bf16}) {
+    for (const Shape& shape : {Shape{3, 1}, Shape{5, 7}, Shape{4, 131}}) {
+      const Tensor x = cast(random_normal(shape, g, 0, 3), dtype);
+      const Tensor t = cast(random_normal(shape, g, 0, 3), dtype);
+      for (const bool transposed : {false, true}) {
+        const auto lay = [&](const Tensor& v) {
+          return transposed ? transpose(contiguous(transpose(v, 0, 1)), 0, 1) : v;
+        };
+        const KlDivRows plain = kl_div_rows(lay(x), lay(t), 2.5);
+        const KlDivRows kept = kl_div_rows(lay(x), lay(t), 2.5, KlDivSlope::keep);
+        REQUIRE(kept.slope.defined());
+        CHECK_FALSE(plain.slope.defined());
+        const Tensor dloss = cast(random_normal({shape[0]}, g), dtype);
+        const Tensor expected = kl_div_grad(x, t, plain, dloss, 2.5);
+        const Tensor got = kl_div_grad(x, t, kept, dloss, 2.5);
+        // Numbers up to 2.5 |dloss|, from differences of numbers up to 1.
+        const double grain = dtype == DType::f64 ? 1e-15 : dtype == DType::f32 ? 6e-7 : 2e-2;
+        const Tensor gap = cast(abs(got - expected), DType::f64);
+        CHECK(amax(gap).item() <= 10 * grain);
+        CHECK(all(equal(plain.loss, kept.loss)).item() == 1);
+      }
+    }
+  }
+}
+
+TEST_CASE("kl_div's slope of a row that a teacher or student rules out") {
+  const double inf = std::numeric_limits<double>::infinity();
+  const Tensor x = from_values<double>({0, 0, 0}, {1, 3});
+  const Tensor t = from_values<double>({0, -inf, 0}, {1, 3});
+  const KlDivRows rows = kl_div_rows(x, t, 2, KlDivSlope::keep);
+  CHECK(std::isfinite(rows.loss.item()));
+  const std::vector<double> slope = rows.slope.to_vector<double>();
+  CHECK(slope[0] == Approx(2 * (1.0 / 3 - 0.5)));
+  CHECK(slope[1] == Approx(2 * (1.0 / 3)));
+  CHECK(slope[2] == Approx(2 * (1.0 / 3 - 0.5)));
+}

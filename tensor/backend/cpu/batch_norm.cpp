@@ -1,12 +1,17 @@
 // Batch normalisation over rows of C values (N, H, W, C order). Rows are cut into chunks that stay
 // in the first-level cache, so that a chunk's mean and its squared deviations cost one pass over
 // memory; chunks are combined in double, in order, and so give the same bits for any thread count.
+#include <bit>
+#include <cmath>
+#include <limits>
 #include <memory>
+#include <type_traits>
 
 #include "tensor/backend/cpu/isa_kernels.h"
 #include "tensor/base/parallel.h"
 
 #include "tensor/backend/cpu/isa_begin.h"
+#include "tensor/backend/cpu/row.h"
 
 namespace {
 
@@ -112,6 +117,7 @@ void add_gradients(const T* __restrict x, const T* __restrict dy, std::int64_t r
                    const T* __restrict mean, const T* __restrict rstd, const T* __restrict gamma,
                    const T* __restrict beta, T* __restrict dgamma, T* __restrict dbeta) {
   for (std::int64_t r = 0; r < rows; ++r, x += C, dy += C) {
+    ATHANOR_INDEPENDENT
     for (std::int64_t c = 0; c < C; ++c) {
       const T xhat = (x[c] - mean[c]) * rstd[c];
       const T g = !kRelu || xhat * gamma[c] + beta[c] > T(0) ? dy[c] : T(0);
@@ -129,11 +135,29 @@ void input_gradients(const T* __restrict x, const T* __restrict dy, std::int64_t
                      const T* __restrict mean_gamma, const T* __restrict mean_beta,
                      T* __restrict dx) {
   for (std::int64_t r = 0; r < rows; ++r, x += C, dy += C, dx += C) {
+    ATHANOR_INDEPENDENT
     for (std::int64_t c = 0; c < C; ++c) {
       const T xhat = (x[c] - mean[c]) * rstd[c];
       const T g = !kRelu || xhat * gamma[c] + beta[c] > T(0) ? dy[c] : T(0);
       dx[c] = gamma[c] * rstd[c] * (g - mean_beta[c] - xhat * mean_gamma[c]);
     }
+  }
+}
+
+// `partial` has for each chunk C shares of dgamma and C of dbeta; M elements a channel.
+template <class T>
+void combine_gradients(const T* partial, std::int64_t chunks, std::int64_t C, std::int64_t M,
+                       T* total_gamma, T* total_beta, T* mean_gamma, T* mean_beta) {
+  for (std::int64_t c = 0; c < C; ++c) {
+    double dgamma = 0, dbeta = 0;
+    for (std::int64_t k = 0; k < chunks; ++k) {
+      dgamma += partial[k * 2 * C + c];
+      dbeta += partial[k * 2 * C + C + c];
+    }
+    total_gamma[c] = static_cast<T>(dgamma);
+    total_beta[c] = static_cast<T>(dbeta);
+    mean_gamma[c] = static_cast<T>(dgamma / static_cast<double>(M));
+    mean_beta[c] = static_cast<T>(dbeta / static_cast<double>(M));
   }
 }
 
@@ -152,22 +176,15 @@ void backward_typed(const BatchNormBackwardArgs& a) {
                             gamma, beta, sums, sums + C);
   });
   T *mean_gamma = &partial[p.chunks * 2 * C], *mean_beta = mean_gamma + C;
-  for (std::int64_t c = 0; c < C; ++c) {
-    double dgamma = 0, dbeta = 0;
-    for (std::int64_t k = 0; k < p.chunks; ++k) {
-      dgamma += partial[k * 2 * C + c];
-      dbeta += partial[k * 2 * C + C + c];
-    }
-    a.dgamma.as<T>()[c] = static_cast<T>(dgamma);
-    a.dbeta.as<T>()[c] = static_cast<T>(dbeta);
-    mean_gamma[c] = static_cast<T>(dgamma / static_cast<double>(p.rows));
-    mean_beta[c] = static_cast<T>(dbeta / static_cast<double>(p.rows));
-  }
+  combine_gradients<T>(partial.get(), p.chunks, C, p.rows, a.dgamma.as<T>(), a.dbeta.as<T>(),
+                       mean_gamma, mean_beta);
   p.for_each_chunk([&](std::int64_t, std::int64_t first, std::int64_t count) {
     input_gradients<T, kRelu>(a.x.as<T>() + first * C, a.dy.as<T>() + first * C, count, C, mean,
                               rstd, gamma, beta, mean_gamma, mean_beta, a.dx.as<T>() + first * C);
   });
 }
+
+#include "tensor/backend/cpu/batch_norm_pool.h"
 
 }  // namespace
 
@@ -177,6 +194,7 @@ void batch_norm_statistics(const BatchNormStatisticsArgs& a) {
 
 void batch_norm(const BatchNormArgs& a) {
   visit_float(a.x.dtype, [&]<class T>(Tag<T>) {
+    if (a.index.data) return a.relu ? batch_norm_pool<T, true>(a) : batch_norm_pool<T, false>(a);
     const ChannelRows p(a.x);
     p.for_each_chunk([&](std::int64_t, std::int64_t first, std::int64_t count) {
       const auto run = a.relu ? normalise_rows<T, true> : normalise_rows<T, false>;
@@ -188,7 +206,11 @@ void batch_norm(const BatchNormArgs& a) {
 
 void batch_norm_backward(const BatchNormBackwardArgs& a) {
   visit_float(a.x.dtype, [&]<class T>(Tag<T>) {
-    a.relu ? backward_typed<T, true>(a) : backward_typed<T, false>(a);
+    if (a.index.data) {
+      a.relu ? batch_norm_pool_backward<T, true>(a) : batch_norm_pool_backward<T, false>(a);
+    } else {
+      a.relu ? backward_typed<T, true>(a) : backward_typed<T, false>(a);
+    }
   });
 }
 

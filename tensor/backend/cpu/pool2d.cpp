@@ -84,6 +84,7 @@ void max_pool2d_typed(const Pool2dArgs& a) {
           for (std::int64_t c = 0; c < C; ++c) y[c] = from[c], index[c] = here;
           return;
         }
+        ATHANOR_INDEPENDENT
         for (std::int64_t c = 0; c < C; ++c) {
           const T value = from[c], best = y[c];
           const bool better = !(value <= best) && best == best;  // NaN wins, the first one stays
@@ -110,6 +111,7 @@ void max_pool2d_backward_image(const Pool2dArgs& a, const Planes& p, std::int64_
       p.for_each_tap(i, j, [&](std::int64_t place, bool) {
         const auto here = static_cast<std::int32_t>(place);
         T* __restrict to = dx + place * C;
+        ATHANOR_INDEPENDENT
         for (std::int64_t c = 0; c < C; ++c) {
           const T share = index[c] == here ? dy[c] : T(0);
           to[c] = kTiles ? share : to[c] + share;
@@ -146,6 +148,7 @@ void avg_pool2d_typed(const Pool2dArgs& a) {
         const T* __restrict from = x + place * C;
         for (std::int64_t c = 0; c < C; ++c) y[c] = first ? from[c] : y[c] + from[c];
       });
+      ATHANOR_INDEPENDENT
       for (std::int64_t c = 0; c < C; ++c) y[c] *= share;
     }
   });
@@ -164,6 +167,7 @@ void avg_pool2d_backward_typed(const Pool2dArgs& a) {
         const T* __restrict dy = a.y.as<T>() + n * p.y_size() + (i * p.Wo + j) * C;
         p.for_each_tap(i, j, [&](std::int64_t place, bool) {
           T* __restrict to = dx + place * C;
+          ATHANOR_INDEPENDENT
           for (std::int64_t c = 0; c < C; ++c) to[c] += dy[c] * share;
         });
       }

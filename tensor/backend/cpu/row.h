@@ -180,9 +180,22 @@ template <class T>
 inline T largest_of(const T* x, std::int64_t n) {
   using V = typename VectorOf<T>::type;
   const T lowest = -std::numeric_limits<T>::infinity();
-  V top = V{} + lowest;
-  for_lanes(x, n, lowest, [&](V v, std::int64_t, std::int64_t) { top = top > v ? top : v; });
-  return max_lanes<T>(top);
+  constexpr std::int64_t W = VectorOf<T>::lanes;
+  V a = V{} + lowest, b = a, c = a, d = a;
+  std::int64_t i = 0;
+  for (; i + 4 * W <= n; i += 4 * W) {
+    const V e = load_lanes(x + i), f = load_lanes(x + i + W);
+    const V g = load_lanes(x + i + 2 * W), h = load_lanes(x + i + 3 * W);
+    a = a > e ? a : e;
+    b = b > f ? b : f;
+    c = c > g ? c : g;
+    d = d > h ? d : h;
+  }
+  a = a > b ? a : b;
+  c = c > d ? c : d;
+  a = a > c ? a : c;
+  for_lanes(x + i, n - i, lowest, [&](V v, std::int64_t, std::int64_t) { a = a > v ? a : v; });
+  return max_lanes<T>(a);
 }
 
 // log sum exp(scale x) of a contiguous row, scale > 0, whose largest value is finite. A NaN in the

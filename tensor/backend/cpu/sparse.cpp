@@ -26,8 +26,10 @@ void csr_matmul(const CsrMatmulArgs& a) {
           const T* from = x + columns[e] * inner;
           if (values) {
             const T value = values[order ? order[e] : e];
+            ATHANOR_INDEPENDENT
             for (std::int64_t k = 0; k < inner; ++k) y[k] += value * from[k];
           } else {
+            ATHANOR_INDEPENDENT
             for (std::int64_t k = 0; k < inner; ++k) y[k] += from[k];
           }
         }

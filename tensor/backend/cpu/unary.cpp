@@ -50,7 +50,7 @@ void unary_typed(const UnaryArgs& args) {
     case UnaryOp::relu:
       return map([](T x) { return x < T(0) ? T(0) : x; });
     case UnaryOp::gelu:
-      return map([](T x) { return T(0.5) * x * (T(1) + erf_of(x * T(0.70710678118654752440))); });
+      return map([](T x) { return x * normal_cdf_of(x); });
     case UnaryOp::gelu_tanh:
       return map([](T x) {
         const T inner = T(0.79788456080286535588) * (x + T(0.044715) * x * x * x);
@@ -110,8 +110,7 @@ void unary_grad_typed(const UnaryGradArgs& args) {
       });
     case UnaryOp::gelu:
       return map([](T x, T dy) {
-        const T cdf = T(0.5) * (erf_of(x * T(0.70710678118654752440)) + T(1));
-        return dy * (cdf + x * (exp_of(T(-0.5) * x * x) * T(0.39894228040143267794)));
+        return dy * (normal_cdf_of(x) + x * (exp_of(T(-0.5) * x * x) * T(0.39894228040143267794)));
       });
     case UnaryOp::gelu_tanh:
       return map([](T x, T dy) {

@@ -34,12 +34,28 @@ void batch_norm_statistics(const BatchNormStatisticsArgs& a) {
 
 void batch_norm(const BatchNormArgs& a) {
   visit_float(a.x.dtype, [&]<class T>(Tag<T>) {
-    Index at(a.x.sizes, a.x.rank);
-    for (std::int64_t i = a.x.numel(); i > 0; --i, at.next()) {
-      const std::int64_t c = at[1];
-      const T xhat = (a.x.as<T>()[at.offset(a.x.strides)] - a.mean.as<T>()[c]) * a.rstd.as<T>()[c];
+    // The normalised element at `offset` of x.
+    const auto normalised = [&](std::int64_t c, std::int64_t offset) {
+      const T xhat = (a.x.as<T>()[offset] - a.mean.as<T>()[c]) * a.rstd.as<T>()[c];
       const T y = xhat * a.gamma.as<T>()[c] + a.beta.as<T>()[c];
-      a.y.as<T>()[at.offset(a.y.strides)] = a.relu && y < T(0) ? T(0) : y;
+      return a.relu && y < T(0) ? T(0) : y;
+    };
+    Index at(a.y.sizes, a.y.rank);
+    for (std::int64_t i = a.y.numel(); i > 0; --i, at.next()) {
+      T& y = a.y.as<T>()[at.offset(a.y.strides)];
+      if (!a.index.data) {
+        y = normalised(at[1], at.offset(a.x.strides));
+        continue;
+      }
+      std::int32_t& index = a.index.as<std::int32_t>()[at.offset(a.index.strides)];
+      for (std::int64_t tap = 0; tap < 4; ++tap) {
+        const std::int64_t h = 2 * at[2] + tap / 2, w = 2 * at[3] + tap % 2;
+        const std::int64_t* s = a.x.strides;
+        const T value = normalised(at[1], at[0] * s[0] + at[1] * s[1] + h * s[2] + w * s[3]);
+        if (tap > 0 && !(!(value <= y) && y == y)) continue;  // NaN wins, the first one stays
+        y = value;
+        index = static_cast<std::int32_t>(h * a.x.sizes[3] + w);
+      }
     }
   });
 }
@@ -54,8 +70,14 @@ void batch_norm_backward(const BatchNormBackwardArgs& a) {
         return (a.x.as<T>()[at.offset(a.x.strides)] - mean) * rstd;
       };
       const auto dy = [&](const Index& at) {
-        const bool cut = a.relu && !(xhat(at) * gamma + beta > T(0));
-        return cut ? T(0) : a.dy.as<T>()[at.offset(a.dy.strides)];
+        if (a.relu && !(xhat(at) * gamma + beta > T(0))) return T(0);
+        if (!a.index.data) return a.dy.as<T>()[at.offset(a.dy.strides)];
+        const auto in_window = [&](const std::int64_t* s) {
+          return at[0] * s[0] + at[1] * s[1] + at[2] / 2 * s[2] + at[3] / 2 * s[3];
+        };
+        const auto chosen = a.index.as<std::int32_t>()[in_window(a.index.strides)];
+        const bool largest = chosen == at[2] * a.x.sizes[3] + at[3];
+        return largest ? a.dy.as<T>()[in_window(a.dy.strides)] : T(0);
       };
       double dgamma = 0, dbeta = 0;
       for_each_in_channel(a.x, c, [&](const Index& at) {

@@ -27,6 +27,14 @@ void kl_div(const KlDivArgs& args) {
       args.loss.as<T>()[at[2]] = static_cast<T>(static_cast<C>(total));
       args.x_lse.as<C>()[at[3]] = static_cast<C>(x_lse);
       args.t_lse.as<C>()[at[4]] = static_cast<C>(t_lse);
+      if (!args.slope.data) continue;
+      T* slope = args.slope.as<T>() + rows_of<1>({&args.slope}).offsets(row)[0];
+      for (std::int64_t i = 0; i < n; ++i) {
+        const double p = std::exp(scale * static_cast<C>(x[i * xs]) - x_lse);
+        const double q = std::exp(scale * static_cast<C>(t[i * ts]) - t_lse);
+        slope[i * row_stride(args.slope)] =
+            static_cast<T>(static_cast<C>(args.temperature * (p - q)));
+      }
     }
   });
 }
