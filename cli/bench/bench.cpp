@@ -36,8 +36,13 @@ void Bench::time(const std::string& workload, const std::string& variant, Work w
 const std::vector<Workload>& workloads() {
   static const std::vector<Workload> all = [] {
     std::vector<Workload> list;
-    for (auto part :
-         {limit_workloads, train_workloads, op_workloads, infer_workloads, system_workloads}) {
+    for (auto part : {
+           limit_workloads, train_workloads, op_workloads, infer_workloads,
+#if !defined(ATHANOR_STATIC)
+               cluster_workloads,
+#endif
+               system_workloads
+         }) {
       for (Workload& workload : part()) list.push_back(std::move(workload));
     }
     return list;

@@ -70,5 +70,6 @@ std::vector<Workload> train_workloads();
 std::vector<Workload> op_workloads();
 std::vector<Workload> infer_workloads();
 std::vector<Workload> system_workloads();
+std::vector<Workload> cluster_workloads();  // not in the static build
 
 }  // namespace athanor::cli::bench

@@ -3,6 +3,10 @@
 
 #include "tensor/backend/conv_args.h"
 
+namespace athanor {
+struct Kernels;
+}
+
 namespace athanor::cpu {
 
 // Sums of the weight's gradient are kept once a chunk of images; beyond this many elements a weight
@@ -30,5 +34,8 @@ inline bool direct_backward_weight(const Conv2dArgs& a) {
 extern void (*own_conv2d)(const Conv2dArgs&);
 extern void (*own_conv2d_backward_input)(const Conv2dArgs&);
 extern void (*own_conv2d_backward_weight)(const Conv2dArgs&);
+
+// Puts the choice between them and the other ways (conv2d.cpp) into the table.
+void add_conv2d(Kernels& table);
 
 }  // namespace athanor::cpu

@@ -3,8 +3,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "tensor/backend/cpu/conv2d_direct.h"
 #include "tensor/backend/cpu/matmul.h"
-#include "tensor/backend/cpu/onednn.h"
 #include "tensor/backend/kernels.h"
 #include "tensor/base/error.h"
 
@@ -79,7 +79,7 @@ Kernels build_table() {
       break;
 #endif
   }
-  add_onednn_kernels(table);
+  add_conv2d(table);
   own_matmul = table.matmul.run;
   table.matmul = {matmul, {DType::f32, DType::f64, DType::f16, DType::bf16}};
   return table;

@@ -18,6 +18,8 @@ void matmul(const MatmulArgs&);
 
 // The own kernel of the instruction set in use, set when the backend table is made; f32 and f64.
 extern void (*own_matmul)(const MatmulArgs&);
+// Whether this build has OpenBLAS and oneDNN. Without them the functions of the two throw.
+bool has_math_libraries();
 // OpenBLAS on one thread inside tiles cut by shape; f32 and f64.
 void openblas_matmul(const MatmulArgs&);
 // oneDNN on its own threads. f32; bf16 where onednn_has_bf16().

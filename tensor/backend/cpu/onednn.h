@@ -64,11 +64,3 @@ class LruCache {
 };
 
 }  // namespace athanor::cpu
-
-namespace athanor {
-struct Kernels;
-namespace cpu {
-// Fills the entries of `table` that oneDNN serves.
-void add_onednn_kernels(Kernels& table);
-}  // namespace cpu
-}  // namespace athanor

@@ -105,6 +105,8 @@ void matmul_typed(const MatmulArgs& args) {
 
 }  // namespace
 
+bool has_math_libraries() { return true; }
+
 void openblas_matmul(const MatmulArgs& args) {
   static const bool one_thread = (openblas_set_num_threads(1), true);
   (void)one_thread;
