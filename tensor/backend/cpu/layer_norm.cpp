@@ -82,6 +82,7 @@ void forward_typed(const RowNormArgs& a) {
           stored[i] = static_cast<S>(x[i] + static_cast<T>(other[i]));
         x = values_of(static_cast<const S*>(stored), n, sum);
       }
+      if (row + 1 < end) prefetch_row(a.x.as<const S>() + (row + 1) * n, n);
       const T mean = centred ? reduce_row<SumOf>(x, n) / count : T(0);
       const T squares = sum_of<T>(n, [&](std::int64_t i) { return (x[i] - mean) * (x[i] - mean); });
       const T rstd = T(1) / std::sqrt(squares / count + epsilon);

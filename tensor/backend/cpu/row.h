@@ -175,6 +175,15 @@ inline void for_lanes(const T* x, std::int64_t n, T fill, F f) {
   f(rest, i, n - i);
 }
 
+// Asks for the n values at x, a row that comes next: memory is read while this one is computed. Not
+// for rows that would push this one out of the first-level cache.
+template <class T>
+inline void prefetch_row(const T* x, std::int64_t n) {
+  constexpr std::int64_t kLine = 64 / sizeof(T), kMost = 8192 / sizeof(T);
+  if (n > kMost) return;
+  for (std::int64_t i = 0; i < n; i += kLine) __builtin_prefetch(x + i);
+}
+
 // The largest value of a contiguous row; a NaN may get lost.
 template <class T>
 inline T largest_of(const T* x, std::int64_t n) {
