@@ -2,16 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <optional>
 
 #include "distill/refine/cholesky.h"
 #include "distill/restructure/knn_graph.h"
 #include "tensor/base/error.h"
-#include "tensor/base/parallel.h"
 #include "tensor/ops.h"
 #include "tensor/ops/copy.h"
 #include "tensor/ops/matmul.h"
 #include "tensor/ops/shape.h"
+#include "tensor/ops/sparse.h"
 #include "tensor/random.h"
 
 namespace athanor::distill {
@@ -21,51 +21,15 @@ constexpr int kCellBits = 18;
 constexpr std::int64_t kColumns = 32'768;
 constexpr int kPowerSteps = 4;
 
-// Sparse rows and the same by columns.
-struct SparseRows {
-  std::int64_t rows = 0, columns = 0;
-  std::vector<std::size_t> begin{0};
-  std::vector<std::uint32_t> index;
-  std::vector<float> value;
-
-  // [rows, columns] x [columns, k], f64.
-  Tensor times(const Tensor& dense) const {
-    const std::int64_t k = dense.size(1);
-    Tensor out = zeros({rows, k}, DType::f64);
-    const double* from = dense.data<double>();
-    double* to = out.data<double>();
-    parallel_for(rows, 64, [&](std::int64_t first, std::int64_t last) {
-      for (std::int64_t i = first; i < last; ++i) {
-        for (std::size_t e = begin[i]; e < begin[i + 1]; ++e) {
-          const double* x = from + std::int64_t{index[e]} * k;
-          for (std::int64_t j = 0; j < k; ++j) to[i * k + j] += value[e] * x[j];
-        }
-      }
-    });
-    return out;
-  }
-  SparseRows transposed() const {
-    SparseRows t;
-    t.rows = columns;
-    t.columns = rows;
-    t.begin.assign(static_cast<std::size_t>(columns) + 1, 0);
-    for (const std::uint32_t c : index) ++t.begin[c + 1];
-    std::partial_sum(t.begin.begin(), t.begin.end(), t.begin.begin());
-    t.index.resize(index.size());
-    t.value.resize(value.size());
-    std::vector<std::size_t> at(t.begin.begin(), t.begin.end() - 1);
-    for (std::int64_t i = 0; i < rows; ++i) {
-      for (std::size_t e = begin[i]; e < begin[i + 1]; ++e) {
-        const std::size_t place = at[index[e]]++;
-        t.index[place] = static_cast<std::uint32_t>(i);
-        t.value[place] = value[e];
-      }
-    }
-    return t;
-  }
+// Rows of texts, a column a word: [texts, words], f64 values.
+struct TextMatrix {
+  SparsePattern pattern;
+  Tensor values;
 };
 
-SparseRows weighted_rows(const TokenRows& tokens) {
+// Words that occur twice or more, weighted by inverse document frequency, rows of length 1; nothing
+// where there is no such word.
+std::optional<TextMatrix> weighted_rows(const TokenRows& tokens) {
   const std::size_t cells = std::size_t{1} << kCellBits;
   const auto cell = [](std::uint32_t token) { return token >> (32 - kCellBits); };
   std::vector<std::uint32_t> count(cells);
@@ -80,24 +44,27 @@ SparseRows weighted_rows(const TokenRows& tokens) {
   }
   std::vector<std::int32_t> column(cells, -1);
   for (std::size_t c = 0; c < used.size(); ++c) column[used[c]] = static_cast<std::int32_t>(c);
-  SparseRows rows;
-  rows.rows = tokens.size();
-  rows.columns = std::ssize(used);
+  if (used.empty()) return std::nullopt;
+  std::vector<std::int64_t> begin{0}, index;
+  std::vector<float> value;
   const double n = static_cast<double>(tokens.size());
-  for (std::int64_t i = 0; i < rows.rows; ++i) {
+  for (std::int64_t i = 0; i < tokens.size(); ++i) {
     double squares = 0;
     for (const std::uint32_t token : tokens.row(i)) {
       if (column[cell(token)] < 0) continue;
       const double idf = std::log((1 + n) / (1. + count[cell(token)])) + 1;
-      rows.index.push_back(static_cast<std::uint32_t>(column[cell(token)]));
-      rows.value.push_back(static_cast<float>(idf));
+      index.push_back(column[cell(token)]);
+      value.push_back(static_cast<float>(idf));
       squares += idf * idf;
     }
     const auto scale = static_cast<float>(squares > 0 ? 1 / std::sqrt(squares) : 0);
-    for (std::size_t e = rows.begin.back(); e < rows.value.size(); ++e) rows.value[e] *= scale;
-    rows.begin.push_back(rows.value.size());
+    for (auto e = static_cast<std::size_t>(begin.back()); e < value.size(); ++e) value[e] *= scale;
+    begin.push_back(std::ssize(value));
   }
-  return rows;
+  return TextMatrix{
+      SparsePattern::from_csr(from_values(begin, {std::ssize(begin)}),
+                              from_values(index, {std::ssize(index)}), std::ssize(used)),
+      cast(from_values(value, {std::ssize(value)}), DType::f64)};
 }
 
 // The columns of y, made orthonormal: y L^-T with y'y = L L'.
@@ -113,20 +80,24 @@ Tensor latent_words(const TokenRows& tokens, std::int64_t dimensions, std::uint6
     fail("latent_words", "expected records and dimensions >= 1, got ", tokens.size(), " and ",
          dimensions);
   }
-  const SparseRows a = weighted_rows(tokens);
-  const std::int64_t k = std::min({dimensions, a.rows, a.columns});
-  if (k == 0) return zeros({a.rows, 1});
-  const SparseRows t = a.transposed();
+  const std::optional<TextMatrix> matrix = weighted_rows(tokens);
+  if (!matrix) return zeros({tokens.size(), 1});
+  const SparsePattern& a = matrix->pattern;
+  const SparsePattern t = a.transposed();
+  const std::int64_t k = std::min({dimensions, a.rows(), a.columns()});
+  const auto times = [&](const SparsePattern& by, const Tensor& dense) {
+    return sparse_matmul(by, matrix->values, contiguous(dense));
+  };
   Generator random(seed, 11);
-  Tensor start = empty({a.columns, k}, DType::f64);
+  Tensor start = empty({a.columns(), k}, DType::f64);
   for (std::int64_t i = 0; i < start.numel(); ++i) {
     start.data<double>()[i] = random.next_normal();
   }
-  Tensor q = orthonormal(a.times(start));
-  for (int i = 0; i < kPowerSteps; ++i) q = orthonormal(a.times(t.times(q)));
+  Tensor q = orthonormal(times(a, start));
+  for (int i = 0; i < kPowerSteps; ++i) q = orthonormal(times(a, times(t, q)));
   // q q'a a'q q' = x x' with x = q L, L L' = (a'q)'(a'q): rows of x have the inner products of the
   // projected rows, whatever the rotation.
-  const Tensor z = t.times(q);
+  const Tensor z = times(t, q);
   const Tensor x = matmul(q, cholesky(matmul(transpose(z), z), 1e-12));
   return unit_rows(contiguous(cast(x, DType::f32)));
 }
