@@ -44,6 +44,7 @@ void composed_gradients(const Variable& dy_in, const Variable& x, const Variable
     const Tensor zero = scalar(0, x.dtype(), x.device());
     dy = mul(dy, Variable(cast(greater(saved.y, zero), x.dtype())));
   }
+  if (saved.index.defined()) dy = max_pool2d_backward(dy, saved.index, x.shape());
   if (d.needs(1)) d.set(1, sum(mul(dy, xhat), axes));
   if (d.needs(2)) d.set(2, sum(dy, axes));
   if (!d.needs(0)) return;
@@ -54,23 +55,31 @@ void composed_gradients(const Variable& dy_in, const Variable& x, const Variable
   d.set(0, mul(mul(per_channel(gamma, x), rstd), inner));
 }
 
-}  // namespace
-
-Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta,
-                    Tensor& running_mean, Tensor& running_var, const BatchNormOptions& options) {
+// max_pool2d of the result with a `pool`.
+Variable normalised(const Variable& x, const Variable& gamma, const Variable& beta,
+                    Tensor& running_mean, Tensor& running_var, const BatchNormOptions& options,
+                    const Pool2dOptions* pool) {
   if (autocasts("batch_norm", x)) {
-    return batch_norm(autocast("batch_norm", x), gamma, beta, running_mean, running_var, options);
+    return normalised(autocast("batch_norm", x), gamma, beta, running_mean, running_var, options,
+                      pool);
   }
+  // In 16 bits too, the largest is chosen before the values are rounded.
   if (x.defined() && compute_dtype(x.dtype()) != x.dtype()) {
     const auto wide = [&](const Variable& v) { return cast(v, compute_dtype(x.dtype())); };
-    return cast(batch_norm(wide(x), wide(gamma), wide(beta), running_mean, running_var, options),
-                x.dtype());
+    return cast(
+        normalised(wide(x), wide(gamma), wide(beta), running_mean, running_var, options, pool),
+        x.dtype());
+  }
+  const bool pooled = pool && batch_norm_pools(x.tensor(), *pool);
+  if (pool && !pooled) {
+    return max_pool2d(normalised(x, gamma, beta, running_mean, running_var, options, nullptr),
+                      *pool);
   }
   BatchNormResult result = batch_norm_with_statistics(x.tensor(), gamma.tensor(), beta.tensor(),
-                                                      running_mean, running_var, options);
+                                                      running_mean, running_var, options, pooled);
   const Tensor y = result.y;
   if (!options.relu) result.y = Tensor();  // only relu's gradient looks at it
-  return record("batch_norm", y, {x, gamma, beta},
+  return record(pooled ? "batch_norm_max_pool2d" : "batch_norm", y, {x, gamma, beta},
                 [x = Saved(x), gamma = Saved(gamma), beta = Saved(beta), saved = std::move(result),
                  options](const Variable& dy, Gradients& d) {
                   if (grad_enabled() || !options.training) {
@@ -78,55 +87,24 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
                   }
                   const BatchNormGradients g = batch_norm_backward(
                       dy.tensor(), x.get(d).tensor(), gamma.get(d).tensor(), beta.get(d).tensor(),
-                      saved.mean, saved.rstd, options.relu);
+                      saved.mean, saved.rstd, options.relu, saved.index);
                   d.set(0, Variable(g.dx));
                   d.set(1, Variable(g.dgamma));
                   d.set(2, Variable(g.dbeta));
                 });
 }
 
+}  // namespace
+
+Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta,
+                    Tensor& running_mean, Tensor& running_var, const BatchNormOptions& options) {
+  return normalised(x, gamma, beta, running_mean, running_var, options, nullptr);
+}
+
 Variable batch_norm_max_pool2d(const Variable& x, const Variable& gamma, const Variable& beta,
                                Tensor& running_mean, Tensor& running_var,
                                const BatchNormOptions& options, const Pool2dOptions& pool) {
-  if (autocasts("batch_norm", x)) {
-    return batch_norm_max_pool2d(autocast("batch_norm", x), gamma, beta, running_mean, running_var,
-                                 options, pool);
-  }
-  // In 16 bits too, the largest is chosen before the values are rounded.
-  if (x.defined() && compute_dtype(x.dtype()) != x.dtype()) {
-    const auto wide = [&](const Variable& v) { return cast(v, compute_dtype(x.dtype())); };
-    return cast(batch_norm_max_pool2d(wide(x), wide(gamma), wide(beta), running_mean, running_var,
-                                      options, pool),
-                x.dtype());
-  }
-  if (!batch_norm_pools(x.tensor(), pool)) {
-    return max_pool2d(batch_norm(x, gamma, beta, running_mean, running_var, options), pool);
-  }
-  const BatchNormResult result = batch_norm_with_statistics(
-      x.tensor(), gamma.tensor(), beta.tensor(), running_mean, running_var, options, true);
-  return record("batch_norm_max_pool2d", result.y, {x, gamma, beta},
-                [x = Saved(x), gamma = Saved(gamma), beta = Saved(beta), saved = result, options](
-                    const Variable& dy, Gradients& d) {
-                  if (!grad_enabled() && options.training) {
-                    const BatchNormGradients g = batch_norm_backward(
-                        dy.tensor(), x.get(d).tensor(), gamma.get(d).tensor(), beta.get(d).tensor(),
-                        saved.mean, saved.rstd, options.relu, saved.index);
-                    d.set(0, Variable(g.dx));
-                    d.set(1, Variable(g.dgamma));
-                    d.set(2, Variable(g.dbeta));
-                    return;
-                  }
-                  Variable kept = dy;
-                  BatchNormOptions linear = options;
-                  if (options.relu) {  // the window's largest value was cut where y is 0
-                    const Tensor zero = scalar(0, saved.y.dtype(), saved.y.device());
-                    kept = mul(dy, Variable(cast(greater(saved.y, zero), saved.y.dtype())));
-                    linear.relu = false;
-                  }
-                  const Variable& from = x.get(d);
-                  composed_gradients(max_pool2d_backward(kept, saved.index, from.shape()), from,
-                                     gamma.get(d), saved, linear, d);
-                });
+  return normalised(x, gamma, beta, running_mean, running_var, options, &pool);
 }
 
 }  // namespace athanor
