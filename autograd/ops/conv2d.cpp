@@ -2,6 +2,7 @@
 
 #include "autograd/autocast.h"
 #include "autograd/node.h"
+#include "autograd/ops/copy.h"
 #include "autograd/ops/reduce.h"
 
 namespace athanor {
@@ -21,6 +22,10 @@ Variable conv2d(const Variable& x, const Variable& w, const Variable& b,
                 const Conv2dOptions& options) {
   if (autocasts("conv2d", x, w, b)) {
     return conv2d(autocast("conv2d", x), autocast("conv2d", w), autocast("conv2d", b), options);
+  }
+  // Turned here once, where the tensor operation and its gradient would each turn it.
+  if (x.tensor().rank() == 4 && !x.tensor().is_channels_last()) {
+    return conv2d(channels_last(x), w, b, options);
   }
   Tensor y = conv2d(x.tensor(), w.tensor(), b.tensor(), options);
   return record("conv2d", std::move(y), {x, w, b},

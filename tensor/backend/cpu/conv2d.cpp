@@ -1,6 +1,6 @@
 // The choice between the ways to convolve: the direct kernel (conv2d_direct.cpp); oneDNN for what
-// it leaves, namely groups, dilation and the input's gradient of strided convolutions; and columns
-// (conv2d_columns.cpp) where there is no oneDNN, and in f64, which it lacks.
+// it leaves, namely groups, dilation and few channels; and columns (conv2d_columns.cpp) where there
+// is no oneDNN, and in f64, which it lacks.
 #include "tensor/backend/cpu/conv2d_columns.h"
 #include "tensor/backend/cpu/conv2d_direct.h"
 #include "tensor/backend/cpu/conv2d_library.h"

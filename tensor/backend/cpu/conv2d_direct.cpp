@@ -20,190 +20,36 @@
 
 namespace {
 
-// Tasks wanted when there are few images, and parts of the sums of a weight's gradient.
-constexpr std::int64_t kConvTasks = 8;
+#include "tensor/backend/cpu/conv2d_window.h"
+
+// Parts of the sums of a weight's gradient.
 constexpr std::int64_t kConvParts = 16;
-
-// A forward pass: x [N, H, W, C] -> y [N, oh, ow, O].
-template <class T>
-struct Pass {
-  std::int64_t N, H, W, C, O, kh, kw, oh, ow;
-  std::int64_t sh, sw, ph, pw;  // stride, padding before the first row and column
-  const T* x;
-  T* y;
-  const T* bias;  // [O] or null
-
-  std::int64_t strips() const { return ceil_div(O, kMicroColumns<T>); }
-  std::int64_t window() const { return kh * kw * C; }
-  std::int64_t run() const { return kw * C; }
-  // What the windows of `rows` output rows touch.
-  std::int64_t padded_rows(std::int64_t rows) const { return (rows - 1) * sh + kh; }
-  std::int64_t padded_row() const { return ((ow - 1) * sw + kw) * C; }
-};
-
-// The rows of image n that the windows of output rows [first, first + rows) touch, in memory with
-// zeros around them. Without padding the image serves as it is.
-template <class T>
-struct Image {
-  const T* data;
-  std::int64_t row;
-
-  Image(const Pass<T>& p, std::int64_t n, std::int64_t first, std::int64_t rows, T* buffer)
-      : data(p.x + (n * p.H + first * p.sh) * p.W * p.C), row(p.W * p.C) {
-    if (p.ph == 0 && p.pw == 0 && p.padded_row() <= row &&
-        first * p.sh + p.padded_rows(rows) <= p.H) {
-      return;
-    }
-    row = p.padded_row();
-    const std::int64_t columns = row / p.C;
-    const std::int64_t left = smaller(p.pw, columns), right = smaller(p.pw + p.W, columns);
-    T* to = buffer;
-    for (std::int64_t i = 0; i < p.padded_rows(rows); ++i, to += row) {
-      const std::int64_t at = first * p.sh + i - p.ph;
-      if (at < 0 || at >= p.H) {
-        std::memset(to, 0, static_cast<std::size_t>(row) * sizeof(T));
-        continue;
-      }
-      const T* from = p.x + (n * p.H + at) * p.W * p.C;
-      std::memset(to, 0, static_cast<std::size_t>(left * p.C) * sizeof(T));
-      std::memcpy(to + left * p.C, from,
-                  static_cast<std::size_t>((right - left) * p.C) * sizeof(T));
-      std::memset(to + right * p.C, 0, static_cast<std::size_t>(row - right * p.C) * sizeof(T));
-    }
-    data = buffer;
-  }
-};
-
-// R output pixels, whose windows start at image + at[r], times one strip of weights
-// [kh, run, kMicroColumns], added to `start`; to y with ldy elements between pixels.
-template <int R, class T>
-inline void window_block(const T* image, const std::int64_t* at, std::int64_t kh, std::int64_t row,
-                         std::int64_t run, const T* w, const T* start, T* y, std::int64_t ldy) {
-  using V = typename VectorOf<T>::type;
-  constexpr std::int64_t W = VectorOf<T>::lanes;
-  V left[R], right[R];
-  ATHANOR_UNROLL
-  for (int r = 0; r < R; ++r) {
-    left[r] = load_lanes(start);
-    right[r] = load_lanes(start + W);
-  }
-  for (std::int64_t i = 0; i < kh; ++i, image += row) {
-    const T* a[R];
-    ATHANOR_UNROLL
-    for (int r = 0; r < R; ++r) a[r] = image + at[r];
-    for (std::int64_t l = 0; l < run; ++l, w += 2 * W) {
-      const V b0 = load_lanes(w), b1 = load_lanes(w + W);
-      ATHANOR_UNROLL
-      for (int r = 0; r < R; ++r) {
-        const T value = a[r][l];
-        left[r] += value * b0;
-        right[r] += value * b1;
-      }
-    }
-  }
-  ATHANOR_UNROLL
-  for (int r = 0; r < R; ++r) {
-    store_lanes(y + r * ldy, left[r]);
-    store_lanes(y + r * ldy + W, right[r]);
-  }
-}
-
-template <class T>
-inline void window_rows(std::int64_t count, const T* image, const std::int64_t* at,
-                        const Pass<T>& p, std::int64_t row, const T* w, const T* start, T* y,
-                        std::int64_t ldy) {
-  switch (count) {
-    case 6:
-      return window_block<6>(image, at, p.kh, row, p.run(), w, start, y, ldy);
-    case 5:
-      return window_block<5>(image, at, p.kh, row, p.run(), w, start, y, ldy);
-    case 4:
-      return window_block<4>(image, at, p.kh, row, p.run(), w, start, y, ldy);
-    case 3:
-      return window_block<3>(image, at, p.kh, row, p.run(), w, start, y, ldy);
-    case 2:
-      return window_block<2>(image, at, p.kh, row, p.run(), w, start, y, ldy);
-    default:
-      return window_block<1>(image, at, p.kh, row, p.run(), w, start, y, ldy);
-  }
-}
-
-// Output rows [first, first + rows) of image n; `strips` as pack_weights leaves them.
-template <class T>
-void forward_rows(const Pass<T>& p, std::int64_t n, std::int64_t first, std::int64_t rows,
-                  const T* strips, T* buffer) {
-  constexpr std::int64_t kWidth = kMicroColumns<T>;
-  const Image<T> image(p, n, first, rows, buffer);
-  const std::int64_t pixels = rows * p.ow;
-  alignas(64) T start[kWidth], edge[kMicroRows * kWidth];
-  for (std::int64_t o = 0; o < p.O; o += kWidth, strips += p.window() * kWidth) {
-    const std::int64_t width = smaller(kWidth, p.O - o);
-    for (std::int64_t i = 0; i < kWidth; ++i) start[i] = p.bias && i < width ? p.bias[o + i] : T(0);
-    T* y = p.y + ((n * p.oh + first) * p.ow) * p.O + o;
-    std::int64_t at[kMicroRows], row = 0, column = 0;
-    for (std::int64_t pixel = 0; pixel < pixels; pixel += kMicroRows, y += kMicroRows * p.O) {
-      const std::int64_t count = smaller(kMicroRows, pixels - pixel);
-      for (std::int64_t r = 0; r < count; ++r) {
-        at[r] = row * p.sh * image.row + column * p.sw * p.C;
-        if (++column == p.ow) column = 0, ++row;
-      }
-      if (width == kWidth) {
-        window_rows(count, image.data, at, p, image.row, strips, start, y, p.O);
-        continue;
-      }
-      window_rows(count, image.data, at, p, image.row, strips, start, edge, kWidth);
-      for (std::int64_t r = 0; r < count; ++r) {
-        for (std::int64_t i = 0; i < width; ++i) y[r * p.O + i] = edge[r * kWidth + i];
-      }
-    }
-  }
-}
-
-// `weight(o, i, j, c)` as strips of kMicroColumns output channels: [strip, kh, kw, C, column].
-template <class T, class F>
-void pack_weights(const Pass<T>& p, T* to, F weight) {
-  constexpr std::int64_t kWidth = kMicroColumns<T>;
-  parallel_for(p.strips(), 16384 / (p.window() * kWidth) + 1,
-               [&](std::int64_t begin, std::int64_t end) {
-                 for (std::int64_t s = begin; s < end; ++s) {
-                   T* strip = to + s * p.window() * kWidth;
-                   for (std::int64_t i = 0; i < p.kh; ++i) {
-                     for (std::int64_t j = 0; j < p.kw; ++j) {
-                       for (std::int64_t c = 0; c < p.C; ++c, strip += kWidth) {
-                         for (std::int64_t k = 0; k < kWidth; ++k) {
-                           const std::int64_t o = s * kWidth + k;
-                           strip[k] = o < p.O ? weight(o, i, j, c) : T(0);
-                         }
-                       }
-                     }
-                   }
-                 }
-               });
-}
-
-template <class T, class F>
-void run_pass(const Pass<T>& p, F weight) {
-  const std::int64_t size = p.strips() * kMicroColumns<T> * p.window();
-  T* const strips = static_cast<T*>(thread_scratch(size * sizeof(T), Scratch::shared));
-  pack_weights(p, strips, weight);
-  const std::int64_t pieces = smaller(p.oh, ceil_div(kConvTasks, p.N));
-  const std::int64_t rows = ceil_div(p.oh, pieces), count = ceil_div(p.oh, rows);
-  parallel_chunks(p.N * count, [&](std::int64_t task) {
-    const std::int64_t n = task / count, first = task % count * rows;
-    const std::int64_t here = smaller(rows, p.oh - first);
-    T* const buffer = static_cast<T*>(
-        thread_scratch(p.padded_rows(here) * p.padded_row() * sizeof(T), Scratch::task));
-    forward_rows(p, n, first, here, static_cast<const T*>(strips), buffer);
-  });
-}
+// What its innermost loops read again and again at a time: most of a first-level cache.
+constexpr std::int64_t kNearBytes = 24 << 10;
 
 // As the public op sees it.
 template <class T>
 Pass<T> forward_pass(const Conv2dArgs& a) {
-  return {a.x.sizes[0], a.x.sizes[2],      a.x.sizes[3], a.x.sizes[1],
-          a.y.sizes[1], a.w.sizes[2],      a.w.sizes[3], a.y.sizes[2],
-          a.y.sizes[3], a.stride.h,        a.stride.w,   a.padding.h,
-          a.padding.w,  a.x.as<const T>(), a.y.as<T>(),  a.b.as<const T>()};
+  const std::int64_t O = a.y.sizes[1], oh = a.y.sizes[2], ow = a.y.sizes[3];
+  return {a.x.sizes[0],
+          a.x.sizes[2],
+          a.x.sizes[3],
+          a.x.sizes[1],
+          O,
+          a.w.sizes[2],
+          a.w.sizes[3],
+          oh,
+          ow,
+          a.stride.h,
+          a.stride.w,
+          a.padding.h,
+          a.padding.w,
+          a.x.as<const T>(),
+          a.y.as<T>(),
+          a.b.as<const T>(),
+          oh * ow * O,
+          ow * O,
+          O};
 }
 
 template <class T>
@@ -215,37 +61,84 @@ void forward_typed(const Conv2dArgs& a) {
   });
 }
 
-// dx is the convolution of dy with the kernel turned around, input and output channels exchanged.
+// The indices r, r + step, ... below `size` along one axis of dx, and the taps of the kernel that
+// reach them, last first: index r + step i is reached by dy[i - padding + t] through tap(t).
+struct InputPhase {
+  std::int64_t count, taps, padding, last, step;
+
+  InputPhase(std::int64_t size, std::int64_t kernel, std::int64_t stride, std::int64_t pad,
+             std::int64_t r)
+      : count((size - r + stride - 1) / stride), step(stride) {
+    const std::int64_t first = (r + pad) % stride;
+    taps = kernel > first ? (kernel - first + stride - 1) / stride : 0;
+    last = first + (taps - 1) * stride;
+    padding = taps - 1 - (r + pad) / stride;
+  }
+  std::int64_t tap(std::int64_t t) const { return last - t * step; }
+};
+
 template <class T>
-void backward_input_typed(const Conv2dArgs& a) {
-  const Pass<T> f = forward_pass<T>(a);
-  const Pass<T> p{f.N,
-                  f.oh,
-                  f.ow,
-                  f.O,
-                  f.C,
-                  f.kh,
-                  f.kw,
-                  f.H,
-                  f.W,
-                  1,
-                  1,
-                  f.kh - 1 - f.ph,
-                  f.kw - 1 - f.pw,
-                  f.y,
-                  a.x.as<T>(),
-                  nullptr};
-  const T* w = a.w.as<const T>();
-  run_pass(p, [&](std::int64_t c, std::int64_t i, std::int64_t j, std::int64_t o) {
-    return w[((o * f.C + c) * f.kh + (f.kh - 1 - i)) * f.kw + (f.kw - 1 - j)];
+void clear_pixels(const Pass<T>& p) {
+  parallel_for(p.N, 16384 / (p.oh * p.ow * p.O) + 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t n = begin; n < end; ++n) {
+      for (std::int64_t i = 0; i < p.oh; ++i) {
+        for (std::int64_t j = 0; j < p.ow; ++j) {
+          T* to = p.y + n * p.y_image + i * p.y_row + j * p.y_pixel;
+          for (std::int64_t o = 0; o < p.O; ++o) to[o] = T(0);
+        }
+      }
+    }
   });
 }
 
-// sums [R, kMicroColumns] += sum over the pixels of an image of x [R values of the window] times
-// dy [kMicroColumns channels]. `x` is where the first pixel's values start, `dy` its channels.
+// dx is the convolution of dy with the kernel turned around, input and output channels exchanged;
+// with a step s, s of them side by side: the rows of dx that are r modulo s see the kernel's rows
+// that are r + padding modulo s, and the same for columns.
+template <class T>
+void backward_input_typed(const Conv2dArgs& a) {
+  const Pass<T> f = forward_pass<T>(a);
+  const T* w = a.w.as<const T>();
+  T* const dx = a.x.as<T>();
+  for (std::int64_t r = 0; r < smaller(f.sh, f.H); ++r) {
+    const InputPhase rows(f.H, f.kh, f.sh, f.ph, r);
+    for (std::int64_t c = 0; c < smaller(f.sw, f.W); ++c) {
+      const InputPhase columns(f.W, f.kw, f.sw, f.pw, c);
+      const Pass<T> p{f.N,
+                      f.oh,
+                      f.ow,
+                      f.O,
+                      f.C,
+                      rows.taps,
+                      columns.taps,
+                      rows.count,
+                      columns.count,
+                      1,
+                      1,
+                      rows.padding,
+                      columns.padding,
+                      f.y,
+                      dx + (r * f.W + c) * f.C,
+                      nullptr,
+                      f.H * f.W * f.C,
+                      f.sh * f.W * f.C,
+                      f.sw * f.C};
+      if (p.window() == 0) {
+        clear_pixels(p);
+        continue;
+      }
+      run_pass(p, [&](std::int64_t ci, std::int64_t i, std::int64_t j, std::int64_t o) {
+        return w[((o * f.C + ci) * f.kh + rows.tap(i)) * f.kw + columns.tap(j)];
+      });
+    }
+  }
+}
+
+// sums [R, kMicroColumns] += sum over the pixels of `rows` output rows of x [R values of the
+// window] times dy [kMicroColumns channels]. `x` is where the first pixel's values start, `dy` its
+// channels.
 template <int R, class T>
-inline void weight_block(const Pass<T>& p, const T* x, std::int64_t row, const T* dy,
-                         std::int64_t ldy, T* sums, std::int64_t lds) {
+inline void weight_block(const Pass<T>& p, std::int64_t rows, const T* x, std::int64_t row,
+                         const T* dy, std::int64_t ldy, T* sums, std::int64_t lds) {
   using V = typename VectorOf<T>::type;
   constexpr std::int64_t W = VectorOf<T>::lanes;
   V left[R], right[R];
@@ -255,7 +148,7 @@ inline void weight_block(const Pass<T>& p, const T* x, std::int64_t row, const T
     right[r] = load_lanes(sums + r * lds + W);
   }
   const std::int64_t step = p.sw * p.C;
-  for (std::int64_t i = 0; i < p.oh; ++i, x += p.sh * row) {
+  for (std::int64_t i = 0; i < rows; ++i, x += p.sh * row) {
     const T* a = x;
     for (std::int64_t j = 0; j < p.ow; ++j, a += step, dy += ldy) {
       const V b0 = load_lanes(dy), b1 = load_lanes(dy + W);
@@ -274,36 +167,48 @@ inline void weight_block(const Pass<T>& p, const T* x, std::int64_t row, const T
 }
 
 template <class T>
-inline void weight_rows(std::int64_t count, const Pass<T>& p, const T* x, std::int64_t row,
-                        const T* dy, std::int64_t ldy, T* sums, std::int64_t lds) {
+inline void weight_rows(std::int64_t count, const Pass<T>& p, std::int64_t rows, const T* x,
+                        std::int64_t row, const T* dy, std::int64_t ldy, T* sums,
+                        std::int64_t lds) {
   switch (count) {
     case 6:
-      return weight_block<6>(p, x, row, dy, ldy, sums, lds);
+      return weight_block<6>(p, rows, x, row, dy, ldy, sums, lds);
     case 5:
-      return weight_block<5>(p, x, row, dy, ldy, sums, lds);
+      return weight_block<5>(p, rows, x, row, dy, ldy, sums, lds);
     case 4:
-      return weight_block<4>(p, x, row, dy, ldy, sums, lds);
+      return weight_block<4>(p, rows, x, row, dy, ldy, sums, lds);
     case 3:
-      return weight_block<3>(p, x, row, dy, ldy, sums, lds);
+      return weight_block<3>(p, rows, x, row, dy, ldy, sums, lds);
     case 2:
-      return weight_block<2>(p, x, row, dy, ldy, sums, lds);
+      return weight_block<2>(p, rows, x, row, dy, ldy, sums, lds);
     default:
-      return weight_block<1>(p, x, row, dy, ldy, sums, lds);
+      return weight_block<1>(p, rows, x, row, dy, ldy, sums, lds);
   }
 }
 
-// sums [window, wide] += what image n gives, and sums[window] += its sum of dy; `wide` is O rounded
-// up to whole strips.
+// total [wide] += the rows of dy [pixels, wide].
 template <class T>
-void add_image(const Pass<T>& p, std::int64_t n, T* sums, std::int64_t wide, T* buffer) {
+void add_pixels(std::int64_t pixels, const T* dy, std::int64_t wide, T* total) {
+  constexpr std::int64_t W = VectorOf<T>::lanes;
+  for (std::int64_t o = 0; o < wide; o += kMicroColumns<T>) {
+    auto left = load_lanes(total + o), right = load_lanes(total + o + W);
+    for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
+      left += load_lanes(dy + pixel * wide + o);
+      right += load_lanes(dy + pixel * wide + o + W);
+    }
+    store_lanes(total + o, left);
+    store_lanes(total + o + W, right);
+  }
+}
+
+// sums [window, wide] += what image n gives, and, for a bias, sums[window] += its sum of dy; `wide`
+// is O rounded up to whole strips.
+template <class T>
+void add_image(const Pass<T>& p, bool bias, std::int64_t n, T* sums, std::int64_t wide, T* buffer) {
   constexpr std::int64_t kWidth = kMicroColumns<T>;
   const Image<T> image(p, n, 0, p.oh, buffer);
   const std::int64_t pixels = p.oh * p.ow;
   const T* dy = p.y + n * pixels * p.O;
-  T* total = sums + p.window() * wide;
-  for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
-    for (std::int64_t o = 0; o < p.O; ++o) total[o] += dy[pixel * p.O + o];
-  }
   if (wide != p.O) {  // whole strips, with zeros
     T* to = buffer + p.padded_rows(p.oh) * p.padded_row();
     for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
@@ -313,11 +218,27 @@ void add_image(const Pass<T>& p, std::int64_t n, T* sums, std::int64_t wide, T* 
     }
     dy = to;
   }
-  for (std::int64_t o = 0; o < wide; o += kWidth) {
-    for (std::int64_t i = 0; i < p.kh; ++i) {
-      for (std::int64_t m = 0; m < p.run(); m += kMicroRows) {
-        weight_rows(smaller(kMicroRows, p.run() - m), p, image.data + i * image.row + m, image.row,
-                    dy + o, wide, sums + (i * p.run() + m) * wide + o, wide);
+  if (bias) add_pixels(pixels, dy, wide, sums + p.window() * wide);
+  const std::int64_t near =
+      (p.sh * image.row + p.ow * kWidth) * static_cast<std::int64_t>(sizeof(T));
+  const std::int64_t each = near < kNearBytes ? kNearBytes / near : 1;
+  const std::int64_t blocks =
+      ceil_div(p.oh, each) * p.strips() * p.kh * ceil_div(p.run(), kMicroRows);
+  const bool more = n + 1 < p.N;
+  Ahead<T> next_x(p.x + (n + 1) * p.H * p.W * p.C, more ? p.H * p.W * p.C : 0, blocks);
+  Ahead<T> next_dy(p.y + (n + 1) * pixels * p.O, more ? pixels * p.O : 0, blocks);
+  for (std::int64_t first = 0; first < p.oh; first += each) {
+    const std::int64_t rows = smaller(each, p.oh - first);
+    const T* const x = image.data + first * p.sh * image.row;
+    for (std::int64_t o = 0; o < wide; o += kWidth) {
+      for (std::int64_t i = 0; i < p.kh; ++i) {
+        for (std::int64_t m = 0; m < p.run(); m += kMicroRows) {
+          next_x.ask();
+          next_dy.ask();
+          weight_rows(smaller(kMicroRows, p.run() - m), p, rows, x + i * image.row + m, image.row,
+                      dy + first * p.ow * wide + o, wide, sums + (i * p.run() + m) * wide + o,
+                      wide);
+        }
       }
     }
   }
@@ -336,24 +257,27 @@ void backward_weight_typed(const Conv2dArgs& a) {
     T* const buffer = static_cast<T*>(
         thread_scratch((p.padded_rows(p.oh) * p.padded_row() + copy) * sizeof(T), Scratch::task));
     for (std::int64_t n = part * each; n < smaller(p.N, (part + 1) * each); ++n) {
-      add_image(p, n, own, wide, buffer);
+      add_image(p, a.b.data != nullptr, n, own, wide, buffer);
     }
   });
-  const auto total = [&](std::int64_t at) {
-    T value = sums[at];
-    for (std::int64_t part = 1; part < parts; ++part) value += sums[part * size + at];
-    return value;
-  };
+  // The first part gathers the others; then it is turned into the weight's order.
+  parallel_for(size, 16384 / parts + 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t part = 1; part < parts; ++part) {
+      const T* from = sums + part * size;
+      ATHANOR_INDEPENDENT
+      for (std::int64_t i = begin; i < end; ++i) sums[i] += from[i];
+    }
+  });
   const std::int64_t taps = p.kh * p.kw;
-  parallel_for(p.O, 16384 / (p.window() * parts) + 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(p.O, 16384 / p.window() + 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t o = begin; o < end; ++o) {
       T* dw = a.w.as<T>() + o * p.window();
       for (std::int64_t tap = 0; tap < taps; ++tap) {
         for (std::int64_t c = 0; c < p.C; ++c) {
-          dw[c * taps + tap] = total((tap * p.C + c) * wide + o);
+          dw[c * taps + tap] = sums[(tap * p.C + c) * wide + o];
         }
       }
-      if (a.b.data) a.b.as<T>()[o] = total(p.window() * wide + o);
+      if (a.b.data) a.b.as<T>()[o] = sums[p.window() * wide + o];
     }
   });
 }

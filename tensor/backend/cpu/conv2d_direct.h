@@ -21,10 +21,20 @@ inline bool is_plain(const Conv2dArgs& a) {
 inline bool direct_forward(const Conv2dArgs& a) {
   return is_plain(a) && (a.x.dtype == DType::f64 || a.x.sizes[1] * a.w.sizes[3] >= 8);
 }
-// As a forward pass over dy: with a step of 1, and no more padding than that pass can take away.
+// As forward passes over dy, one for each remainder of a position by the step: with no more padding
+// than such a pass can take away.
+inline bool padding_fits(std::int64_t kernel, std::int64_t stride, std::int64_t padding) {
+  for (std::int64_t r = 0; r < stride; ++r) {
+    const std::int64_t first = (r + padding) % stride;
+    const std::int64_t taps = kernel > first ? (kernel - first + stride - 1) / stride : 0;
+    if (taps > 0 && (r + padding) / stride > taps - 1) return false;
+  }
+  return true;
+}
 inline bool direct_backward_input(const Conv2dArgs& a) {
-  return is_plain(a) && a.stride.h == 1 && a.stride.w == 1 && a.padding.h < a.w.sizes[2] &&
-         a.padding.w < a.w.sizes[3] && (a.x.dtype == DType::f64 || a.x.sizes[1] >= 8);
+  return is_plain(a) && padding_fits(a.w.sizes[2], a.stride.h, a.padding.h) &&
+         padding_fits(a.w.sizes[3], a.stride.w, a.padding.w) &&
+         (a.x.dtype == DType::f64 || a.x.sizes[1] >= 8);
 }
 inline bool direct_backward_weight(const Conv2dArgs& a) {
   return is_plain(a) && a.w.numel() <= kMaxDirectWeight;

@@ -27,9 +27,27 @@ inline void for_plan_rows(const LoopPlan<N>& plan, F row) {
   });
 }
 
+// The plan with its two innermost axes exchanged where the inner one is so short that its rows
+// would cost more to start than to run: a few channels beside many pixels.
+template <int N>
+inline LoopPlan<N> with_long_rows(LoopPlan<N> plan) {
+  constexpr std::int64_t kShort = 8;
+  if (plan.rank < 2 || plan.inner_size() >= kShort) return plan;
+  const int inner = plan.rank - 1, outer = plan.rank - 2;
+  if (plan.sizes[outer] < 4 * kShort) return plan;
+  const auto exchange = [](std::int64_t& a, std::int64_t& b) {
+    const std::int64_t kept = a;
+    a = b, b = kept;
+  };
+  exchange(plan.sizes[inner], plan.sizes[outer]);
+  for (int i = 0; i < N; ++i) exchange(plan.strides[inner][i], plan.strides[outer][i]);
+  return plan;
+}
+
 // y[i] = f(x[i]) over the planned axes; plan operand 0 is y, 1 is x.
 template <class X, class Y, class F>
-inline void map_unary(const LoopPlan<2>& plan, const X* x, Y* y, const F& function) {
+inline void map_unary(const LoopPlan<2>& short_or_long, const X* x, Y* y, const F& function) {
+  const LoopPlan<2> plan = with_long_rows(short_or_long);
   for_plan_rows(plan, [&](const auto& at, std::int64_t count) ATHANOR_FLATTEN {
     const F f = function;
     const std::int64_t ys = plan.inner_stride(0), xs = plan.inner_stride(1);
@@ -45,7 +63,9 @@ inline void map_unary(const LoopPlan<2>& plan, const X* x, Y* y, const F& functi
 
 // z[i] = f(x[i], y[i]) over the planned axes; plan operand 0 is z, 1 is x, 2 is y.
 template <class T, class Z, class F>
-inline void map_binary(const LoopPlan<3>& plan, const T* x, const T* y, Z* z, const F& function) {
+inline void map_binary(const LoopPlan<3>& short_or_long, const T* x, const T* y, Z* z,
+                       const F& function) {
+  const LoopPlan<3> plan = with_long_rows(short_or_long);
   for_plan_rows(plan, [&](const auto& at, std::int64_t count) ATHANOR_FLATTEN {
     const F f = function;
     const std::int64_t zs = plan.inner_stride(0), xs = plan.inner_stride(1),

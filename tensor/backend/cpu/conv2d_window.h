@@ -1,0 +1,217 @@
+// A forward pass over windows of x, which conv2d_direct.cpp makes convolutions and their gradients
+// of.
+//
+// Included after isa_begin.h, row.h and micro_gemm.h, into an unnamed namespace.
+#pragma once
+
+// Tasks wanted when there are few images.
+constexpr std::int64_t kConvTasks = 8;
+
+// A forward pass: x [N, H, W, C] -> y [N, oh, ow, O].
+template <class T>
+struct Pass {
+  std::int64_t N, H, W, C, O, kh, kw, oh, ow;
+  std::int64_t sh, sw, ph, pw;  // stride, padding before the first row and column
+  const T* x;
+  T* y;
+  const T* bias;                         // [O] or null
+  std::int64_t y_image, y_row, y_pixel;  // elements between images, rows and pixels of y
+
+  std::int64_t strips() const { return ceil_div(O, kMicroColumns<T>); }
+  std::int64_t window() const { return kh * kw * C; }
+  std::int64_t run() const { return kw * C; }
+  // What the windows of `rows` output rows touch.
+  std::int64_t padded_rows(std::int64_t rows) const { return (rows - 1) * sh + kh; }
+  std::int64_t padded_row() const { return ((ow - 1) * sw + kw) * C; }
+};
+
+// The rows of image n that the windows of output rows [first, first + rows) touch, in memory with
+// zeros around them. Without padding the image serves as it is.
+template <class T>
+struct Image {
+  const T* data;
+  std::int64_t row;
+
+  Image(const Pass<T>& p, std::int64_t n, std::int64_t first, std::int64_t rows, T* buffer)
+      : data(p.x + (n * p.H + first * p.sh) * p.W * p.C), row(p.W * p.C) {
+    if (p.ph == 0 && p.pw == 0 && p.padded_row() <= row &&
+        first * p.sh + p.padded_rows(rows) <= p.H) {
+      return;
+    }
+    row = p.padded_row();
+    const std::int64_t columns = row / p.C;
+    const std::int64_t left = smaller(p.pw, columns), right = smaller(p.pw + p.W, columns);
+    T* to = buffer;
+    for (std::int64_t i = 0; i < p.padded_rows(rows); ++i, to += row) {
+      const std::int64_t at = first * p.sh + i - p.ph;
+      if (at < 0 || at >= p.H) {
+        std::memset(to, 0, static_cast<std::size_t>(row) * sizeof(T));
+        continue;
+      }
+      const T* from = p.x + (n * p.H + at) * p.W * p.C;
+      std::memset(to, 0, static_cast<std::size_t>(left * p.C) * sizeof(T));
+      std::memcpy(to + left * p.C, from,
+                  static_cast<std::size_t>((right - left) * p.C) * sizeof(T));
+      std::memset(to + right * p.C, 0, static_cast<std::size_t>(row - right * p.C) * sizeof(T));
+    }
+    data = buffer;
+  }
+};
+
+// Asks for `count` elements that will be needed next, a piece with each of `calls` calls, so that
+// memory answers while the calls compute.
+template <class T>
+struct Ahead {
+  const T* next;
+  std::int64_t piece;
+
+  Ahead(const T* from, std::int64_t count, std::int64_t calls)
+      : next(from), piece(ceil_div(count, calls)) {}
+  void ask() {
+    constexpr std::int64_t kLine = 64 / sizeof(T);
+    for (std::int64_t i = 0; i < piece; i += kLine) __builtin_prefetch(next + i);
+    next += piece;
+  }
+};
+
+// R output pixels, whose windows start at image + from(r), times one strip of weights
+// [kh, run, kMicroColumns], added to `start`; to y + to(r).
+template <int R, class T, class From, class To>
+inline void window_block(const T* image, const From& from, std::int64_t kh, std::int64_t row,
+                         std::int64_t run, const T* w, const T* start, T* y, const To& to) {
+  using V = typename VectorOf<T>::type;
+  constexpr std::int64_t W = VectorOf<T>::lanes;
+  V left[R], right[R];
+  ATHANOR_UNROLL
+  for (int r = 0; r < R; ++r) {
+    left[r] = load_lanes(start);
+    right[r] = load_lanes(start + W);
+  }
+  for (std::int64_t i = 0; i < kh; ++i, image += row) {
+    const T* a[R];
+    ATHANOR_UNROLL
+    for (int r = 0; r < R; ++r) a[r] = image + from(r);
+    for (std::int64_t l = 0; l < run; ++l, w += 2 * W) {
+      const V b0 = load_lanes(w), b1 = load_lanes(w + W);
+      ATHANOR_UNROLL
+      for (int r = 0; r < R; ++r) {
+        const T value = a[r][l];
+        left[r] += value * b0;
+        right[r] += value * b1;
+      }
+    }
+  }
+  ATHANOR_UNROLL
+  for (int r = 0; r < R; ++r) {
+    store_lanes(y + to(r), left[r]);
+    store_lanes(y + to(r) + W, right[r]);
+  }
+}
+
+template <class T, class From, class To>
+inline void window_rows(std::int64_t count, const T* image, const From& from, const Pass<T>& p,
+                        std::int64_t row, const T* w, const T* start, T* y, const To& to) {
+  switch (count) {
+    case 6:
+      return window_block<6>(image, from, p.kh, row, p.run(), w, start, y, to);
+    case 5:
+      return window_block<5>(image, from, p.kh, row, p.run(), w, start, y, to);
+    case 4:
+      return window_block<4>(image, from, p.kh, row, p.run(), w, start, y, to);
+    case 3:
+      return window_block<3>(image, from, p.kh, row, p.run(), w, start, y, to);
+    case 2:
+      return window_block<2>(image, from, p.kh, row, p.run(), w, start, y, to);
+    default:
+      return window_block<1>(image, from, p.kh, row, p.run(), w, start, y, to);
+  }
+}
+
+// Output rows [first, first + rows) of image n; `strips` as pack_weights leaves them.
+template <class T>
+void forward_rows(const Pass<T>& p, std::int64_t n, std::int64_t first, std::int64_t rows,
+                  const T* strips, T* buffer) {
+  constexpr std::int64_t kWidth = kMicroColumns<T>;
+  const Image<T> image(p, n, first, rows, buffer);
+  const std::int64_t pixels = rows * p.ow;
+  const std::int64_t step = p.sw * p.C;
+  const bool more = n + 1 < p.N;
+  Ahead<T> ahead(p.x + ((n + 1) * p.H + first * p.sh) * p.W * p.C,
+                 more ? rows * p.sh * p.W * p.C : 0, p.strips() * ceil_div(pixels, kMicroRows));
+  alignas(64) T start[kWidth], edge[kMicroRows * kWidth];
+  for (std::int64_t o = 0; o < p.O; o += kWidth, strips += p.window() * kWidth) {
+    const std::int64_t width = smaller(kWidth, p.O - o);
+    for (std::int64_t i = 0; i < kWidth; ++i) start[i] = p.bias && i < width ? p.bias[o + i] : T(0);
+    T* const y = p.y + n * p.y_image + first * p.y_row + o;
+    std::int64_t row = 0, column = 0;
+    for (std::int64_t pixel = 0; pixel < pixels; pixel += kMicroRows) {
+      ahead.ask();
+      if (column + kMicroRows <= p.ow && width == kWidth) {
+        window_block<kMicroRows>(
+            image.data + row * p.sh * image.row + column * step,
+            [=](std::int64_t r) { return r * step; }, p.kh, image.row, p.run(), strips,
+            static_cast<const T*>(start), y + row * p.y_row + column * p.y_pixel,
+            [&](std::int64_t r) { return r * p.y_pixel; });
+        column += kMicroRows;
+        if (column == p.ow) column = 0, ++row;
+        continue;
+      }
+      const std::int64_t count = smaller(kMicroRows, pixels - pixel);
+      std::int64_t from[kMicroRows], to[kMicroRows];
+      for (std::int64_t r = 0; r < count; ++r) {
+        from[r] = row * p.sh * image.row + column * step;
+        to[r] = row * p.y_row + column * p.y_pixel;
+        if (++column == p.ow) column = 0, ++row;
+      }
+      const auto start_of = [&](std::int64_t r) { return from[r]; };
+      if (width == kWidth) {
+        window_rows(count, image.data, start_of, p, image.row, strips, static_cast<const T*>(start),
+                    y, [&](std::int64_t r) { return to[r]; });
+        continue;
+      }
+      window_rows(count, image.data, start_of, p, image.row, strips, static_cast<const T*>(start),
+                  edge, [](std::int64_t r) { return r * kWidth; });
+      for (std::int64_t r = 0; r < count; ++r) {
+        for (std::int64_t i = 0; i < width; ++i) y[to[r] + i] = edge[r * kWidth + i];
+      }
+    }
+  }
+}
+
+// `weight(o, i, j, c)` as strips of kMicroColumns output channels: [strip, kh, kw, C, column].
+template <class T, class F>
+void pack_weights(const Pass<T>& p, T* to, F weight) {
+  constexpr std::int64_t kWidth = kMicroColumns<T>;
+  parallel_for(p.strips(), 16384 / (p.window() * kWidth) + 1,
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t s = begin; s < end; ++s) {
+                   T* strip = to + s * p.window() * kWidth;
+                   for (std::int64_t i = 0; i < p.kh; ++i) {
+                     for (std::int64_t j = 0; j < p.kw; ++j) {
+                       for (std::int64_t c = 0; c < p.C; ++c, strip += kWidth) {
+                         for (std::int64_t k = 0; k < kWidth; ++k) {
+                           const std::int64_t o = s * kWidth + k;
+                           strip[k] = o < p.O ? weight(o, i, j, c) : T(0);
+                         }
+                       }
+                     }
+                   }
+                 }
+               });
+}
+
+template <class T, class F>
+void run_pass(const Pass<T>& p, F weight) {
+  const std::int64_t size = p.strips() * kMicroColumns<T> * p.window();
+  T* const strips = static_cast<T*>(thread_scratch(size * sizeof(T), Scratch::shared));
+  pack_weights(p, strips, weight);
+  const std::int64_t pieces = smaller(p.oh, ceil_div(kConvTasks, p.N));
+  const std::int64_t rows = ceil_div(p.oh, pieces), count = ceil_div(p.oh, rows);
+  parallel_chunks(p.N * count, [&](std::int64_t task) {
+    const std::int64_t n = task / count, first = task % count * rows;
+    const std::int64_t here = smaller(rows, p.oh - first);
+    T* const buffer = static_cast<T*>(
+        thread_scratch(p.padded_rows(here) * p.padded_row() * sizeof(T), Scratch::task));
+    forward_rows(p, n, first, here, static_cast<const T*>(strips), buffer);
+  });
+}
