@@ -70,12 +70,40 @@ Reading reading_of(const Gemm<T>& g) {
   return Reading::packed;
 }
 
+// Asks for the rows [m, m + rows) and depths [k, k + depth) of a, which will be packed next, a few
+// lines with each of `calls` calls, so that memory answers while the calls compute.
+template <class T>
+struct Ahead {
+  const T* line = nullptr;
+  std::int64_t step = 0, width = 0, left = 0, at = 0, each = 0;  // left: lines of memory along a
+
+  Ahead() = default;
+  Ahead(const Gemm<T>& g, std::int64_t m, std::int64_t rows, std::int64_t k, std::int64_t depth,
+        std::int64_t calls)
+      : line(g.a + m * g.am + k * g.ak) {
+    if (g.ak == 1) {
+      step = g.am, width = depth, left = rows;
+    } else if (g.am == 1) {
+      step = g.ak, width = rows, left = depth;
+    }
+    each = ceil_div(left * ceil_div(width, kLine), calls);
+  }
+  void ask() {
+    for (std::int64_t i = 0; i < each && left > 0; ++i) {
+      __builtin_prefetch(line + at);
+      at += kLine;
+      if (at >= width) at = 0, line += step, --left;
+    }
+  }
+  static constexpr std::int64_t kLine = 64 / sizeof(T);
+};
+
 // c's rows [m, m + rows), columns [n, n + columns) for the depths [k, k + depth); `b` holds b from
 // column n and depth k on. `tile` (leading dimension `ldt`) receives or gathers the sums.
 template <bool kAdd, class T>
 void block_product(const Gemm<T>& g, Reading reading, std::int64_t m, std::int64_t rows,
                    std::int64_t columns, std::int64_t k, std::int64_t depth, const T* panels,
-                   const Strips<T>& b, T* tile, std::int64_t ldt) {
+                   const Strips<T>& b, T* tile, std::int64_t ldt, Ahead<T> ahead) {
   constexpr std::int64_t kWidth = kMicroColumns<T>;
   alignas(64) T edge[kMicroRows * kWidth];
   const T* strips = b.data;
@@ -89,6 +117,8 @@ void block_product(const Gemm<T>& g, Reading reading, std::int64_t m, std::int64
       T* to = tile + r * ldt + n;
       T* c = width == kWidth ? to : edge;
       const std::int64_t ldc = width == kWidth ? ldt : kWidth;
+      for (std::int64_t row = 0; row < count; ++row) __builtin_prefetch(to + row * ldt, 1);
+      ahead.ask();
       if (kAdd && c == edge) {
         for (std::int64_t row = 0; row < count; ++row) {
           for (std::int64_t i = 0; i < width; ++i) edge[row * kWidth + i] = to[row * ldt + i];
@@ -142,6 +172,19 @@ void finish_tile(const Gemm<T>& g, std::int64_t m, std::int64_t rows, std::int64
   }
 }
 
+// What is packed after the rows [m, m + rows) from depth k on.
+template <class T>
+Ahead<T> after(const Gemm<T>& g, Reading reading, std::int64_t m, std::int64_t rows,
+               std::int64_t columns, std::int64_t k) {
+  if (reading != Reading::packed) return {};
+  const std::int64_t calls = ceil_div(rows, kMicroRows) * ceil_div(columns, kMicroColumns<T>);
+  if (k + kDepth < g.K) {
+    return {g, m, rows, k + kDepth, smaller(kDepth, g.K - k - kDepth), calls};
+  }
+  if (m + rows >= g.M) return {};
+  return {g, m + rows, smaller(kBlockRows, g.M - m - rows), 0, smaller(kDepth, g.K), calls};
+}
+
 // The rows [m, m + rows) and columns [n, n + columns) of c; `strips` holds b from column n on.
 template <class T>
 void run_task(const Gemm<T>& g, Reading reading, std::int64_t m, std::int64_t rows, std::int64_t n,
@@ -160,9 +203,9 @@ void run_task(const Gemm<T>& g, Reading reading, std::int64_t m, std::int64_t ro
       const std::int64_t depth = smaller(kDepth, g.K - k);
       if (reading == Reading::packed) pack_block(g, first, count, k, depth, panels);
       const T* from = strips + k * kWidth;
-      const auto run = k == 0 ? block_product<false, T> : block_product<true, T>;
+      const auto run = k == 0 && !g.add ? block_product<false, T> : block_product<true, T>;
       run(g, reading, first, count, columns, k, depth, panels, {from, g.K * kWidth, kWidth}, tile,
-          ldt);
+          ldt, after(g, reading, first, count, columns, k));
     }
     finish_tile(g, first, count, n, columns, tile, ldt);
   }
@@ -185,7 +228,7 @@ void run_few_rows(const Gemm<T>& g, std::int64_t n, std::int64_t columns) {
     pack_block(g, 0, g.M, k, depth, panels);
     const auto run = k == 0 ? block_product<false, T> : block_product<true, T>;
     const T* const b = g.b + k * g.bk + n;
-    run(g, Reading::packed, 0, g.M, whole, k, depth, panels, {b, kWidth, g.bk}, tile, ldt);
+    run(g, Reading::packed, 0, g.M, whole, k, depth, panels, {b, kWidth, g.bk}, tile, ldt, {});
     if (whole == columns) continue;
     for (std::int64_t i = 0; i < depth; ++i) {
       for (std::int64_t j = 0; j < kWidth; ++j) {
@@ -193,7 +236,7 @@ void run_few_rows(const Gemm<T>& g, std::int64_t n, std::int64_t columns) {
       }
     }
     run(g, Reading::packed, 0, g.M, columns - whole, k, depth, panels, {last, kWidth, kWidth},
-        tile + whole, ldt);
+        tile + whole, ldt, {});
   }
   finish_tile(g, 0, g.M, n, columns, tile, ldt);
 }
@@ -230,7 +273,9 @@ void multiply_columns(const Gemm<T>& g, std::int64_t first, std::int64_t count, 
     pack_strips(g, first, begin, end, packed);
   });
   const Reading reading = reading_of(g);
-  const std::int64_t columns = smaller(kBlockColumns, strips * kWidth);
+  // Whole rows of c where they give enough tasks, so that a is packed once.
+  const bool whole = g.cn == 1 && ceil_div(g.M, kBlockRows) >= kGemmTasks;
+  const std::int64_t columns = whole ? strips * kWidth : smaller(kBlockColumns, strips * kWidth);
   const std::int64_t across = ceil_div(count, columns);
   std::int64_t rows = g.M;
   if (g.M * count * g.K >= 2 * kTaskWork) {
@@ -248,10 +293,8 @@ void multiply_columns(const Gemm<T>& g, std::int64_t first, std::int64_t count, 
 template <class T>
 void gemm(Gemm<T> g) {
   constexpr std::int64_t kWidth = kMicroColumns<T>;
-  // c^T = b^T a^T where b would be expensive to pack, or a gives too few rows; and where both lie
-  // along memory, so that the longer one is packed in whole vectors, once.
-  const bool long_a = g.am == 1 && g.bn == 1 && g.M >= 2 * g.N && g.K >= 64;
-  if (long_a || (g.N >= 2 * g.M && ((g.bn != 1 && g.K >= 64) || g.M < kMicroRows))) {
+  // c^T = b^T a^T where b would be expensive to pack, or a gives too few rows.
+  if (g.N >= 2 * g.M && ((g.bn != 1 && g.K >= 64) || g.M < kMicroRows)) {
     g = {g.N,  g.M, g.K,  g.b,  g.bn,   g.bk,     g.a,     g.ak,
          g.am, g.c, g.cn, g.cm, g.bias, g.bias_n, g.bias_m};
   }
@@ -262,11 +305,26 @@ void gemm(Gemm<T> g) {
       run_few_rows(g, n, smaller(kFewRowsColumns, g.N - n));
     });
   }
-  // As many columns at a time as stay in the cache when packed.
+  // As much of b at a time as stays in the cache when packed: whole columns, or all columns for a
+  // part of k where c can gather the sums, so that a, too, is packed once.
   const std::int64_t all = ceil_div(g.N, kWidth);
-  const std::int64_t parts = smaller(
-      all, ceil_div(all * kWidth * g.K * static_cast<std::int64_t>(sizeof(T)), kPackedBytes));
-  const std::int64_t strips = ceil_div(all, parts);
+  const std::int64_t row = all * kWidth * static_cast<std::int64_t>(sizeof(T));
+  const std::int64_t parts = ceil_div(row * g.K, kPackedBytes);
+  if (parts > 1 && g.cn == 1 && row * kDepth <= kPackedBytes) {
+    const std::int64_t depth = ceil_div(ceil_div(g.K, parts), kDepth) * kDepth;
+    T* const packed =
+        static_cast<T*>(thread_scratch(all * kWidth * depth * sizeof(T), Scratch::shared));
+    for (std::int64_t k = 0; k < g.K; k += depth) {
+      Gemm<T> part = g;
+      part.a += k * g.ak, part.b += k * g.bk;
+      part.K = smaller(depth, g.K - k);
+      part.add = k > 0;
+      if (k + depth < g.K) part.bias = nullptr;
+      multiply_columns(part, 0, g.N, packed);
+    }
+    return;
+  }
+  const std::int64_t strips = ceil_div(all, smaller(all, parts));
   T* const packed =
       static_cast<T*>(thread_scratch(strips * kWidth * g.K * sizeof(T), Scratch::shared));
   for (std::int64_t n = 0; n < g.N; n += strips * kWidth) {

@@ -18,6 +18,7 @@ struct Gemm {
   std::int64_t cm, cn;
   const T* bias;
   std::int64_t bias_m, bias_n;  // strides of bias along m and n: (0, 1), or (1, 0) when swapped
+  bool add = false;             // c += instead of c =
 };
 
 }  // namespace athanor::cpu
