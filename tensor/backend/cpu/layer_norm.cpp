@@ -46,6 +46,31 @@ T sum_of(std::int64_t n, F f) {
   return total;
 }
 
+// sum (x - mean)^2 of a contiguous row. Meanwhile a line of `next_x` and of `next_y` is asked for
+// with each line of x, where `ask` says so.
+template <class T, class S>
+T squares_of(const T* x, std::int64_t n, T mean, bool ask, const S* next_x, const S* next_y) {
+  using V = typename VectorOf<T>::type;
+  constexpr std::int64_t W = VectorOf<T>::lanes;
+  T total = 0;
+  const std::int64_t step = ask ? 1 : 0;
+  for (std::int64_t first = 0; first < n; first += kRowPiece) {
+    const std::int64_t last = n - first < kRowPiece ? n : first + kRowPiece;
+    V a{}, b{};
+    std::int64_t i = first;
+    for (; i + 2 * W <= last; i += 2 * W) {
+      __builtin_prefetch(next_x + i * step);
+      __builtin_prefetch(next_y + i * step, 1);
+      const V u = load_lanes(x + i) - mean, v = load_lanes(x + i + W) - mean;
+      a += u * u;
+      b += v * v;
+    }
+    total += sum_lanes<T>(a + b);
+    for (; i < last; ++i) total += (x[i] - mean) * (x[i] - mean);
+  }
+  return total;
+}
+
 // y = (x - mean) rstd gamma + beta; gamma and beta may be null.
 template <class T>
 void normalise(const T* __restrict x, std::int64_t n, T mean, T rstd, const T* __restrict gamma,
@@ -82,9 +107,10 @@ void forward_typed(const RowNormArgs& a) {
           stored[i] = static_cast<S>(x[i] + static_cast<T>(other[i]));
         x = values_of(static_cast<const S*>(stored), n, sum);
       }
-      if (row + 1 < end) prefetch_row(a.x.as<const S>() + (row + 1) * n, n);
       const T mean = centred ? reduce_row<SumOf>(x, n) / count : T(0);
-      const T squares = sum_of<T>(n, [&](std::int64_t i) { return (x[i] - mean) * (x[i] - mean); });
+      const bool ask = row + 1 < end && is_short_row<S>(n);
+      const T squares = squares_of(x, n, mean, ask, a.x.as<const S>() + (row + ask) * n,
+                                   a.y.as<const S>() + (row + ask) * n);
       const T rstd = T(1) / std::sqrt(squares / count + epsilon);
       if constexpr (std::is_same_v<S, T>) {
         normalise(x, n, mean, rstd, gamma, beta, a.y.as<S>() + row * n);

@@ -175,13 +175,16 @@ inline void for_lanes(const T* x, std::int64_t n, T fill, F f) {
   f(rest, i, n - i);
 }
 
-// Asks for the n values at x, a row that comes next: memory is read while this one is computed. Not
-// for rows that would push this one out of the first-level cache.
+// Whether a row and its results may lie in the first-level cache beside the ones that come next.
+// What comes next is asked for a few lines at a time between computations: more than the core can
+// have under way at once would stop it.
 template <class T>
-inline void prefetch_row(const T* x, std::int64_t n) {
-  constexpr std::int64_t kLine = 64 / sizeof(T), kMost = 8192 / sizeof(T);
-  if (n > kMost) return;
-  for (std::int64_t i = 0; i < n; i += kLine) __builtin_prefetch(x + i);
+inline bool is_short_row(std::int64_t n) {
+  return n * static_cast<std::int64_t>(sizeof(T)) <= 8192;
+}
+template <bool kWrite, class T>
+inline void prefetch_piece(const T* x, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; i += 64 / sizeof(T)) __builtin_prefetch(x + i, kWrite);
 }
 
 // The largest value of a contiguous row; a NaN may get lost.

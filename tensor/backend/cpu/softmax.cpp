@@ -11,13 +11,17 @@
 
 namespace {
 
-// One contiguous row whose largest value is finite; a NaN makes the whole row NaN.
+// One contiguous row whose largest value is finite; a NaN makes the whole row NaN. Meanwhile the
+// rows that follow in memory are asked for.
 template <class T>
 void softmax_lanes(const T* x, T largest, T* y, std::int64_t n) {
   using V = typename VectorOf<T>::type;
   V sum{};
+  const std::int64_t ahead = is_short_row<T>(n) ? n : 0;
   for_lanes(x, n, -std::numeric_limits<T>::infinity(),
             [&](V v, std::int64_t first, std::int64_t count) {
+              __builtin_prefetch(x + first + ahead);
+              __builtin_prefetch(y + first + ahead, 1);
               const V e = exp_below_one(v - largest);
               sum += e;
               if (count == VectorOf<T>::lanes) return store_lanes(y + first, e);
