@@ -8,6 +8,9 @@ A ratio is the peer's time over Athanor's, of the peer's fastest variant in each
 --repeats runs; the bounds are those of the mean logarithm over the alternations (Student's t).
 The peer script prints the same JSON lines as `athanor bench --json`; bench/peers/torch_side.py is
 the one of this repository. Standard library only; the interpreter with PyTorch may be another.
+Another build, or the same with other options, can be the peer as well:
+
+    bench/compare.py mlp_train --python OTHER/athanor --peer bench --peer-options="--json"
 """
 
 import argparse
@@ -22,7 +25,8 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Two-sided 95% quantiles of Student's t by degrees of freedom.
-STUDENT = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179]
+STUDENT = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179,
+           2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064]
 
 
 def arguments():

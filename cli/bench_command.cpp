@@ -9,6 +9,7 @@
 #include "cli/bench_command.h"
 #include "cli/device_option.h"
 #include "tensor/base/error.h"
+#include "tensor/base/deterministic.h"
 #include "tensor/base/parallel.h"
 #include "tensor/ops.h"
 
@@ -21,6 +22,7 @@ struct BenchOptions {
   std::string device = "cpu";
   std::int64_t repeats = 20;
   std::string data;
+  bool deterministic = false;
   bool json = false;
   bool list = false;
 };
@@ -90,6 +92,7 @@ void run_bench(const BenchOptions& o) {
     if (o.data.empty()) std::fputs("bench: gcn_train is left out without --data\n", stderr);
   }
   if (o.threads > 0) set_num_threads(o.threads);
+  set_deterministic(o.deterministic);
   settings.threads = num_threads();
   settings.repeats = o.repeats;
   settings.data = o.data;
@@ -117,6 +120,7 @@ void add_bench(CLI::App& app) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   c->add_option("--data", o->data, "Directory with data sets; gcn_train reads Cora from it");
+  c->add_flag("--deterministic", o->deterministic, "The same bits at every number of threads");
   c->add_flag("--json", o->json, "One JSON object a line");
   c->add_flag("--list", o->list, "Name the workloads and say what they do");
   c->callback([o] { run_bench(*o); });
