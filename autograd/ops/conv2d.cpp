@@ -2,8 +2,8 @@
 
 #include "autograd/autocast.h"
 #include "autograd/node.h"
-#include "autograd/ops/copy.h"
 #include "autograd/ops/reduce.h"
+#include "tensor/ops/layout.h"
 
 namespace athanor {
 namespace {
@@ -25,7 +25,9 @@ Variable conv2d(const Variable& x, const Variable& w, const Variable& b,
   }
   // Turned here once, where the tensor operation and its gradient would each turn it.
   if (x.tensor().rank() == 4 && !x.tensor().is_channels_last()) {
-    return conv2d(channels_last(x), w, b, options);
+    const Variable turned = record("channels_last", activation_layout(x.tensor()), {x},
+                                   [](const Variable& dy, Gradients& d) { d.set(0, dy); });
+    return conv2d(turned, w, b, options);
   }
   Tensor y = conv2d(x.tensor(), w.tensor(), b.tensor(), options);
   return record("conv2d", std::move(y), {x, w, b},
