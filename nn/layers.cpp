@@ -28,6 +28,19 @@ Conv2d::Conv2d(std::int64_t in, std::int64_t out, std::int64_t kernel, Generator
 
 Variable Conv2d::forward(const Variable& x) { return conv2d(x, weight_, bias_, options_); }
 
+Variable Conv2d::forward_normalised(const Variable& x, BatchNorm2d& norm) {
+  if (norm.training() || grad_enabled()) return norm.forward(forward(x));
+  const BatchNorm2d::Affine affine = norm.affine();
+  const Tensor& w = weight_.get().tensor();
+  const std::int64_t out = w.shape()[0];
+  const Tensor b = bias_.get().tensor();
+  Conv2dOptions options = options_;
+  options.relu = affine.relu;
+  return conv2d(x, Variable(mul(w, reshape(affine.scale, {out, 1, 1, 1}))),
+                Variable(b.defined() ? add(mul(b, affine.scale), affine.shift) : affine.shift),
+                options);
+}
+
 BatchNorm2d::BatchNorm2d(std::int64_t channels, bool relu) : relu_(relu) {
   check_sizes("BatchNorm2d", {channels});
   weight_ = register_parameter("weight", ones({channels}));
@@ -42,6 +55,11 @@ Variable BatchNorm2d::forward(const Variable& x) {
 
 Variable BatchNorm2d::forward_pooled(const Variable& x, const Pool2dOptions& pool) {
   return batch_norm_max_pool2d(x, weight_, bias_, running_mean_, running_var_, options(), pool);
+}
+
+BatchNorm2d::Affine BatchNorm2d::affine() const {
+  const Tensor scale = mul(weight_.get().tensor(), rsqrt(add(running_var_.get(), options().eps)));
+  return {scale, sub(bias_.get().tensor(), mul(running_mean_.get(), scale)), relu_};
 }
 
 BatchNormOptions BatchNorm2d::options() const {
@@ -94,6 +112,14 @@ Variable Sequential::forward(const Variable& x) { return forward_prefix(x, seque
 Variable Sequential::forward_prefix(const Variable& x, std::size_t count) {
   Variable y = x;
   for (std::size_t i = 0; i < count; ++i) {
+    auto* convolution = dynamic_cast<Conv2d*>(sequence_[i].get());
+    auto* behind =
+        convolution && i + 1 < count ? dynamic_cast<BatchNorm2d*>(sequence_[i + 1].get()) : nullptr;
+    if (behind && !behind->training() && !grad_enabled()) {
+      y = convolution->forward_normalised(y, *behind);
+      ++i;
+      continue;
+    }
     auto* norm = dynamic_cast<BatchNorm2d*>(sequence_[i].get());
     const auto* pool =
         norm && i + 1 < count ? dynamic_cast<MaxPool2d*>(sequence_[i + 1].get()) : nullptr;

@@ -23,12 +23,17 @@ class Linear final : public Module {
   Parameter weight_, bias_;
 };
 
+class BatchNorm2d;
+
 // [N, in, H, W] -> [N, out, H', W'], see tensor/ops/conv2d.h
 class Conv2d final : public Module {
  public:
   Conv2d(std::int64_t in, std::int64_t out, std::int64_t kernel, Generator& generator,
          const Conv2dOptions& options = {}, bool bias = true);
   Variable forward(const Variable& x) override;
+  // norm.forward(forward(x)). In evaluation, when nobody asks for gradients, it is one convolution,
+  // whose weights take the statistics in (Jacob et al. 2018, section 3.2), with its ReLU.
+  Variable forward_normalised(const Variable& x, BatchNorm2d& norm);
 
  private:
   Conv2dOptions options_;
@@ -44,6 +49,12 @@ class BatchNorm2d final : public Module {
   Variable forward(const Variable& x) override;
   // max_pool2d(forward(x), pool), in one operation.
   Variable forward_pooled(const Variable& x, const Pool2dOptions& pool);
+  // In evaluation forward(x) is scale x + shift, each [C], and then a ReLU if it has one.
+  struct Affine {
+    Tensor scale, shift;
+    bool relu;
+  };
+  Affine affine() const;
 
  private:
   BatchNormOptions options() const;
@@ -105,7 +116,7 @@ std::shared_ptr<Module> flatten_layer();
 std::shared_ptr<Module> max_pool2d_layer(const Pool2dOptions& options = {});
 
 // Modules one after another, named "0", "1", ... A BatchNorm2d and a MaxPool2d right behind it run
-// as one operation.
+// as one operation; a Conv2d and a BatchNorm2d do in evaluation (Conv2d::forward_normalised).
 class Sequential final : public Module {
  public:
   explicit Sequential(std::vector<std::shared_ptr<Module>> modules);

@@ -37,12 +37,14 @@ class BasicBlock final : public Module {
   }
 
   Variable forward(const Variable& x) override {
-    const Variable y = bn2_->forward(conv2_->forward(bn1_->forward(conv1_->forward(x))));
+    const Variable y = conv2_->forward_normalised(conv1_->forward_normalised(x, *bn1_), *bn2_);
     return relu(y + (shortcut_ ? shortcut_->forward(x) : x));
   }
 
  private:
-  std::shared_ptr<Module> conv1_, bn1_, conv2_, bn2_, shortcut_;
+  std::shared_ptr<Conv2d> conv1_, conv2_;
+  std::shared_ptr<BatchNorm2d> bn1_, bn2_;
+  std::shared_ptr<Module> shortcut_;
 };
 
 }  // namespace
@@ -84,7 +86,7 @@ ResNet::ResNet(const ResNetOptions& options, Generator& generator)
 }
 
 Variable ResNet::forward(const Variable& x) {
-  Variable y = norm_->forward(stem_->forward(x));
+  Variable y = stem_->forward_normalised(x, *norm_);
   if (large_stem_) {
     Pool2dOptions pool;
     pool.kernel = 3;

@@ -3,6 +3,7 @@
 #include "autograd/autocast.h"
 #include "autograd/node.h"
 #include "autograd/ops/reduce.h"
+#include "autograd/ops/unary.h"
 #include "tensor/ops/layout.h"
 
 namespace athanor {
@@ -22,6 +23,12 @@ Variable conv2d(const Variable& x, const Variable& w, const Variable& b,
                 const Conv2dOptions& options) {
   if (autocasts("conv2d", x, w, b)) {
     return conv2d(autocast("conv2d", x), autocast("conv2d", w), autocast("conv2d", b), options);
+  }
+  if (options.relu && grad_enabled() &&
+      (x.requires_grad() || w.requires_grad() || b.requires_grad())) {
+    Conv2dOptions plain = options;
+    plain.relu = false;
+    return relu(conv2d(x, w, b, plain));
   }
   // Turned here once, where the tensor operation and its gradient would each turn it.
   if (x.tensor().rank() == 4 && !x.tensor().is_channels_last()) {

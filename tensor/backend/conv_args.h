@@ -20,6 +20,7 @@ struct Conv2dArgs {
   Size2 stride, padding, dilation;
   std::int64_t groups;
   Operand x, w, b, y;
+  bool relu = false;  // conv2d alone: negative results become 0
 };
 
 // Windows of `kernel` over x [N, C, H, W], one an element of y [N, C, H', W'].

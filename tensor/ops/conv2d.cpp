@@ -80,8 +80,9 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dOpt
   if (y.numel() == 0) return y;
   const Tensor from = activation_layout(x), weight = contiguous(w);
   const Tensor bias = b.defined() ? contiguous(b) : b;
-  launch("conv2d", &Kernels::conv2d, x.dtype(), x.device(),
-         args_of(from, weight, bias, y, options));
+  Conv2dArgs args = args_of(from, weight, bias, y, options);
+  args.relu = options.relu;
+  launch("conv2d", &Kernels::conv2d, x.dtype(), x.device(), args);
   return y;
 }
 

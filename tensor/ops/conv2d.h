@@ -15,6 +15,7 @@ struct Conv2dOptions {
   Size2 padding = 0;  // zeros on both sides
   Size2 dilation = 1;
   std::int64_t groups = 1;
+  bool relu = false;  // conv2d alone: negative results become 0, in the same pass
 };
 
 // y[n, o, i, j] = b[o] + sum over c, p, q of w[o, c, p, q] xpad[n, c', i s + p d, j s + q d]: the

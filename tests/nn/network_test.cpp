@@ -1,5 +1,7 @@
 // Recurrent, convolutional and graph layers, GPT and small networks.
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <set>
 
 #include "autograd/ops.h"
@@ -317,6 +319,36 @@ TEST_CASE("networks have the published sizes and give features of their width") 
   text.vocabulary = 9;
   TextCnn cnn(text, generator);
   CHECK(cnn.forward(Variable(zeros({2, 3}, DType::i64))).shape() == Shape{2, 300});
+}
+
+TEST_CASE("in evaluation a convolution takes batch norm and ReLU in") {
+  Generator g(3);
+  Conv2dOptions same;
+  same.padding = 1;
+  const bool bias = GENERATE(false, true), relu = GENERATE(false, true);
+  const auto model = std::make_shared<Sequential>(std::vector<std::shared_ptr<Module>>{
+      std::make_shared<Conv2d>(3, 20, 3, g, same, bias), std::make_shared<BatchNorm2d>(20, relu),
+      max_pool2d_layer()});
+  for (int step = 0; step < 3; ++step) {  // statistics other than 0 and 1
+    model->forward(Variable(random_normal({4, 3, 8, 8}, g, 0.5, 2)));
+  }
+  for (const auto& [name, parameter] : model->named_parameters()) {
+    Variable p = parameter;
+    p.set_value(random_normal(p.shape(), g));
+  }
+  model->eval();
+  const Variable x(random_normal({2, 3, 8, 8}, g));
+  const Tensor apart = model->forward(x).tensor();
+  const NoGrad no_grad;
+  const Tensor together = model->forward(x).tensor();
+  const std::vector<float> a = apart.to_vector<float>(), b = together.to_vector<float>();
+  float difference = 0, largest = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    difference = std::max(difference, std::abs(a[i] - b[i]));
+    largest = std::max(largest, std::abs(a[i]));
+  }
+  CHECK(difference <= 1e-5F * largest);
+  CHECK(largest > 1);
 }
 
 TEST_CASE("gradients of the transformer and the mixer on patches, and of the text network") {

@@ -70,6 +70,10 @@ TEST_CASE("conv2d at sizes that reach each implementation, own and oneDNN's") {
   check("conv2d/pointwise", {2, 48, 7, 7}, {40, 48, 1, 1}, {});
   check("conv2d/pointwise stride", {2, 16, 7, 7}, {32, 16, 1, 1}, {.stride = 2});
   check("conv2d/wide dilation", {1, 16, 20, 20}, {16, 16, 3, 3}, {.padding = 2, .dilation = 2});
+  check("conv2d/stride 3 by 2", {2, 16, 10, 11}, {24, 16, 5, 5}, {.stride = {3, 2}, .padding = 2});
+  check("conv2d/stride beyond the kernel", {2, 16, 9, 9}, {16, 16, 2, 2}, {.stride = 3});
+  check("conv2d/relu", {2, 32, 14, 14}, {40, 32, 3, 3}, {.padding = 1, .relu = true});
+  check("conv2d/dilation relu", {1, 16, 9, 9}, {16, 16, 3, 3}, {.dilation = 2, .relu = true});
   check("conv2d/two groups", {2, 32, 8, 8}, {32, 16, 3, 3}, {.padding = 1, .groups = 2});
   check("conv2d/odd groups", {2, 9, 8, 8}, {6, 3, 3, 3}, {.padding = 1, .groups = 3});
   check("conv2d/depthwise 32", {2, 32, 12, 12}, {32, 1, 3, 3}, {.padding = 1, .groups = 32});

@@ -110,9 +110,7 @@ void attend_tile(const AttentionArgs& a, const Sight& sight, std::int64_t b, std
   T* lse = a.lse.as<T>() + (b * a.q.sizes[1] + h) * a.q.sizes[2] + first;
   for (std::int64_t r = 0; r < rows; ++r) {
     const T total = buffers.total[r], scale = total == T(0) ? T(0) : T(1) / total;
-    const T* o = buffers.o + r * width;
-    S* to = y.at(first + r);
-    for (std::int64_t d = 0; d < D; ++d) to[d * y.column] = static_cast<S>(o[d] * scale);
+    store_scaled(static_cast<const T*>(buffers.o + r * width), D, scale, y.at(first + r), y.column);
     lse[r] =
         total == T(0) ? -std::numeric_limits<T>::infinity() : buffers.largest[r] + std::log(total);
   }

@@ -77,12 +77,8 @@ void load_queries(const AttentionBackwardArgs& a, std::int64_t b, std::int64_t h
   pack_rows<T>(dy.at(first), rows, D, dy.row, dy.column, T(1), buffers.dy, width);
   const T* lse = a.lse.as<T>() + (b * a.q.sizes[1] + h) * a.q.sizes[2] + first;
   for (std::int64_t r = 0; r < rows; ++r) {
-    const S* result = y.at(first + r);
-    T delta = 0;
-    for (std::int64_t d = 0; d < D; ++d) {
-      delta += buffers.dy[r * width + d] * static_cast<T>(result[d * y.column]);
-    }
-    buffers.delta[r] = delta;
+    buffers.delta[r] = dot_of(static_cast<const T*>(buffers.dy + r * width),
+                              static_cast<const S*>(y.at(first + r)), D, y.column);
     // A query that saw no key: p = exp(s - inf) = 0.
     const T infinity = std::numeric_limits<T>::infinity();
     buffers.lse[r] = lse[r] == -infinity ? infinity : lse[r];
@@ -143,10 +139,7 @@ template <class S, class T>
 void store_rows(const T* from, std::int64_t rows, std::int64_t D, std::int64_t width, T scale,
                 const HeadView<S>& x, std::int64_t first) {
   for (std::int64_t r = 0; r < rows; ++r) {
-    S* to = x.at(first + r);
-    for (std::int64_t d = 0; d < D; ++d) {
-      to[d * x.column] = static_cast<S>(from[r * width + d] * scale);
-    }
+    store_scaled(from + r * width, D, scale, x.at(first + r), x.column);
   }
 }
 

@@ -54,6 +54,34 @@ inline void add_mask(const Operand& mask, std::int64_t b, std::int64_t h, std::i
   for (std::int64_t c = 0; c < count; ++c) s[c] += static_cast<T>(from[c * view.column]);
 }
 
+// to[d * column] = scale from[d] for d < D, rounded to S.
+template <class S, class T>
+inline void store_scaled(const T* __restrict from, std::int64_t D, T scale, S* __restrict to,
+                         std::int64_t column) {
+  if (column == 1) {
+    for (std::int64_t d = 0; d < D; ++d) to[d] = static_cast<S>(from[d] * scale);
+  } else {
+    for (std::int64_t d = 0; d < D; ++d) to[d * column] = static_cast<S>(from[d] * scale);
+  }
+}
+
+// sum x[d] y[d * column] for d < D; x has room for whole vectors and zeros beyond D.
+template <class S, class T>
+inline T dot_of(const T* x, const S* y, std::int64_t D, std::int64_t column) {
+  if constexpr (std::is_same_v<S, T>) {
+    if (column == 1) {
+      typename VectorOf<T>::type sum{};
+      for_lanes(y, D, T(0), [&](auto v, std::int64_t first, std::int64_t) {
+        sum += v * load_lanes(x + first);
+      });
+      return sum_lanes<T>(sum);
+    }
+  }
+  T sum = 0;
+  for (std::int64_t d = 0; d < D; ++d) sum += x[d] * static_cast<T>(y[d * column]);
+  return sum;
+}
+
 // Hands out parts of one block of scratch memory, 64-byte aligned.
 template <class T>
 class ScratchParts {

@@ -19,6 +19,7 @@ void run_rest(const Conv2dArgs& a, Run* library, Run* columns) {
 void conv2d(const Conv2dArgs& a) {
   if (direct_forward(a)) return own_conv2d(a);
   run_rest(a, library_conv2d, columns_conv2d);
+  if (a.relu) cpu_kernels().unary.run({UnaryOp::relu, 0, 0, a.y, a.y});
 }
 void conv2d_backward_input(const Conv2dArgs& a) {
   if (direct_backward_input(a)) return own_conv2d_backward_input(a);

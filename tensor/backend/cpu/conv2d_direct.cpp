@@ -54,7 +54,8 @@ Pass<T> forward_pass(const Conv2dArgs& a) {
 
 template <class T>
 void forward_typed(const Conv2dArgs& a) {
-  const Pass<T> p = forward_pass<T>(a);
+  Pass<T> p = forward_pass<T>(a);
+  if (a.relu) p.floor = T(0);
   const T* w = a.w.as<const T>();
   run_pass(p, [&](std::int64_t o, std::int64_t i, std::int64_t j, std::int64_t c) {
     return w[((o * p.C + c) * p.kh + i) * p.kw + j];

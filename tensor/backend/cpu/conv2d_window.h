@@ -16,6 +16,8 @@ struct Pass {
   T* y;
   const T* bias;                         // [O] or null
   std::int64_t y_image, y_row, y_pixel;  // elements between images, rows and pixels of y
+  // What results are at least: 0, or -inf for nothing.
+  T floor = -std::numeric_limits<T>::infinity();
 
   std::int64_t strips() const { return ceil_div(O, kMicroColumns<T>); }
   std::int64_t window() const { return kh * kw * C; }
@@ -75,12 +77,14 @@ struct Ahead {
 };
 
 // R output pixels, whose windows start at image + from(r), times one strip of weights
-// [kh, run, kMicroColumns], added to `start`; to y + to(r).
+// [kh, run, kMicroColumns], added to `start`; at least `floor`, to y + to(r).
 template <int R, class T, class From, class To>
 inline void window_block(const T* image, const From& from, std::int64_t kh, std::int64_t row,
-                         std::int64_t run, const T* w, const T* start, T* y, const To& to) {
+                         std::int64_t run, const T* w, const T* start, T floor, T* y,
+                         const To& to) {
   using V = typename VectorOf<T>::type;
   constexpr std::int64_t W = VectorOf<T>::lanes;
+  const V low = V{} + floor;
   V left[R], right[R];
   ATHANOR_UNROLL
   for (int r = 0; r < R; ++r) {
@@ -103,8 +107,9 @@ inline void window_block(const T* image, const From& from, std::int64_t kh, std:
   }
   ATHANOR_UNROLL
   for (int r = 0; r < R; ++r) {
-    store_lanes(y + to(r), left[r]);
-    store_lanes(y + to(r) + W, right[r]);
+    // A NaN stays.
+    store_lanes(y + to(r), left[r] < low ? low : left[r]);
+    store_lanes(y + to(r) + W, right[r] < low ? low : right[r]);
   }
 }
 
@@ -113,17 +118,17 @@ inline void window_rows(std::int64_t count, const T* image, const From& from, co
                         std::int64_t row, const T* w, const T* start, T* y, const To& to) {
   switch (count) {
     case 6:
-      return window_block<6>(image, from, p.kh, row, p.run(), w, start, y, to);
+      return window_block<6>(image, from, p.kh, row, p.run(), w, start, p.floor, y, to);
     case 5:
-      return window_block<5>(image, from, p.kh, row, p.run(), w, start, y, to);
+      return window_block<5>(image, from, p.kh, row, p.run(), w, start, p.floor, y, to);
     case 4:
-      return window_block<4>(image, from, p.kh, row, p.run(), w, start, y, to);
+      return window_block<4>(image, from, p.kh, row, p.run(), w, start, p.floor, y, to);
     case 3:
-      return window_block<3>(image, from, p.kh, row, p.run(), w, start, y, to);
+      return window_block<3>(image, from, p.kh, row, p.run(), w, start, p.floor, y, to);
     case 2:
-      return window_block<2>(image, from, p.kh, row, p.run(), w, start, y, to);
+      return window_block<2>(image, from, p.kh, row, p.run(), w, start, p.floor, y, to);
     default:
-      return window_block<1>(image, from, p.kh, row, p.run(), w, start, y, to);
+      return window_block<1>(image, from, p.kh, row, p.run(), w, start, p.floor, y, to);
   }
 }
 
@@ -150,7 +155,7 @@ void forward_rows(const Pass<T>& p, std::int64_t n, std::int64_t first, std::int
         window_block<kMicroRows>(
             image.data + row * p.sh * image.row + column * step,
             [=](std::int64_t r) { return r * step; }, p.kh, image.row, p.run(), strips,
-            static_cast<const T*>(start), y + row * p.y_row + column * p.y_pixel,
+            static_cast<const T*>(start), p.floor, y + row * p.y_row + column * p.y_pixel,
             [&](std::int64_t r) { return r * p.y_pixel; });
         column += kMicroRows;
         if (column == p.ow) column = 0, ++row;

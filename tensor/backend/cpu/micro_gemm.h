@@ -5,6 +5,8 @@
 // that of k for every block, so a result does not depend on where a tile ends.
 #pragma once
 
+#include "tensor/backend/cpu/turn.h"
+
 inline constexpr std::int64_t kMicroRows = 6;
 template <class T>
 inline constexpr std::int64_t kMicroColumns = 2 * VectorOf<T>::lanes;
@@ -90,10 +92,27 @@ inline void pack_transposed(const S* x, std::int64_t N, std::int64_t K, std::int
   constexpr std::int64_t kWidth = kMicroColumns<T>;
   for (std::int64_t n = 0; n < N; n += kWidth) {
     const std::int64_t count = N - n < kWidth ? N - n : kWidth;
+    std::int64_t done = 0;  // of k
+    if constexpr (kTurns<T> && sizeof(S) == sizeof(T)) {
+      for (; column == 1 && count == kWidth && done + 8 <= K; done += 8) {
+        for (std::int64_t i = 0; i < kWidth; i += 8) {
+          Float8 rows[8];
+          ATHANOR_UNROLL
+          for (std::int64_t r = 0; r < 8; ++r) {
+            rows[r] = *reinterpret_cast<const Float8*>(x + (n + i + r) * row + done);
+          }
+          turn(rows);
+          ATHANOR_UNROLL
+          for (std::int64_t r = 0; r < 8; ++r) {
+            *reinterpret_cast<Float8*>(to + (done + r) * kWidth + i) = rows[r];
+          }
+        }
+      }
+    }
     // Rows outermost: reads follow memory, writes stay in the first-level cache.
     for (std::int64_t i = 0; i < count; ++i) {
       const S* from = x + (n + i) * row;
-      for (std::int64_t k = 0; k < K; ++k) {
+      for (std::int64_t k = done; k < K; ++k) {
         to[k * kWidth + i] = static_cast<T>(from[k * column]);
       }
     }

@@ -177,13 +177,16 @@ bool run_reading_weights(Pass pass, const Conv2dArgs& a) {
 }  // namespace
 
 void conv2d(const Conv2dArgs& a) {
-  if (!run_reading_weights(Pass::forward, a)) return conv2d_direct(a);
-  if (!a.b.data) return;
-  const std::int64_t strides[4] = {0, a.b.strides[0], 0, 0};
-  Operand bias = a.y;
-  bias.data = a.b.data;
-  bias.strides = strides;
-  binary({BinaryOp::add, a.y, bias, a.y});
+  if (!run_reading_weights(Pass::forward, a)) {
+    conv2d_direct(a);  // with the bias
+  } else if (a.b.data) {
+    const std::int64_t strides[4] = {0, a.b.strides[0], 0, 0};
+    Operand bias = a.y;
+    bias.data = a.b.data;
+    bias.strides = strides;
+    binary({BinaryOp::add, a.y, bias, a.y});
+  }
+  if (a.relu) unary({UnaryOp::relu, 0, 0, a.y, a.y});
 }
 
 void conv2d_backward_input(const Conv2dArgs& a) {

@@ -51,6 +51,7 @@ void conv2d(const Conv2dArgs& a) {
                  [&](std::int64_t x_at, std::int64_t w_at, std::int64_t y_at) {
                    sums.values[place(y_at)] += double(x[x_at]) * double(w[w_at]);
                  });
+    for (double& sum : sums.values) sum = a.relu && sum < 0 ? 0 : sum;
     sums.write_to(a.y);
   });
 }
