@@ -144,6 +144,23 @@ ProbabilityTable judge_twice(const DiscriminantFolds& folds, const LabelWeighing
   return second;
 }
 
+// a b^power, normalised.
+ProbabilityTable product_of(const ProbabilityTable& a, const ProbabilityTable& b, double power) {
+  ProbabilityTable out{a.rows, a.classes, std::vector<double>(a.values.size())};
+  for (std::int64_t i = 0; i < a.rows; ++i) {
+    double* row = out.values.data() + i * a.classes;
+    double most = -std::numeric_limits<double>::infinity(), sum = 0;
+    for (std::int64_t k = 0; k < a.classes; ++k) {
+      row[k] =
+          std::log(std::max(a.row(i)[k], 1e-9)) + power * std::log(std::max(b.row(i)[k], 1e-9));
+      most = std::max(most, row[k]);
+    }
+    for (std::int64_t k = 0; k < a.classes; ++k) sum += row[k] = std::exp(row[k] - most);
+    for (std::int64_t k = 0; k < a.classes; ++k) row[k] /= sum;
+  }
+  return out;
+}
+
 // Geometric mean of tables, normalised.
 class MeanOfLogs {
  public:
@@ -258,6 +275,14 @@ LabelEvidence judge_labels(const TableRecords& r, const ClassifierInputs& inputs
   LabelEvidence evidence;
   evidence.training =
       out_of_fold({inputs.tokens, {}}, r.label, classes, group, weight, nullptr, options);
+  if (search && !inputs.embeddings.defined()) {
+    // Without vectors that model judges, too, by as much as makes the labels likeliest.
+    const ProbabilityTable first = judged.p;
+    for (const double power : kExponents) {
+      Weighed w = weighing.search(product_of(first, evidence.training.p, power));
+      if (w.likelihood > judged.likelihood) judged = std::move(w);
+    }
+  }
   evidence.p = std::move(judged.p);
   evidence.posterior = std::move(judged.posterior);
   return evidence;

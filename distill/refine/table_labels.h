@@ -30,10 +30,11 @@ struct LabelEvidence {
 // Discriminants out of fold on sentence vectors (where given) beside the leading directions of the
 // words, or on these alone, in two rounds: the second learns from the class posteriors that the
 // first one's answers and the labels give, made for each fold without its own labels. Three
-// partitions into folds and two strengths of shrinkage are averaged. A linear model on hashed words
-// that learns from each record by how probable its label is by then is `training`. Beyond 50,000
-// records the directions of the words are left out, and without vectors a robust linear model
-// judges alone, `posterior` being p; beyond 32 classes there is one round and one partition.
+// partitions into folds and two strengths of shrinkage are averaged. `training` is a robust linear
+// model on hashed words that learns from each record by how probable its label is by then; without
+// vectors it counts as a second view, by as much as makes the labels likeliest. Beyond 50,000
+// records the directions of the words are left out, and without vectors that model judges alone,
+// `posterior` being p; beyond 32 classes there is one round, one partition, no second view.
 // `sound`: records to learn from; of a group of copies all its sound records together count as one.
 LabelEvidence judge_labels(const TableRecords& records, const ClassifierInputs& inputs,
                            const std::vector<std::int64_t>& group, const std::vector<char>& sound,
