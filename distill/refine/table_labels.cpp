@@ -96,8 +96,17 @@ struct Weighed {
 
 class LabelWeighing {
  public:
-  LabelWeighing(const TableRecords& r, const std::vector<char>& sound)
-      : labels_(r.label), slices_(time_slices(r.time)), rows_(rows_of(sound)) {}
+  LabelWeighing(const TableRecords& r, const std::vector<std::int64_t>& group,
+                const std::vector<char>& sound)
+      : labels_(r.label), slices_(time_slices(r.time)), rows_(rows_of(sound)) {
+    std::vector<std::vector<std::int64_t>> members(group.size());
+    for (const std::int64_t i : rows_) {
+      if (labels_[i] >= 0) members[group[i]].push_back(i);
+    }
+    for (auto& copies : members) {
+      if (copies.size() > 1) copies_.push_back(std::move(copies));
+    }
+  }
 
   // p to the power `exponent`.
   Weighed weigh(const ProbabilityTable& p, double exponent) const {
@@ -108,6 +117,7 @@ class LabelWeighing {
         estimate_sliced_noise(w.p, labels_, rows_, slices_.of, slices_.count, kShrink, kIterations);
     w.likelihood = mean_log_likelihood(w.p, labels_, rows_, slices_.of, noise);
     w.posterior = sliced_class_posteriors(w.p, labels_, slices_.of, noise);
+    for (const auto& copies : copies_) join(copies, w, noise);
     return w;
   }
 
@@ -122,11 +132,33 @@ class LabelWeighing {
   }
 
  private:
+  // Copies have one class: P(class | p, all their labels), p being their geometric mean.
+  void join(const std::vector<std::int64_t>& copies, Weighed& w, const SlicedNoise& noise) const {
+    if (!w.p.known(copies.front())) return;
+    const std::int64_t classes = w.p.classes;
+    std::vector<double> log_p(static_cast<std::size_t>(classes));
+    for (const std::int64_t i : copies) {
+      for (std::int64_t k = 0; k < classes; ++k) {
+        const double given = noise.of(slices_.of[i])[k * classes + labels_[i]];
+        log_p[k] += std::log(std::max(w.p.row(i)[k], 1e-12)) / static_cast<double>(copies.size()) +
+                    std::log(std::max(given, 1e-12));
+      }
+    }
+    const double most = *std::max_element(log_p.begin(), log_p.end());
+    double total = 0;
+    for (double& value : log_p) total += value = std::exp(value - most);
+    for (double& value : log_p) value /= total;
+    for (const std::int64_t i : copies) {
+      std::copy(log_p.begin(), log_p.end(), w.posterior.values.begin() + i * classes);
+    }
+  }
+
   static constexpr double kShrink = 20;
   static constexpr int kIterations = 12;
   const std::vector<std::int64_t>& labels_;
   const TimeSlices slices_;
   const std::vector<std::int64_t> rows_;
+  std::vector<std::vector<std::int64_t>> copies_;  // groups of two sound labelled records or more
 };
 
 // Two rounds: models of the labels given, then models of the class posteriors that follow from the
@@ -253,7 +285,7 @@ LabelEvidence judge_labels(const TableRecords& r, const ClassifierInputs& inputs
   if (!inputs.embeddings.defined() && n > kMostLatent) {
     return judge_by_tokens(r, inputs, group, weight, sound, seed);
   }
-  const LabelWeighing weighing(r, sound);
+  const LabelWeighing weighing(r, group, sound);
   const bool search = classes <= kMostSearched;
   const Tensor view = dense_view(inputs, seed);
   const ProbabilityTable given = given_labels(r);
