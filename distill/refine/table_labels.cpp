@@ -317,6 +317,7 @@ LabelEvidence judge_labels(const TableRecords& r, const ClassifierInputs& inputs
   }
   evidence.p = std::move(judged.p);
   evidence.posterior = std::move(judged.posterior);
+  evidence.joint = true;
   return evidence;
 }
 

@@ -24,6 +24,8 @@ struct LabelEvidence {
   // P(true class | p, label given, time): p_k T_s[k, y], normalised; T_s is the noise matrix of the
   // record's span of time s, estimated from all records.
   ProbabilityTable posterior;
+  // Sound copies of each other have one posterior, which takes in the labels of all.
+  bool joint = false;
   OutOfFold training;  // of the last round; empty where probabilities were given
 };
 
