@@ -21,6 +21,7 @@ constexpr std::size_t kBlock = 4096;  // texts that are sorted by length togethe
 struct EmbedOptions {
   TextInput input;
   std::string model, out, normalize = "auto", device = "cpu";
+  std::vector<std::string> pool;
   int threads = 0;
   std::int64_t max_length = 0;
 };
@@ -53,6 +54,15 @@ void run_embed(const EmbedOptions& o) {
   options.max_length = o.max_length;
   distill::SentenceEncoder encoder = distill::SentenceEncoder::load(o.model, options);
   encoder.to(device_of(o.device));
+  if (!o.pool.empty()) {
+    std::vector<distill::TextPooling> pooling;
+    for (const std::string& name : o.pool) {
+      pooling.push_back(name == "mean"  ? distill::TextPooling::mean
+                        : name == "cls" ? distill::TextPooling::first_token
+                                        : distill::TextPooling::first_word);
+    }
+    encoder.set_pooling(std::move(pooling));
+  }
   if (o.normalize != "auto") encoder.set_normalize(o.normalize == "on");
   std::vector<float> all;
   std::int64_t count = 0;
@@ -84,6 +94,11 @@ void add_embed(CLI::App& app) {
   c->add_option("model", o->model, "Folder of the model")->required();
   add_text_input(*c, o->input);
   c->add_option("--out", o->out, "Write f32 [texts, width] to this .npy file");
+  c->add_option("--pool", o->pool,
+                "What stands for a text: mean of its tokens, cls, first-word (its first word in "
+                "context), or several, each of length 1; default: as the model's files say")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"mean", "cls", "first-word"}));
   c->add_option("--normalize", o->normalize,
                 "Vectors of length 1: on, off, or as the model's modules.json says")
       ->check(CLI::IsMember({"auto", "on", "off"}))

@@ -57,7 +57,7 @@ void plant(const PlantCommand& o) {
 
 struct AuditCommand {
   std::vector<std::string> refined, manifests, hold_out;
-  std::string fit, dirty, clean, pairs;
+  std::string fit, dirty, clean, pairs, similar_pairs;
   bool json = false;
 };
 
@@ -103,6 +103,16 @@ void audit_command(const AuditCommand& o) {
                          "%.4f\n",
                 static_cast<long long>(a.gold), static_cast<long long>(a.found),
                 static_cast<long long>(a.right), a.precision, a.recall, a.f1);
+    return;
+  }
+  if (!o.similar_pairs.empty()) {
+    const auto a = distill::audit_similar(o.refined.front(), o.similar_pairs);
+    std::printf(o.json
+                    ? "{\"pairs\":%lld,\"recall_at_1\":%.4f,\"recall_at_5\":%.4f,"
+                      "\"recall_at_10\":%.4f,\"reciprocal_rank\":%.4f}\n"
+                    : "%lld pairs: recall@1 %.4f  @5 %.4f  @10 %.4f  mean reciprocal rank %.4f\n",
+                static_cast<long long>(a.pairs), a.recall_at_1, a.recall_at_5, a.recall_at_10,
+                a.reciprocal_rank);
     return;
   }
   if (o.manifests.size() != o.refined.size()) {
@@ -161,6 +171,8 @@ void add_audit(CLI::App& app) {
   c->add_option("--dirty", o->dirty, "The table that was refined");
   c->add_option("--clean", o->clean, "The same table without mistakes");
   c->add_option("--pairs", o->pairs, "Pairs of ids that are the same (CSV without header)");
+  c->add_option("--similar-pairs", o->similar_pairs,
+                "Pairs of ids: is the second among the records similar to the first?");
   c->add_flag("--json", o->json, "JSON");
   c->callback([o] { audit_command(*o); });
 }

@@ -24,7 +24,7 @@ struct RefineOptions {
   std::vector<double> split;
   std::string out, schema, save_schema, id, label, time, format, model, probabilities, teacher,
       embeddings, apply, split_group;
-  std::int64_t budget = -1, seed = 0, review = 0;
+  std::int64_t budget = -1, seed = 0, review = 0, similar = 0;
   double threshold = .5, retention = -1, effective = -1, near_duplicate = .8, link_threshold = -1;
   int threads = 0;
   bool no_header = false, strict = false, repair = false, json = false, no_stratify = false,
@@ -67,7 +67,7 @@ void run_images(const RefineOptions& o) {
   const bool table_only = !o.text.empty() || !o.dedup.empty() || !o.against.empty() ||
                           !o.split.empty() || !o.apply.empty() || !o.model.empty() ||
                           !o.teacher.empty() || !o.schema.empty() || !o.without.empty() ||
-                          o.effective >= 0 || o.review > 0 || o.repair;
+                          o.effective >= 0 || o.review > 0 || o.similar > 0 || o.repair;
   if (table_only) {
     raise(ErrorKind::usage, "refine: expected for IDX files no options but --out, --time, ",
           "--probabilities, --embeddings, --threshold, --retention, --budget, --seed, --threads, ",
@@ -121,6 +121,7 @@ void run_refine(const RefineOptions& o) {
   options.against.assign(o.against.begin(), o.against.end());
   options.review = o.review;
   options.reviewed = o.apply;
+  options.similar = o.similar;
   if (!o.split.empty()) {
     if (o.split.size() < 2) raise(ErrorKind::usage, "--split: expected two or three shares");
     options.split.emplace();
@@ -215,6 +216,9 @@ void add_refine(CLI::App& app) {
   c->add_option("--against", o->against, "Drop records that overlap these files (a test set)");
   c->add_option("--review", o->review, "Queue the N records whose verdict would tell most")
       ->check(CLI::NonNegativeNumber);
+  c->add_option("--similar", o->similar,
+                "List the K most similar other records of each one (similar.csv)")
+      ->check(CLI::PositiveNumber);
   c->add_option("--apply", o->apply, "A review.csv whose column verdict says keep or drop");
   auto* split = c->add_option("--split", o->split, "Also write golden-train, -validation, -test")
                     ->delimiter(',')

@@ -80,8 +80,10 @@ def main():
     for name in results[0]:
         values = np.array([r[name] for r in results])
         gain = values - np.array([r["raw"] for r in results])
-        # Student's t would need scipy; 2.26 is its 97.5% point for ten pools.
-        half = 2.26 * gain.std(ddof=1) / len(gain) ** 0.5 if len(gain) > 1 else float("nan")
+        # 97.5% points of Student's t for two to ten pools, that for eleven beyond.
+        t = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
+        point = t[len(gain) - 2] if 2 <= len(gain) <= 10 else 2.23
+        half = point * gain.std(ddof=1) / len(gain) ** 0.5 if len(gain) > 1 else float("nan")
         print(json.dumps({"arm": name, "f1": round(values.mean(), 4), "gain": round(gain.mean(), 4),
                           "interval": [round(gain.mean() - half, 4), round(gain.mean() + half, 4)]}))
 

@@ -87,7 +87,7 @@ SentenceEncoder SentenceEncoder::load(const fs::path& directory,
   encoder.tokens_a_batch_ = std::max<std::int64_t>(options.tokens_a_batch, 0);
   const Pooling pooling = read_pooling(directory);
   encoder.normalize_ = pooling.normalize;
-  encoder.first_token_ = pooling.first_token;
+  encoder.pooling_ = {pooling.first_token ? TextPooling::first_token : TextPooling::mean};
   return encoder;
 }
 
@@ -108,17 +108,30 @@ void SentenceEncoder::embed_batch(const data::TokenRows& rows, std::span<const s
   const Tensor used = padded ? lengths : Tensor();
   const Variable hidden =
       model_->encode(athanor::to(ids, device_), padded ? athanor::to(used, device_) : Tensor());
-  const Variable vectors = first_token_ ? select(hidden, 1, 0) : nn::mean_pool(hidden, used);
-  const Tensor pooled = contiguous(athanor::to(vectors.tensor(), Device{}));
-  const std::int64_t d = pooled.size(1);
-  for (std::int64_t b = 0; b < count; ++b) {
-    const float* from = pooled.data<float>() + b * d;
-    float* to = out.data<float>() + which[static_cast<std::size_t>(b)] * d;
-    double square = 0;
-    for (std::int64_t i = 0; i < d; ++i) square += double(from[i]) * from[i];
-    const double scale = normalize_ ? 1 / std::max(std::sqrt(square), 1e-12) : 1;
-    for (std::int64_t i = 0; i < d; ++i) to[i] = static_cast<float>(from[i] * scale);
+  const std::int64_t d = model_->config().hidden_size;
+  const bool scaled = normalize_ || pooling_.size() > 1;
+  for (std::size_t part = 0; part < pooling_.size(); ++part) {
+    const TextPooling pooling = pooling_[part];
+    // The shortest row is [CLS] and [SEP], so that there is a second token.
+    const Variable vectors = pooling == TextPooling::mean
+                                 ? nn::mean_pool(hidden, used)
+                                 : select(hidden, 1, pooling == TextPooling::first_word ? 1 : 0);
+    const Tensor pooled = contiguous(athanor::to(vectors.tensor(), Device{}));
+    for (std::int64_t b = 0; b < count; ++b) {
+      const float* from = pooled.data<float>() + b * d;
+      float* to = out.data<float>() + which[static_cast<std::size_t>(b)] * out.size(1) +
+                  static_cast<std::int64_t>(part) * d;
+      double square = 0;
+      for (std::int64_t i = 0; i < d; ++i) square += double(from[i]) * from[i];
+      const double scale = scaled ? 1 / std::max(std::sqrt(square), 1e-12) : 1;
+      for (std::int64_t i = 0; i < d; ++i) to[i] = static_cast<float>(from[i] * scale);
+    }
   }
+}
+
+void SentenceEncoder::set_pooling(std::vector<TextPooling> pooling) {
+  if (pooling.empty()) fail("SentenceEncoder", "expected at least one pooling, got none");
+  pooling_ = std::move(pooling);
 }
 
 void SentenceEncoder::to(Device device) {

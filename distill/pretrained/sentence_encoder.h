@@ -21,8 +21,14 @@ struct SentenceEncoderOptions {
   std::int64_t tokens_a_batch = 0;
 };
 
-// Mean pooling over a BERT's last hidden states (Reimers & Gurevych 2019), as all-MiniLM-L6-v2 is
-// used. Embedding texts from several threads at once is safe.
+// What of a BERT's last hidden states stands for a text.
+enum class TextPooling {
+  mean,         // of all tokens (Reimers & Gurevych 2019), as all-MiniLM-L6-v2 is used
+  first_token,  // [CLS]
+  first_word,   // the token behind it: the first piece of the first word, read in its context
+};
+
+// Vectors of texts. Embedding texts from several threads at once is safe.
 class SentenceEncoder {
  public:
   // A folder with config.json, safetensors, and tokenizer.json or vocab.txt. modules.json and
@@ -31,16 +37,19 @@ class SentenceEncoder {
   static SentenceEncoder load(const std::filesystem::path& directory,
                               const SentenceEncoderOptions& options = {});
 
-  // f32 [texts, width]. Throws bad_input naming the index of a text that is no UTF-8.
+  // f32 [texts, width()]. Throws bad_input naming the index of a text that is no UTF-8.
   Tensor embed(std::span<const std::string> texts) const;
 
-  std::int64_t width() const { return model_->config().hidden_size; }
+  std::int64_t width() const { return model_->config().hidden_size * std::ssize(pooling_); }
   std::int64_t max_length() const { return max_length_; }
   const data::Tokenizer& tokenizer() const { return *tokenizer_; }
   const std::shared_ptr<nn::Bert>& model() const { return model_; }
   // Whether vectors are scaled to length 1.
   bool normalize() const { return normalize_; }
   void set_normalize(bool on) { normalize_ = on; }
+  // Instead of what the files say; several stand one behind the other, each scaled to length 1, so
+  // that each counts alike. Throws for none.
+  void set_pooling(std::vector<TextPooling> pooling);
   // Where the model computes; vectors are on the CPU.
   void to(Device device);
 
@@ -56,7 +65,8 @@ class SentenceEncoder {
   std::shared_ptr<const data::Tokenizer> tokenizer_;
   Device device_;
   std::int64_t max_length_ = 512, tokens_a_batch_ = 0;
-  bool normalize_ = false, first_token_ = false;
+  bool normalize_ = false;
+  std::vector<TextPooling> pooling_ = {TextPooling::mean};
 };
 
 }  // namespace athanor::distill

@@ -314,4 +314,40 @@ LinkAudit audit_links(const std::filesystem::path& refined, const std::filesyste
   return audit;
 }
 
+SimilarAudit audit_similar(const std::filesystem::path& refined,
+                           const std::filesystem::path& pairs) {
+  const auto path = refined / "similar.csv";
+  std::vector<std::string> columns;
+  const auto listed = read_all(path, columns);
+  const std::size_t id = place_of(columns, "id", path), other = place_of(columns, "other_id", path),
+                    rank = place_of(columns, "rank", path);
+  std::map<std::pair<std::string, std::string>, double> rank_of;
+  for (const auto& row : listed) {
+    const auto number = data::parse_number(row[rank]);
+    if (!number || *number < 1) {
+      raise(ErrorKind::bad_input, path.string(), ": expected a rank >= 1, found '", row[rank], "'");
+    }
+    rank_of[{row[id], row[other]}] = *number;
+  }
+  std::set<std::pair<std::string, std::string>> gold;
+  for (const auto& row : read_all(pairs, columns, false)) {
+    if (row.size() < 2)
+      raise(ErrorKind::bad_input, pairs.string(), ": expected two columns of ids");
+    gold.emplace(row[0], row[1]);
+  }
+  SimilarAudit audit;
+  audit.pairs = std::ssize(gold);
+  if (gold.empty()) return audit;
+  const double part = 1 / static_cast<double>(gold.size());
+  for (const auto& pair : gold) {
+    const auto at = rank_of.find(pair);
+    if (at == rank_of.end()) continue;
+    audit.recall_at_1 += at->second <= 1 ? part : 0;
+    audit.recall_at_5 += at->second <= 5 ? part : 0;
+    audit.recall_at_10 += at->second <= 10 ? part : 0;
+    audit.reciprocal_rank += part / at->second;
+  }
+  return audit;
+}
+
 }  // namespace athanor::distill

@@ -67,4 +67,14 @@ struct LinkAudit {
 };
 LinkAudit audit_links(const std::filesystem::path& refined, const std::filesystem::path& pairs);
 
+// Known pairs (two columns of ids, no header) against similar.csv of a refinement: of each pair the
+// second is looked for among the records similar to the first. Errors are bad_input.
+struct SimilarAudit {
+  std::int64_t pairs = 0;  // distinct, in this order
+  double recall_at_1 = 0, recall_at_5 = 0, recall_at_10 = 0;
+  double reciprocal_rank = 0;  // mean of 1 / rank, 0 where it is not listed
+};
+SimilarAudit audit_similar(const std::filesystem::path& refined,
+                           const std::filesystem::path& pairs);
+
 }  // namespace athanor::distill

@@ -6,6 +6,8 @@
 #include "tensor/base/error.h"
 #include "tensor/ops.h"
 #include "tensor/ops/copy.h"
+#include "tensor/ops/matmul.h"
+#include "tensor/ops/shape.h"
 
 namespace athanor::distill {
 namespace {
@@ -66,6 +68,11 @@ Tensor inverse_lower(const Tensor& lower) {
     for (std::int64_t j = 0; j <= i; ++j) row[j] /= l[i * n + i];
   }
   return inverse;
+}
+
+Tensor orthonormal_columns(const Tensor& y) {
+  const Tensor gram = matmul(transpose(y), y);
+  return matmul(y, transpose(inverse_lower(cholesky(gram, 1e-12))));
 }
 
 }  // namespace athanor::distill

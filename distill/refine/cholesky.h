@@ -10,5 +10,7 @@ namespace athanor::distill {
 Tensor cholesky(const Tensor& a, double ridge);
 // The inverse of a lower triangular matrix, f64 [n, n].
 Tensor inverse_lower(const Tensor& lower);
+// y L^-T with y'y = L L': orthonormal columns that span those of y f64 [rows, n].
+Tensor orthonormal_columns(const Tensor& y);
 
 }  // namespace athanor::distill

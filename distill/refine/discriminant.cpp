@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "distill/refine/cholesky.h"
+#include "distill/refine/feature_values.h"
 #include "tensor/base/error.h"
 #include "tensor/base/parallel.h"
 #include "tensor/ops.h"
@@ -37,7 +38,6 @@ DiscriminantFolds::DiscriminantFolds(const Tensor& x, std::span<const std::int64
     fold_[f].rows.push_back(i);
   }
   const Tensor source = contiguous(x);
-  second_ = zeros({d_, d_}, DType::f64);
   for (Fold& fold : fold_) {
     if (fold.rows.empty()) continue;
     fold.x = empty({std::ssize(fold.rows), d_}, DType::f64);
@@ -52,24 +52,20 @@ DiscriminantFolds::DiscriminantFolds(const Tensor& x, std::span<const std::int64
       }
     }
     fold.second = contiguous(matmul(transpose(scaled), fold.x));
-    add_to(second_, fold.second, 1);
   }
 }
 
-ProbabilityTable DiscriminantFolds::out_of_fold(const ProbabilityTable& targets,
-                                                double shrink) const {
+DiscriminantFolds::Sums DiscriminantFolds::sums_of(const ProbabilityTable& targets,
+                                                   double shrink) const {
   const std::int64_t C = targets.classes;
   if (targets.rows != n_ || !(shrink > 0 && shrink <= 1)) {
     fail("DiscriminantFolds", "expected ", n_, " targets and shrink in (0, 1], got ", targets.rows,
          " and ", shrink);
   }
-  // Sums of each fold's classes: count [C], x [C, d].
-  const std::size_t folds = fold_.size();
-  std::vector<std::vector<double>> count(folds, std::vector<double>(static_cast<std::size_t>(C)));
-  std::vector<Tensor> sum(folds);
-  std::vector<double> all_count(static_cast<std::size_t>(C));
-  Tensor all_sum = zeros({C, d_}, DType::f64);
-  for (std::size_t f = 0; f < folds; ++f) {
+  Sums sums{std::vector<std::vector<double>>(fold_.size(),
+                                             std::vector<double>(static_cast<std::size_t>(C))),
+            std::vector<Tensor>(fold_.size())};
+  for (std::size_t f = 0; f < fold_.size(); ++f) {
     const Fold& fold = fold_[f];
     if (fold.rows.empty()) continue;
     Tensor share = zeros({std::ssize(fold.rows), C}, DType::f64);
@@ -79,65 +75,90 @@ ProbabilityTable DiscriminantFolds::out_of_fold(const ProbabilityTable& targets,
       for (std::int64_t k = 0; k < C; ++k) {
         const double value = targets.row(i)[k] * weight_[i];
         share.data<double>()[static_cast<std::int64_t>(r) * C + k] = value;
-        count[f][k] += value;
-        all_count[k] += value;
+        sums.count[f][k] += value;
       }
     }
-    sum[f] = contiguous(matmul(transpose(share), fold.x));
-    add_to(all_sum, sum[f], 1);
+    sums.x[f] = contiguous(matmul(transpose(share), fold.x));
   }
-  ProbabilityTable out{n_, C, std::vector<double>(static_cast<std::size_t>(n_ * C))};
-  parallel_chunks(static_cast<std::int64_t>(folds), [&](std::int64_t f) {
-    const Fold& fold = fold_[f];
-    if (fold.rows.empty()) return;
-    double total = 0;
-    std::vector<double> learned(all_count);
-    for (std::int64_t k = 0; k < C; ++k) total += learned[k] -= count[f][k];
-    total = std::max(total, 1e-9);
-    Tensor mean = clone(all_sum), within = clone(second_);
-    add_to(mean, sum[f], -1);
-    add_to(within, fold.second, -1);
-    double* m = mean.data<double>();
-    Tensor scaled = empty({C, d_}, DType::f64);  // means by the roots of their counts
-    for (std::int64_t k = 0; k < C; ++k) {
-      const double size = std::max(learned[k], 1e-9);
-      for (std::int64_t j = 0; j < d_; ++j) {
-        m[k * d_ + j] /= size;
-        scaled.data<double>()[k * d_ + j] = m[k * d_ + j] * std::sqrt(size);
-      }
-    }
-    add_to(within, matmul(transpose(scaled), scaled), -1);
-    double trace = 0;
-    double* w = within.data<double>();
-    for (std::int64_t j = 0; j < d_; ++j) trace += w[j * d_ + j];
-    for (std::int64_t i = 0; i < d_ * d_; ++i) w[i] *= (1 - shrink) / total;
+  return sums;
+}
+
+void DiscriminantFolds::judge(int judged, int without, const Sums& sums, double shrink,
+                              ProbabilityTable& out) const {
+  const Fold& fold = fold_[judged];
+  if (fold.rows.empty()) return;
+  const std::int64_t C = out.classes;
+  std::vector<double> learned(static_cast<std::size_t>(C));
+  Tensor mean = zeros({C, d_}, DType::f64), within = zeros({d_, d_}, DType::f64);
+  for (int f = 0; f < folds(); ++f) {
+    if (f == judged || f == without || fold_[f].rows.empty()) continue;
+    add_to(mean, sums.x[f], 1);
+    add_to(within, fold_[f].second, 1);
+    for (std::int64_t k = 0; k < C; ++k) learned[k] += sums.count[f][k];
+  }
+  double total = 0;
+  for (const double size : learned) total += size;
+  total = std::max(total, 1e-9);
+  double* m = mean.data<double>();
+  Tensor scaled = empty({C, d_}, DType::f64);  // means by the roots of their counts
+  for (std::int64_t k = 0; k < C; ++k) {
+    const double size = std::max(learned[k], 1e-9);
     for (std::int64_t j = 0; j < d_; ++j) {
-      w[j * d_ + j] += shrink * std::max(trace, 0.) / (total * static_cast<double>(d_)) + 1e-12;
+      m[k * d_ + j] /= size;
+      scaled.data<double>()[k * d_ + j] = m[k * d_ + j] * std::sqrt(size);
     }
-    // Scores m_k' S^-1 x - m_k' S^-1 m_k / 2 + ln prior, with S^-1 = V V', V = L^-T.
-    const Tensor v = contiguous(transpose(inverse_lower(cholesky(within, 1e-9))));
-    const Tensor white = matmul(mean, v);                                          // [C, d]
-    const Tensor direction = contiguous(matmul(v, contiguous(transpose(white))));  // [d, C]
-    const Tensor score = contiguous(matmul(fold.x, direction));                    // [rows, C]
-    const Tensor dense = contiguous(white);
-    std::vector<double> bias(static_cast<std::size_t>(C));
-    for (std::int64_t k = 0; k < C; ++k) {
-      double squares = 0;
-      for (std::int64_t j = 0; j < d_; ++j) {
-        squares += dense.data<double>()[k * d_ + j] * dense.data<double>()[k * d_ + j];
-      }
-      bias[k] = std::log(std::max(learned[k], 1e-9) / total) - squares / 2;
+  }
+  add_to(within, matmul(transpose(scaled), scaled), -1);
+  double trace = 0;
+  double* w = within.data<double>();
+  for (std::int64_t j = 0; j < d_; ++j) trace += w[j * d_ + j];
+  for (std::int64_t i = 0; i < d_ * d_; ++i) w[i] *= (1 - shrink) / total;
+  for (std::int64_t j = 0; j < d_; ++j) {
+    w[j * d_ + j] += shrink * std::max(trace, 0.) / (total * static_cast<double>(d_)) + 1e-12;
+  }
+  // Scores m_k' S^-1 x - m_k' S^-1 m_k / 2 + ln prior, with S^-1 = V V', V = L^-T.
+  const Tensor v = contiguous(transpose(inverse_lower(cholesky(within, 1e-9))));
+  const Tensor white = matmul(mean, v);                                          // [C, d]
+  const Tensor direction = contiguous(matmul(v, contiguous(transpose(white))));  // [d, C]
+  const Tensor score = contiguous(matmul(fold.x, direction));                    // [rows, C]
+  const Tensor dense = contiguous(white);
+  std::vector<double> bias(static_cast<std::size_t>(C));
+  for (std::int64_t k = 0; k < C; ++k) {
+    double squares = 0;
+    for (std::int64_t j = 0; j < d_; ++j) {
+      squares += dense.data<double>()[k * d_ + j] * dense.data<double>()[k * d_ + j];
     }
-    for (std::size_t r = 0; r < fold.rows.size(); ++r) {
-      const double* z = score.data<double>() + static_cast<std::int64_t>(r) * C;
-      double* p = out.values.data() + fold.rows[r] * C;
-      double most = z[0] + bias[0], total_p = 0;
-      for (std::int64_t k = 1; k < C; ++k) most = std::max(most, z[k] + bias[k]);
-      for (std::int64_t k = 0; k < C; ++k) total_p += p[k] = std::exp(z[k] + bias[k] - most);
-      for (std::int64_t k = 0; k < C; ++k) p[k] /= total_p;
-    }
+    bias[k] = std::log(std::max(learned[k], 1e-9) / total) - squares / 2;
+  }
+  for (std::size_t r = 0; r < fold.rows.size(); ++r) {
+    const double* z = score.data<double>() + static_cast<std::int64_t>(r) * C;
+    double* p = out.values.data() + fold.rows[r] * C;
+    double most = z[0] + bias[0], total_p = 0;
+    for (std::int64_t k = 1; k < C; ++k) most = std::max(most, z[k] + bias[k]);
+    for (std::int64_t k = 0; k < C; ++k) total_p += p[k] = std::exp(z[k] + bias[k] - most);
+    for (std::int64_t k = 0; k < C; ++k) p[k] /= total_p;
+  }
+}
+
+ProbabilityTable DiscriminantFolds::out_of_fold(const ProbabilityTable& targets, double shrink,
+                                                int without) const {
+  const Sums sums = sums_of(targets, shrink);
+  ProbabilityTable out{
+      n_, targets.classes,
+      std::vector<double>(static_cast<std::size_t>(n_ * targets.classes), kNotApplicable)};
+  parallel_chunks(folds(), [&](std::int64_t f) {
+    if (f != without) judge(static_cast<int>(f), without, sums, shrink, out);
   });
   return out;
+}
+
+void DiscriminantFolds::judge_fold(int fold, const ProbabilityTable& targets, double shrink,
+                                   ProbabilityTable& out) const {
+  if (fold < 0 || fold >= folds() || out.rows != n_ || out.classes != targets.classes) {
+    fail("DiscriminantFolds", "expected a fold in [0, ", folds(), ") and an answer [", n_, ", ",
+         targets.classes, "], got ", fold, " and [", out.rows, ", ", out.classes, "]");
+  }
+  judge(fold, -1, sums_of(targets, shrink), shrink, out);
 }
 
 }  // namespace athanor::distill

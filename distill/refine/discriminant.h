@@ -21,19 +21,34 @@ class DiscriminantFolds {
   DiscriminantFolds(const Tensor& x, std::span<const std::int64_t> group,
                     std::span<const float> weight, int folds, std::uint64_t seed);
 
+  int folds() const { return static_cast<int>(fold_.size()); }
+
   // Class probabilities of each record by the models of the folds that it is not in, learned from
-  // `targets` [n, classes]; an unknown row teaches nothing. shrink in (0, 1].
-  ProbabilityTable out_of_fold(const ProbabilityTable& targets, double shrink) const;
+  // `targets` [n, classes]; an unknown row teaches nothing. shrink in (0, 1]. `without` >= 0 is a
+  // fold that teaches nothing and whose records stay unknown: targets made from the others' answers
+  // then hold nothing of its labels.
+  ProbabilityTable out_of_fold(const ProbabilityTable& targets, double shrink,
+                               int without = -1) const;
+  // The rows of `fold` alone, into out [n, classes].
+  void judge_fold(int fold, const ProbabilityTable& targets, double shrink,
+                  ProbabilityTable& out) const;
 
  private:
   struct Fold {
     std::vector<std::int64_t> rows;
     Tensor x, second;  // f64 [rows, d], weighted sum of x x' f64 [d, d]
   };
+  // Of each fold and class: the weight of its records, and the weighted sum of their x.
+  struct Sums {
+    std::vector<std::vector<double>> count;  // [folds][classes]
+    std::vector<Tensor> x;                   // [folds] f64 [classes, d]
+  };
+  Sums sums_of(const ProbabilityTable& targets, double shrink) const;
+  void judge(int fold, int without, const Sums& sums, double shrink, ProbabilityTable& out) const;
+
   std::int64_t n_, d_;
   std::vector<float> weight_;
   std::vector<Fold> fold_;
-  Tensor second_;  // of all folds
 };
 
 }  // namespace athanor::distill

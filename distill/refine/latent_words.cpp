@@ -67,12 +67,6 @@ std::optional<TextMatrix> weighted_rows(const TokenRows& tokens) {
       cast(from_values(value, {std::ssize(value)}), DType::f64)};
 }
 
-// The columns of y, made orthonormal: y L^-T with y'y = L L'.
-Tensor orthonormal(const Tensor& y) {
-  const Tensor gram = matmul(transpose(y), y);
-  return matmul(y, transpose(inverse_lower(cholesky(gram, 1e-12))));
-}
-
 }  // namespace
 
 Tensor latent_words(const TokenRows& tokens, std::int64_t dimensions, std::uint64_t seed) {
@@ -93,8 +87,8 @@ Tensor latent_words(const TokenRows& tokens, std::int64_t dimensions, std::uint6
   for (std::int64_t i = 0; i < start.numel(); ++i) {
     start.data<double>()[i] = random.next_normal();
   }
-  Tensor q = orthonormal(times(a, start));
-  for (int i = 0; i < kPowerSteps; ++i) q = orthonormal(times(a, times(t, q)));
+  Tensor q = orthonormal_columns(times(a, start));
+  for (int i = 0; i < kPowerSteps; ++i) q = orthonormal_columns(times(a, times(t, q)));
   // q q'a a'q q' = x x' with x = q L, L L' = (a'q)'(a'q): rows of x have the inner products of the
   // projected rows, whatever the rotation.
   const Tensor z = times(t, q);

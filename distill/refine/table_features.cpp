@@ -115,7 +115,7 @@ class FeatureWork {
       f_.notes.push_back("freshness: no time column; weight3 and weight4 are renormalised");
     }
     put(kCompleteness, r_.completeness);
-    put(kRules, rule_consistency());
+    put(kRules, rule_consistency(agrees_with_group(f_.groups.group, r_.label)));
   }
 
   void surface(const std::vector<double>& nll) {
@@ -146,7 +146,30 @@ class FeatureWork {
     put(kUniqueness, unique);
   }
 
-  std::vector<double> rule_consistency() {
+  // Per record 1 where, of the labels that its copies carry, its own is the most probable by the
+  // posterior that they share: a wrong label that was copied more often does not win by number.
+  std::vector<char> most_probable_of_copies(const ProbabilityTable& posterior) const {
+    std::vector<std::int64_t> speaker(static_cast<std::size_t>(n_),
+                                      -1);  // a sound one of the group
+    for (std::int64_t i = 0; i < n_; ++i) {
+      std::int64_t& s = speaker[f_.groups.group[i]];
+      if (s < 0 && sound(i) && r_.label[i] >= 0 && posterior.known(i)) s = i;
+    }
+    std::vector<double> most(static_cast<std::size_t>(n_));
+    const auto of = [&](std::int64_t i) {
+      const std::int64_t s = speaker[f_.groups.group[i]];
+      return s >= 0 && r_.label[i] >= 0 ? posterior.row(s)[r_.label[i]] : 0;
+    };
+    for (std::int64_t i = 0; i < n_; ++i) {
+      most[f_.groups.group[i]] = std::max(most[f_.groups.group[i]], of(i));
+    }
+    std::vector<char> agrees(static_cast<std::size_t>(n_));
+    for (std::int64_t i = 0; i < n_; ++i) agrees[i] = of(i) >= most[f_.groups.group[i]];
+    return agrees;
+  }
+
+  // `agrees`: whether the label is that of the record's copies.
+  std::vector<double> rule_consistency(const std::vector<char>& agrees) {
     std::vector<double> held(n_), applied(n_);
     for (const RuleCheck& check : r_.checks) {
       for (std::int64_t i = 0; i < n_; ++i) {
@@ -155,10 +178,9 @@ class FeatureWork {
       }
     }
     if (r_.has_label) {
-      // Same content, another label than most of its copies.
+      // Same content, another label than its copies.
       std::vector<std::int64_t> size(n_);
       for (const std::int64_t g : f_.groups.group) ++size[g];
-      const std::vector<char> agrees = agrees_with_group(f_.groups.group, r_.label);
       for (std::int64_t i = 0; i < n_; ++i) {
         if (size[f_.groups.group[i]] < 2) continue;
         ++applied[i];
@@ -235,6 +257,7 @@ class FeatureWork {
       f_.notes.push_back("stability: probabilities were given, no training was watched");
     }
     const ProbabilityTable& p = evidence.p;
+    if (evidence.joint) put(kRules, rule_consistency(most_probable_of_copies(evidence.posterior)));
     put(kLabelTrust, label_margins(evidence.posterior, r_.label));
     put(kLearnability, learnability_of(el2n_scores(p, r_.label)));
     f_.suspect = confident_joint_flags(p, r_.label);

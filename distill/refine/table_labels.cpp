@@ -9,20 +9,24 @@
 #include "distill/refine/discriminant.h"
 #include "distill/refine/feature_values.h"
 #include "distill/refine/latent_words.h"
+#include "distill/refine/leading_directions.h"
 #include "distill/restructure/knn_graph.h"
+#include "tensor/ops.h"
 #include "tensor/ops/cat.h"
 
 namespace athanor::distill {
 namespace {
 
 constexpr std::int64_t kMostClasses = 256;
-constexpr int kTrustRounds = 2;
 constexpr int kFolds = 5;
+constexpr std::uint64_t kPartitions = 3;      // into folds, whose answers are averaged
 constexpr std::int64_t kLatent = 256;         // dimensions of the words
+constexpr double kWordsBesideVectors = .7;    // length of a record's words, its vector's being 1
+constexpr std::int64_t kDirections = 192;     // of vectors and words together
 constexpr std::int64_t kMostLatent = 50'000;  // records whose words are kept so
 constexpr std::int64_t kMostSearched = 32;    // classes; the noise matrix of more takes its time
-constexpr double kShrinkages[] = {.1, .3, .6};
-constexpr double kExponents[] = {0, .35, .5, .7, 1, 1.4};
+constexpr double kShrinkages[] = {.3, .6};    // their answers are averaged, too
+constexpr double kExponents[] = {.25, .35, .5, .7, 1, 1.4};
 constexpr std::int64_t kSpans = 4;
 constexpr std::int64_t kLeastOfSpan = 100;  // records
 
@@ -86,42 +90,101 @@ namespace {
 // What p and the labels say together.
 struct Weighed {
   double likelihood = -std::numeric_limits<double>::infinity();  // mean, of the labels given
+  double exponent = 1;
   ProbabilityTable p, posterior;
 };
 
 class LabelWeighing {
  public:
-  LabelWeighing(const TableRecords& r, const std::vector<char>& sound)
-      : labels_(r.label), slices_(time_slices(r.time)), rows_(rows_of(sound)) {}
+  LabelWeighing(const TableRecords& r, const std::vector<std::int64_t>& group,
+                const std::vector<char>& sound)
+      : labels_(r.label), slices_(time_slices(r.time)), rows_(rows_of(sound)) {
+    std::vector<std::vector<std::int64_t>> members(group.size());
+    for (const std::int64_t i : rows_) {
+      if (labels_[i] >= 0) members[group[i]].push_back(i);
+    }
+    for (auto& copies : members) {
+      if (copies.size() > 1) copies_.push_back(std::move(copies));
+    }
+  }
 
-  Weighed weigh(ProbabilityTable p) const {
-    const SlicedNoise noise =
-        estimate_sliced_noise(p, labels_, rows_, slices_.of, slices_.count, kShrink, kIterations);
+  // p to the power `exponent`.
+  Weighed weigh(const ProbabilityTable& p, double exponent) const {
     Weighed w;
-    w.likelihood = mean_log_likelihood(p, labels_, rows_, slices_.of, noise);
-    w.posterior = sliced_class_posteriors(p, labels_, slices_.of, noise);
-    w.p = std::move(p);
+    w.exponent = exponent;
+    w.p = sharpened(p, exponent);
+    const SlicedNoise noise =
+        estimate_sliced_noise(w.p, labels_, rows_, slices_.of, slices_.count, kShrink, kIterations);
+    w.likelihood = mean_log_likelihood(w.p, labels_, rows_, slices_.of, noise);
+    w.posterior = sliced_class_posteriors(w.p, labels_, slices_.of, noise);
+    for (const auto& copies : copies_) join(copies, w, noise);
     return w;
   }
 
+  // The power under which the labels are likeliest, which the models of p have not seen.
+  Weighed search(const ProbabilityTable& p) const {
+    Weighed best;
+    for (const double exponent : kExponents) {
+      Weighed w = weigh(p, exponent);
+      if (best.p.rows == 0 || w.likelihood > best.likelihood) best = std::move(w);
+    }
+    return best;
+  }
+
  private:
+  // Copies have one class: P(class | p, all their labels), p being their geometric mean.
+  void join(const std::vector<std::int64_t>& copies, Weighed& w, const SlicedNoise& noise) const {
+    if (!w.p.known(copies.front())) return;
+    const std::int64_t classes = w.p.classes;
+    std::vector<double> log_p(static_cast<std::size_t>(classes));
+    for (const std::int64_t i : copies) {
+      for (std::int64_t k = 0; k < classes; ++k) {
+        const double given = noise.of(slices_.of[i])[k * classes + labels_[i]];
+        log_p[k] += std::log(std::max(w.p.row(i)[k], 1e-12)) / static_cast<double>(copies.size()) +
+                    std::log(std::max(given, 1e-12));
+      }
+    }
+    const double most = *std::max_element(log_p.begin(), log_p.end());
+    double total = 0;
+    for (double& value : log_p) total += value = std::exp(value - most);
+    for (double& value : log_p) value /= total;
+    for (const std::int64_t i : copies) {
+      std::copy(log_p.begin(), log_p.end(), w.posterior.values.begin() + i * classes);
+    }
+  }
+
   static constexpr double kShrink = 20;
   static constexpr int kIterations = 12;
   const std::vector<std::int64_t>& labels_;
   const TimeSlices slices_;
   const std::vector<std::int64_t> rows_;
+  std::vector<std::vector<std::int64_t>> copies_;  // groups of two sound labelled records or more
 };
 
-// a^x b^y, normalised; a row that one of them does not know is the other's.
-ProbabilityTable product_of(const ProbabilityTable& a, double x, const ProbabilityTable& b,
-                            double y) {
+// Two rounds: models of the labels given, then models of the class posteriors that follow from the
+// first. Those posteriors come from the labels, so that a model learning from them would have seen
+// the label that it is to judge, were they not made anew for each fold, from the other folds alone.
+ProbabilityTable judge_twice(const DiscriminantFolds& folds, const LabelWeighing& weighing,
+                             const ProbabilityTable& given, double shrink) {
+  const ProbabilityTable first = folds.out_of_fold(given, shrink);
+  const double exponent = weighing.search(first).exponent;
+  ProbabilityTable second = first;
+  for (int fold = 0; fold < folds.folds(); ++fold) {
+    const ProbabilityTable others = folds.out_of_fold(given, shrink, fold);
+    folds.judge_fold(fold, weighing.weigh(others, exponent).posterior, shrink, second);
+  }
+  return second;
+}
+
+// a b^power, normalised.
+ProbabilityTable product_of(const ProbabilityTable& a, const ProbabilityTable& b, double power) {
   ProbabilityTable out{a.rows, a.classes, std::vector<double>(a.values.size())};
   for (std::int64_t i = 0; i < a.rows; ++i) {
     double* row = out.values.data() + i * a.classes;
     double most = -std::numeric_limits<double>::infinity(), sum = 0;
     for (std::int64_t k = 0; k < a.classes; ++k) {
       row[k] =
-          x * std::log(std::max(a.row(i)[k], 1e-9)) + y * std::log(std::max(b.row(i)[k], 1e-9));
+          std::log(std::max(a.row(i)[k], 1e-9)) + power * std::log(std::max(b.row(i)[k], 1e-9));
       most = std::max(most, row[k]);
     }
     for (std::int64_t k = 0; k < a.classes; ++k) sum += row[k] = std::exp(row[k] - most);
@@ -130,28 +193,35 @@ ProbabilityTable product_of(const ProbabilityTable& a, double x, const Probabili
   return out;
 }
 
-// How much either view counts: the exponents under which the labels are likeliest, one found after
-// the other. Neither model has seen the labels that it is judged by.
-Weighed weigh_views(const LabelWeighing& weighing, const ProbabilityTable& first,
-                    const ProbabilityTable& second, bool search) {
-  double x = 1, y = search ? 0 : 1;
-  Weighed best = weighing.weigh(product_of(first, x, second, y));
-  if (!search) return best;
-  for (double* power : {&x, &y, &x}) {
-    const double before = *power;
-    double chosen = before;
-    for (const double value : kExponents) {
-      *power = value;
-      if (value == before || x + y == 0) continue;
-      Weighed w = weighing.weigh(product_of(first, x, second, y));
-      if (!(w.likelihood > best.likelihood)) continue;
-      best = std::move(w);
-      chosen = value;
+// Geometric mean of tables, normalised.
+class MeanOfLogs {
+ public:
+  void add(const ProbabilityTable& p) {
+    if (sum_.rows == 0) sum_ = {p.rows, p.classes, std::vector<double>(p.values.size())};
+    for (std::size_t i = 0; i < p.values.size(); ++i) {
+      sum_.values[i] += std::log(std::max(p.values[i], 1e-30));
     }
-    *power = chosen;
+    ++count_;
   }
-  return best;
-}
+
+  ProbabilityTable mean() const {
+    ProbabilityTable out = sum_;
+    for (std::int64_t i = 0; i < out.rows; ++i) {
+      double* row = out.values.data() + i * out.classes;
+      const double most = *std::max_element(row, row + out.classes);
+      double total = 0;
+      for (std::int64_t k = 0; k < out.classes; ++k) {
+        total += row[k] = std::exp((row[k] - most) / count_);
+      }
+      for (std::int64_t k = 0; k < out.classes; ++k) row[k] /= total;
+    }
+    return out;
+  }
+
+ private:
+  ProbabilityTable sum_;
+  double count_ = 0;
+};
 
 // One-hot rows; NaN where there is no label.
 ProbabilityTable given_labels(const TableRecords& r) {
@@ -170,11 +240,13 @@ ProbabilityTable given_labels(const TableRecords& r) {
 
 // Sentence vectors where they are given, and the leading directions of the words.
 Tensor dense_view(const ClassifierInputs& inputs, std::uint64_t seed) {
-  const bool words = inputs.tokens.size() <= kMostLatent;
   if (!inputs.embeddings.defined()) return latent_words(inputs.tokens, kLatent, seed);
-  const Tensor vectors = unit_rows(inputs.embeddings);
-  return words ? cat(std::vector<Tensor>{vectors, latent_words(inputs.tokens, kLatent, seed)}, 1)
-               : vectors;
+  Tensor view = unit_rows(inputs.embeddings);
+  if (inputs.tokens.size() <= kMostLatent) {
+    const Tensor words = mul(latent_words(inputs.tokens, kLatent, seed), kWordsBesideVectors);
+    view = cat(std::vector<Tensor>{view, words}, 1);
+  }
+  return leading_directions(view, kDirections, seed);
 }
 
 // Words alone tell classes apart too badly for a noise matrix to be estimated: with posteriors they
@@ -213,40 +285,39 @@ LabelEvidence judge_labels(const TableRecords& r, const ClassifierInputs& inputs
   if (!inputs.embeddings.defined() && n > kMostLatent) {
     return judge_by_tokens(r, inputs, group, weight, sound, seed);
   }
-  const LabelWeighing weighing(r, sound);
+  const LabelWeighing weighing(r, group, sound);
   const bool search = classes <= kMostSearched;
-  const DiscriminantFolds dense(dense_view(inputs, seed), group, weight, kFolds, seed);
-  LabelEvidence evidence;
-  Weighed both;
-  double shrink = kShrinkages[1];
-  for (int round = 0; round < kTrustRounds; ++round) {
-    ClassifierOptions options;
-    options.seed = seed + static_cast<std::uint64_t>(round);  // other folds than before
-    evidence.training =
-        out_of_fold({inputs.tokens, {}}, r.label, classes, group, weight, nullptr, options);
-    const ProbabilityTable targets = round == 0 ? given_labels(r) : std::move(both.posterior);
-    both = {};
-    ProbabilityTable view;
-    if (round == 0 && search) {
-      for (const double s : kShrinkages) {
-        ProbabilityTable p = dense.out_of_fold(targets, s);
-        Weighed w = weighing.weigh(p);
-        if (!(w.likelihood > both.likelihood)) continue;
-        both = std::move(w);
-        view = std::move(p);
-        shrink = s;
-      }
-    } else {
-      view = dense.out_of_fold(targets, shrink);
-    }
-    both = weigh_views(weighing, view, evidence.training.p, search);
-    // The words learn next from each record by how probable its label is by now.
-    for (std::int64_t i = 0; i < n; ++i) {
-      if (r.label[i] >= 0) weight[i] *= static_cast<float>(both.posterior.row(i)[r.label[i]]);
+  const Tensor view = dense_view(inputs, seed);
+  const ProbabilityTable given = given_labels(r);
+  MeanOfLogs answers;
+  for (std::uint64_t partition = 0; partition < (search ? kPartitions : 1); ++partition) {
+    const DiscriminantFolds folds(view, group, weight, kFolds, seed + partition);
+    for (const double shrink : kShrinkages) {
+      answers.add(search ? judge_twice(folds, weighing, given, shrink)
+                         : folds.out_of_fold(given, shrink));
     }
   }
-  evidence.p = std::move(both.p);
-  evidence.posterior = std::move(both.posterior);
+  Weighed judged = search ? weighing.search(answers.mean()) : weighing.weigh(answers.mean(), 1);
+  // The words alone, watched while they learn: from each record by how probable its label is.
+  for (std::int64_t i = 0; i < n; ++i) {
+    if (r.label[i] >= 0) weight[i] *= static_cast<float>(judged.posterior.row(i)[r.label[i]]);
+  }
+  ClassifierOptions options;
+  options.seed = seed;
+  LabelEvidence evidence;
+  evidence.training =
+      out_of_fold({inputs.tokens, {}}, r.label, classes, group, weight, nullptr, options);
+  if (search && !inputs.embeddings.defined()) {
+    // Without vectors that model judges, too, by as much as makes the labels likeliest.
+    const ProbabilityTable first = judged.p;
+    for (const double power : kExponents) {
+      Weighed w = weighing.search(product_of(first, evidence.training.p, power));
+      if (w.likelihood > judged.likelihood) judged = std::move(w);
+    }
+  }
+  evidence.p = std::move(judged.p);
+  evidence.posterior = std::move(judged.posterior);
+  evidence.joint = true;
   return evidence;
 }
 

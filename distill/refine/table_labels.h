@@ -24,16 +24,20 @@ struct LabelEvidence {
   // P(true class | p, label given, time): p_k T_s[k, y], normalised; T_s is the noise matrix of the
   // record's span of time s, estimated from all records.
   ProbabilityTable posterior;
+  // Sound copies of each other have one posterior, which takes in the labels of all.
+  bool joint = false;
   OutOfFold training;  // of the last round; empty where probabilities were given
 };
 
-// Two rounds of two views out of fold: a robust linear model on hashed words, and discriminants on
-// sentence vectors (where given) beside the leading directions of the words, or on these alone. How
-// much either counts, and how far the covariance is shrunk, is told by the likelihood of the
-// labels, which neither model has learned from. The second round learns from the first one's class
-// posteriors. Beyond 50,000 records the directions of the words are left out, and without vectors
-// the linear model judges alone; `posterior` is p then. `sound`: records to learn from; of a group
-// of copies all its sound records together count as one.
+// Discriminants out of fold on sentence vectors (where given) beside the leading directions of the
+// words, or on these alone, in two rounds: the second learns from the class posteriors that the
+// first one's answers and the labels give, made for each fold without its own labels. Three
+// partitions into folds and two strengths of shrinkage are averaged. `training` is a robust linear
+// model on hashed words that learns from each record by how probable its label is by then; without
+// vectors it counts as a second view, by as much as makes the labels likeliest. Beyond 50,000
+// records the directions of the words are left out, and without vectors that model judges alone,
+// `posterior` being p; beyond 32 classes there is one round, one partition, no second view.
+// `sound`: records to learn from; of a group of copies all its sound records together count as one.
 LabelEvidence judge_labels(const TableRecords& records, const ClassifierInputs& inputs,
                            const std::vector<std::int64_t>& group, const std::vector<char>& sound,
                            std::uint64_t seed);

@@ -74,7 +74,7 @@ class RecordFiles {
       drop(row, record);
     }
     repair(row, id, record);
-    if (!f_.links.empty()) ids_.push_back(id);
+    if (!f_.links.empty() || o_.similar > 0) ids_.push_back(id);
     if (group_size_[f_.groups.group[row]] > 1) {
       if (!groups_) {
         groups_.emplace(o_.out / "groups.csv");
@@ -103,6 +103,7 @@ class RecordFiles {
 
   void commit() {
     write_links();
+    write_similar();
     golden_.commit();
     for (BufferedFile& file : splits_) file.commit();
     dropped_.commit();
@@ -141,6 +142,20 @@ class RecordFiles {
                            csv_field(ids_[link.b]), link.similarity, link.posterior);
     }
     links.commit();
+  }
+
+  void write_similar() const {
+    if (o_.similar == 0) return;
+    BufferedFile file(o_.out / "similar.csv");
+    file << "row,id,rank,other,other_id,similarity\n";
+    std::int64_t before = -1, rank = 0;
+    for (const SimilarRecord& s : result_.similar) {
+      rank = s.row == before ? rank + 1 : 1;
+      before = s.row;
+      file << fmt::format("{},{},{},{},{},{:.4f}\n", s.row, csv_field(ids_[s.row]), rank, s.other,
+                          csv_field(ids_[s.other]), s.similarity);
+    }
+    file.commit();
   }
 
   // A last line without line end gets one when something follows it.
@@ -251,7 +266,7 @@ class RecordFiles {
   std::deque<BufferedFile> splits_;  // of kSplitNames
   std::array<std::string, 3> last_split_;
   std::optional<BufferedFile> rejected_, rejected_raw_, repairs_, repaired_, groups_;
-  std::vector<std::string> ids_;  // where links are written
+  std::vector<std::string> ids_;  // where links or similar records are written
   std::string last_golden_, last_rejected_, last_repaired_;
   std::size_t issue_ = 0;
 };

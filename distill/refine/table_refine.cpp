@@ -28,6 +28,9 @@ TableRefineResult refine_table(const TableRefineOptions& options, ProgressSink& 
     selection.overlap.resize(static_cast<std::size_t>(result.records.size()));
     for (const Overlap& o : result.overlaps) selection.overlap[o.row] = name_of(o.kind);
   }
+  if (options.similar != 0) {
+    result.similar = similar_records(options.input, result.records, options.similar);
+  }
   if (!options.reviewed.empty()) {
     selection.verdicts = read_verdicts(options.reviewed, result.records.size());
   }

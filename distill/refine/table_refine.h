@@ -6,6 +6,7 @@
 #include <string>
 
 #include "distill/refine/overlap.h"
+#include "distill/refine/similar_records.h"
 #include "distill/refine/table_selection.h"
 #include "distill/refine/table_split.h"
 
@@ -20,7 +21,8 @@ struct TableRefineOptions {
   std::vector<std::filesystem::path> against;  // records that overlap these files are dropped
   std::int64_t review = 0;                     // length of the queue in review.csv and review.html
   std::filesystem::path reviewed;              // a review.csv with verdicts
-  std::optional<SplitOptions> split;           // golden-train.<format> and its like, too
+  std::int64_t similar = 0;           // records in similar.csv for each record, 0 = no such file
+  std::optional<SplitOptions> split;  // golden-train.<format> and its like, too
 };
 
 struct TableRefineResult {
@@ -28,6 +30,7 @@ struct TableRefineResult {
   TableFeatures features;
   TableSelection selection;
   std::vector<Overlap> overlaps;
+  std::vector<SimilarRecord> similar;
   std::vector<std::int8_t> split;  // of split_records(), empty without
   double seconds = 0;
   std::string summary;  // summary.json's text

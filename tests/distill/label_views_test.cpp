@@ -6,6 +6,7 @@
 #include "distill/refine/cholesky.h"
 #include "distill/refine/discriminant.h"
 #include "distill/refine/latent_words.h"
+#include "distill/refine/leading_directions.h"
 #include "tensor/base/error.h"
 #include "tensor/ops.h"
 #include "tensor/ops/copy.h"
@@ -72,6 +73,43 @@ TEST_CASE("latent words keep the cosines of tf-idf rows, and bring synonyms toge
   CHECK_THROWS_AS(latent_words(tokens, 0, 1), Error);
 }
 
+TEST_CASE("leading directions hold the variance, whatever the mean", "[label_views]") {
+  // Three strong directions, turned within 40 numbers, weak noise on all, and a mean far away.
+  constexpr std::int64_t n = 400, d = 40, k = 3;
+  Generator random(8);
+  std::vector<double> axis(static_cast<std::size_t>(k * d));
+  for (double& a : axis) a = random.next_normal();
+  Tensor x = empty({n, d});
+  for (std::int64_t i = 0; i < n; ++i) {
+    double strength[k];
+    for (double& s : strength) s = random.next_normal();
+    for (std::int64_t j = 0; j < d; ++j) {
+      double value = 50 + .01 * random.next_normal();
+      for (std::int64_t a = 0; a < k; ++a) value += strength[a] * axis[a * d + j];
+      x.data<float>()[i * d + j] = static_cast<float>(value);
+    }
+  }
+  const Tensor few = leading_directions(x, k, 1);
+  const Tensor all = leading_directions(x, 100, 1);  // nothing is left out
+  REQUIRE(few.shape() == Shape{n, k});
+  REQUIRE(all.shape() == Shape{n, d});
+  // Distances of records stay what they are but for the noise (of length .01 sqrt(2 * 40)).
+  for (std::int64_t i = 1; i < 20; ++i) {
+    double kept = 0, whole = 0;
+    for (std::int64_t j = 0; j < k; ++j) {
+      kept += std::pow(few.data<float>()[i * k + j] - few.data<float>()[j], 2);
+    }
+    for (std::int64_t j = 0; j < d; ++j) {
+      whole += std::pow(x.data<float>()[i * d + j] - x.data<float>()[j], 2);
+      CHECK(all.data<float>()[i * d + j] - all.data<float>()[j] ==
+            Approx(x.data<float>()[i * d + j] - x.data<float>()[j]).margin(1e-4));
+    }
+    CHECK(std::sqrt(kept) == Approx(std::sqrt(whole)).margin(.1));
+  }
+  CHECK_THROWS_AS(leading_directions(x, 0, 1), Error);
+  CHECK_THROWS_AS(leading_directions(cast(x, DType::f64), 2, 1), Error);
+}
+
 TEST_CASE("discriminants out of fold see through wrong labels", "[label_views]") {
   constexpr std::int64_t n = 1200, d = 20, classes = 3;
   Generator random(5);
@@ -108,6 +146,34 @@ TEST_CASE("discriminants out of fold see through wrong labels", "[label_views]")
   for (std::int64_t k = 0; k < classes; ++k) CHECK(q.row(0)[k] == p.row(0)[k]);
   CHECK(q.values != p.values);
   CHECK_THROWS_AS(folds.out_of_fold(targets, 0), Error);
+
+  // A fold that is left out is not judged, and its labels do not touch the others' answers.
+  REQUIRE(folds.folds() == 5);
+  ProbabilityTable turned = targets;
+  for (int fold = 0; fold < 5; ++fold) {
+    const ProbabilityTable without = folds.out_of_fold(targets, .1, fold);
+    ProbabilityTable alone = without;
+    folds.judge_fold(fold, targets, .1, alone);
+    int left_out = 0;
+    for (std::int64_t i = 0; i < n; ++i) {
+      CHECK(alone.known(i));
+      if (without.known(i)) continue;
+      ++left_out;
+      CHECK(std::equal(p.row(i), p.row(i) + classes, alone.row(i)));
+      double* row = turned.values.data() + i * classes;
+      std::rotate(row, row + 1, row + classes);
+    }
+    CHECK(left_out > n / 10);
+    const ProbabilityTable same = folds.out_of_fold(turned, .1, fold);
+    for (std::int64_t i = 0; i < n; ++i) {
+      CHECK(same.known(i) == without.known(i));
+      if (same.known(i)) CHECK(std::equal(same.row(i), same.row(i) + classes, without.row(i)));
+    }
+    turned = targets;
+  }
+  ProbabilityTable narrow{n, classes - 1, {}};
+  CHECK_THROWS_AS(folds.judge_fold(0, targets, .1, narrow), Error);
+  CHECK_THROWS_AS(folds.judge_fold(5, targets, .1, turned), Error);
   CHECK_THROWS_AS(DiscriminantFolds(x, group, weight, 1, 1), Error);
 }
 

@@ -82,6 +82,40 @@ TEST_CASE("modules.json decides pooling and length 1") {
              Catch::Contains("expected pooling by the mean or by the first token"));
 }
 
+TEST_CASE("several poolings stand side by side, each of length 1") {
+  SentenceEncoder encoder = SentenceEncoder::load(kTiny);
+  const std::vector<std::string> texts = {"the quick brown fox", "dog", ""};
+  const auto with = [&](std::vector<TextPooling> pooling) {
+    encoder.set_pooling(std::move(pooling));
+    return encoder.embed(texts);
+  };
+  const Tensor both = with({TextPooling::mean, TextPooling::first_word});
+  REQUIRE(both.shape() == Shape{3, 48});
+  CHECK(encoder.width() == 48);
+  const Tensor parts[] = {with({TextPooling::mean}), with({TextPooling::first_word})};
+  for (std::int64_t row = 0; row < 3; ++row) {
+    for (std::int64_t part = 0; part < 2; ++part) {
+      const float* alone = parts[part].data<float>() + row * 24;
+      double square = 0;
+      for (std::int64_t i = 0; i < 24; ++i) square += double(alone[i]) * alone[i];
+      for (std::int64_t i = 0; i < 24; ++i) {
+        CHECK(both.data<float>()[row * 48 + part * 24 + i] ==
+              Approx(alone[i] / std::sqrt(square)).margin(1e-6));
+      }
+    }
+  }
+  // The first word is none of the other two, and an empty text has one, too ([SEP]).
+  const Tensor cls = with({TextPooling::first_token});
+  for (const std::int64_t row : {0, 2}) {
+    double apart = 0;
+    for (std::int64_t i = 0; i < 24; ++i) {
+      apart += std::abs(parts[1].data<float>()[row * 24 + i] - cls.data<float>()[row * 24 + i]);
+    }
+    CHECK(apart > .1);
+  }
+  CHECK_THROWS_AS(encoder.set_pooling({}), Error);
+}
+
 TEST_CASE("folders that hold no such model are refused and say why") {
   const test::ScratchDirectory scratch;
   const auto message = [&](const std::string& from, const std::string& to) {

@@ -145,6 +145,35 @@ TEST_CASE("a table of texts is refined: wrong labels, copies and gaps go, the re
   }
 }
 
+TEST_CASE("a wrong label does not win because it was copied twice", "[table_refine]") {
+  const TemporaryDirectory directory;
+  const auto input = directory.path() / "pool.csv";
+  Pool pool = topic_pool(600, .1);
+  const auto at = std::find(pool.flipped.begin(), pool.flipped.end(), 0) - pool.flipped.begin();
+  const std::string id = "r" + std::to_string(at) + ",";
+  const std::size_t begin = pool.csv.find("\n" + id) + 1;
+  const std::string line = pool.csv.substr(begin, pool.csv.find('\n', begin) - begin);
+  const std::string text = line.substr(id.size(), line.rfind(',') - id.size());
+  const std::string wrong = line.ends_with("sport") ? "money" : "sport";
+  pool.csv += "w1," + text + "," + wrong + "\nw2," + text + "," + wrong + "\n";
+  write_text(input, pool.csv);
+  NoProgress quiet;
+  const auto options = options_for(input, directory.path() / "out");
+  const TableRefineResult result = refine_table(options, quiet);
+  CHECK(result.selection.keep[at] == 1);
+  CHECK(result.selection.keep[600] + result.selection.keep[601] == 0);
+  constexpr std::size_t kRules = 2, kLabelTrust = 3;
+  CHECK(result.features.row[at][kRules] == 1);
+  CHECK(result.features.row[600][kRules] == 0);
+  // One class for all three: what the one gains the others lose.
+  CHECK(result.features.row[at][kLabelTrust] + result.features.row[600][kLabelTrust] ==
+        Approx(1).margin(1e-9));
+  // Nothing but their number speaks without a model.
+  TableRefineOptions plain = options;
+  plain.features.off = {"label_trust", "learnability", "stability"};
+  CHECK(refine_table(plain, quiet).features.row[at][kRules] == 0);
+}
+
 TEST_CASE("embeddings judge labels where words say nothing", "[table_refine]") {
   const TemporaryDirectory directory;
   Generator random(6);
