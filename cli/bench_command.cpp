@@ -8,8 +8,8 @@
 #include "cli/bench/bench.h"
 #include "cli/bench_command.h"
 #include "cli/device_option.h"
-#include "tensor/base/error.h"
 #include "tensor/base/deterministic.h"
+#include "tensor/base/error.h"
 #include "tensor/base/parallel.h"
 #include "tensor/ops.h"
 
