@@ -125,7 +125,8 @@ class TextTraining {
     };
     if (recipe_.student.model == "bert") {
       Generator weights = Generator(recipe_.seed).fork(1);
-      BertClassifier net(load_bert(recipe_.student.pretrained).model, classes(), weights);
+      BertClassifier net(load_bert(recipe_.student.pretrained, recipe_.student.dropout).model,
+                         classes(), weights);
       train_net(net, "model", {});
       add("model", net);
       save(without_prefix(net.state_dict()));

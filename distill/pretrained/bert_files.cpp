@@ -72,10 +72,12 @@ nn::BertConfig parse_bert_config(std::span<const std::byte> bytes, std::string_v
   return c;
 }
 
-LoadedBert load_bert(const fs::path& directory, const Limits& limits) {
+LoadedBert load_bert(const fs::path& directory, std::optional<double> dropout,
+                     const Limits& limits) {
   const fs::path config_path = directory / "config.json";
   nn::BertConfig config =
       parse_bert_config(read_file(config_path, limits), config_path.string(), limits);
+  if (dropout) config.hidden_dropout_prob = *dropout;
   const fs::path weights = weights_of(directory);
   const SafetensorsFile file(weights, limits);
   const std::string prefix = common_prefix(file);

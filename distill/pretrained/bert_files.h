@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,7 +28,8 @@ struct LoadedBert {
 // From a folder with config.json and model.safetensors (or its only .safetensors file, such as
 // model_f16.safetensors). f16, bf16 and f64 weights are converted to f32; a prefix "bert." that
 // every name has is dropped; the pooler may be absent. Missing tensors are bad_input with the
-// whole list.
-LoadedBert load_bert(const std::filesystem::path& directory, const Limits& limits = {});
+// whole list. `dropout` in [0, 1) stands in for config.json's hidden_dropout_prob.
+LoadedBert load_bert(const std::filesystem::path& directory, std::optional<double> dropout = {},
+                     const Limits& limits = {});
 
 }  // namespace athanor::distill

@@ -48,7 +48,8 @@ struct Recipe {
   struct {
     std::string model = "mlp";
     std::vector<std::int64_t> hidden = {64};
-    // Of networks with attention (vit, gat, gpt) and of the mixer; dropout also of graph networks.
+    // Of networks with attention (vit, gat, gpt) and of the mixer; dropout also of graph networks
+    // and of bert, in the place of what its config.json says.
     std::int64_t width = 128, layers = 4, heads = 4, context = 128;
     double dropout = 0;
     // Texts: a folder with a tokeniser and, for bert, the encoder to start from.
