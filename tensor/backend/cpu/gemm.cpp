@@ -117,6 +117,7 @@ void block_product(const Gemm<T>& g, Reading reading, std::int64_t m, std::int64
       T* to = tile + r * ldt + n;
       T* c = width == kWidth ? to : edge;
       const std::int64_t ldc = width == kWidth ? ldt : kWidth;
+      // The lines of c that this block will write.
       for (std::int64_t row = 0; row < count; ++row) __builtin_prefetch(to + row * ldt, 1);
       ahead.ask();
       if (kAdd && c == edge) {
