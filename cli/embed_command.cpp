@@ -5,6 +5,7 @@
 #include <cstring>
 #include <memory>
 
+#include "autograd/autocast.h"
 #include "cli/commands.h"
 #include "cli/device_option.h"
 #include "cli/text_input.h"
@@ -20,7 +21,7 @@ constexpr std::size_t kBlock = 4096;  // texts that are sorted by length togethe
 
 struct EmbedOptions {
   TextInput input;
-  std::string model, out, normalize = "auto", device = "cpu";
+  std::string model, out, normalize = "auto", device = "cpu", precision = "f32";
   std::vector<std::string> pool;
   int threads = 0;
   std::int64_t max_length = 0;
@@ -66,6 +67,9 @@ void run_embed(const EmbedOptions& o) {
   if (o.normalize != "auto") encoder.set_normalize(o.normalize == "on");
   std::vector<float> all;
   std::int64_t count = 0;
+  const Autocast products(o.precision == "bf16"  ? DType::bf16
+                          : o.precision == "f16" ? DType::f16
+                                                 : DType::f32);
   for_each_text_block(o.input, kBlock, [&](const std::vector<std::string>& texts) {
     const Tensor vectors = encoder.embed(texts);
     count += vectors.size(0);
@@ -105,6 +109,10 @@ void add_embed(CLI::App& app) {
       ->capture_default_str();
   c->add_option("--max-length", o->max_length, "Tokens of a text; 0 = as the model's files say")
       ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  c->add_option("--precision", o->precision,
+                "f32, bf16 or f16: of products; bf16 is fast on CPUs with AMX or AVX512-BF16")
+      ->check(CLI::IsMember({"f32", "bf16", "f16"}))
       ->capture_default_str();
   add_device_option(*c, o->device);
   c->add_option("--threads", o->threads, "Threads, 0 = all cores")->check(CLI::NonNegativeNumber);

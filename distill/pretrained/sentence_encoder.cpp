@@ -106,8 +106,9 @@ void SentenceEncoder::embed_batch(const data::TokenRows& rows, std::span<const s
   }
   // Without padding there is no mask to apply.
   const Tensor used = padded ? lengths : Tensor();
-  const Variable hidden =
-      model_->encode(athanor::to(ids, device_), padded ? athanor::to(used, device_) : Tensor());
+  const Variable hidden = cast(
+      model_->encode(athanor::to(ids, device_), padded ? athanor::to(used, device_) : Tensor()),
+      DType::f32);
   const std::int64_t d = model_->config().hidden_size;
   const bool scaled = normalize_ || pooling_.size() > 1;
   for (std::size_t part = 0; part < pooling_.size(); ++part) {
@@ -116,7 +117,7 @@ void SentenceEncoder::embed_batch(const data::TokenRows& rows, std::span<const s
     const Variable vectors = pooling == TextPooling::mean
                                  ? nn::mean_pool(hidden, used)
                                  : select(hidden, 1, pooling == TextPooling::first_word ? 1 : 0);
-    const Tensor pooled = contiguous(athanor::to(vectors.tensor(), Device{}));
+    const Tensor pooled = contiguous(cast(athanor::to(vectors.tensor(), Device{}), DType::f32));
     for (std::int64_t b = 0; b < count; ++b) {
       const float* from = pooled.data<float>() + b * d;
       float* to = out.data<float>() + which[static_cast<std::size_t>(b)] * out.size(1) +

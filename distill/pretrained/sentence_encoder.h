@@ -37,7 +37,8 @@ class SentenceEncoder {
   static SentenceEncoder load(const std::filesystem::path& directory,
                               const SentenceEncoderOptions& options = {});
 
-  // f32 [texts, width()]. Throws bad_input naming the index of a text that is no UTF-8.
+  // f32 [texts, width()], whatever an Autocast scope has the products computed in. Throws bad_input
+  // naming the index of a text that is no UTF-8.
   Tensor embed(std::span<const std::string> texts) const;
 
   std::int64_t width() const { return model_->config().hidden_size * std::ssize(pooling_); }

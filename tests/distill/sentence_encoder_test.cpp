@@ -1,5 +1,6 @@
 // Sentence vectors against those of transformers (make_tiny_bert.py), and what wrong folders do.
 #include "distill/pretrained/sentence_encoder.h"
+#include "autograd/autocast.h"
 
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -80,6 +81,26 @@ TEST_CASE("modules.json decides pooling and length 1") {
   test::spill(folder / "1_Pooling" / "config.json", R"({"pooling_mode_max_tokens":true})");
   CHECK_THAT(error_of([&] { SentenceEncoder::load(folder); }).what(),
              Catch::Contains("expected pooling by the mean or by the first token"));
+}
+
+TEST_CASE("products in bf16 give f32 vectors close to f32's") {
+  const SentenceEncoder encoder = SentenceEncoder::load(kTiny);
+  const std::vector<std::string> texts = {"the quick brown fox", "dog", ""};
+  const Tensor whole = encoder.embed(texts);
+  const Autocast products(DType::bf16);
+  const Tensor rounded = encoder.embed(texts);
+  REQUIRE(rounded.dtype() == DType::f32);
+  bool same = true;
+  for (std::int64_t row = 0; row < 3; ++row) {
+    double dot = 0, a = 0, b = 0;
+    for (std::int64_t i = row * 24; i < (row + 1) * 24; ++i) {
+      const double x = whole.data<float>()[i], y = rounded.data<float>()[i];
+      dot += x * y, a += x * x, b += y * y;
+      same = same && x == y;
+    }
+    CHECK(dot / std::sqrt(a * b) > 0.999);
+  }
+  CHECK_FALSE(same);
 }
 
 TEST_CASE("several poolings stand side by side, each of length 1") {
