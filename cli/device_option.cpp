@@ -18,4 +18,14 @@ Device device_of(const std::string& name) {
   return device;
 }
 
+void add_precision_option(CLI::App& command, std::string& precision, const char* when) {
+  command.add_option("--precision", precision, std::string("f32, bf16 or f16: of products") + when)
+      ->check(CLI::IsMember({"f32", "bf16", "f16"}))
+      ->capture_default_str();
+}
+
+DType precision_of(const std::string& name) {
+  return name == "f32" ? DType::f32 : name == "bf16" ? DType::bf16 : DType::f16;
+}
+
 }  // namespace athanor::cli

@@ -67,9 +67,7 @@ void run_embed(const EmbedOptions& o) {
   if (o.normalize != "auto") encoder.set_normalize(o.normalize == "on");
   std::vector<float> all;
   std::int64_t count = 0;
-  const Autocast products(o.precision == "bf16"  ? DType::bf16
-                          : o.precision == "f16" ? DType::f16
-                                                 : DType::f32);
+  const Autocast products(precision_of(o.precision));
   for_each_text_block(o.input, kBlock, [&](const std::vector<std::string>& texts) {
     const Tensor vectors = encoder.embed(texts);
     count += vectors.size(0);
@@ -110,10 +108,7 @@ void add_embed(CLI::App& app) {
   c->add_option("--max-length", o->max_length, "Tokens of a text; 0 = as the model's files say")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  c->add_option("--precision", o->precision,
-                "f32, bf16 or f16: of products; bf16 is fast on CPUs with AMX or AVX512-BF16")
-      ->check(CLI::IsMember({"f32", "bf16", "f16"}))
-      ->capture_default_str();
+  add_precision_option(*c, o->precision, "; bf16 is fast on CPUs with AMX or AVX512-BF16");
   add_device_option(*c, o->device);
   c->add_option("--threads", o->threads, "Threads, 0 = all cores")->check(CLI::NonNegativeNumber);
   c->callback([o] { run_embed(*o); });

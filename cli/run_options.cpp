@@ -18,9 +18,7 @@ void add_run_options(CLI::App& c, RunOptions& o, const std::string& out) {
   c.add_option("--out", o.out, "Run directory")->capture_default_str();
   c.add_option("--set", o.set, "Set a recipe key: a.b=value (repeatable)")->take_all();
   c.add_option("--seed", o.seed, "Seed; overrides the recipe")->check(CLI::NonNegativeNumber);
-  c.add_option("--precision", o.precision, "f32, bf16 or f16: of products while models train")
-      ->check(CLI::IsMember({"f32", "bf16", "f16"}))
-      ->capture_default_str();
+  add_precision_option(c, o.precision, " while models train");
   c.add_option("--threads", o.threads, "Threads, 0 = all cores")->check(CLI::NonNegativeNumber);
   c.add_flag("--deterministic", o.deterministic,
              "The same bits at every number of threads; convolutions are somewhat slower");
@@ -50,9 +48,7 @@ std::string run_job(const RunOptions& o,
   options.out = o.out;
   options.progress = &progress;
   options.device = device_of(o.device);
-  options.precision = o.precision == "f32"    ? DType::f32
-                      : o.precision == "bf16" ? DType::bf16
-                                              : DType::f16;
+  options.precision = precision_of(o.precision);
   options.stop = [] { return received_signal() != 0; };
   try {
     return job(options);

@@ -10,23 +10,8 @@ template <class T>
 void pack_strip(const Gemm<T>& g, std::int64_t n, std::int64_t count, T* to) {
   constexpr std::int64_t kWidth = kMicroColumns<T>;
   const T* const from = g.b + n * g.bn;
-  std::int64_t done = 0;  // of k
-  if constexpr (kTurns<T>) {
-    if (g.bk == 1 && count == kWidth) {
-      for (; done + 8 <= g.K; done += 8) {
-        for (std::int64_t i = 0; i < kWidth; i += 8) {
-          Float8 rows[8];
-          for (std::int64_t r = 0; r < 8; ++r) {
-            rows[r] = *reinterpret_cast<const Float8*>(from + (i + r) * g.bn + done);
-          }
-          turn(rows);
-          for (std::int64_t r = 0; r < 8; ++r) {
-            *reinterpret_cast<Float8*>(to + (done + r) * kWidth + i) = rows[r];
-          }
-        }
-      }
-    }
-  }
+  const bool rows = g.bk == 1 && count == kWidth;
+  const std::int64_t done = rows ? turn_strip(from, g.bn, g.K, to) : 0;  // of k
   // A piece at a time, so that the lines it writes stay in the first-level cache.
   constexpr std::int64_t kPiece = 128;
   for (std::int64_t first = done; first < g.K; first += kPiece) {

@@ -84,6 +84,31 @@ inline void tile_gemm(std::int64_t M, std::int64_t N, std::int64_t K, const T* a
   }
 }
 
+// kMicroColumns rows of K values, `row` apart, as [K, kMicroColumns]: as many whole eights of the K
+// as the instruction set can turn in registers. Returns how many values of a row that is.
+template <class T>
+inline std::int64_t turn_strip(const T* from, std::int64_t row, std::int64_t K, T* to) {
+  constexpr std::int64_t kWidth = kMicroColumns<T>;
+  std::int64_t done = 0;
+  if constexpr (kTurns<T>) {
+    for (; done + 8 <= K; done += 8) {
+      for (std::int64_t i = 0; i < kWidth; i += 8) {
+        Float8 rows[8];
+        ATHANOR_UNROLL
+        for (std::int64_t r = 0; r < 8; ++r) {
+          rows[r] = *reinterpret_cast<const Float8*>(from + (i + r) * row + done);
+        }
+        turn(rows);
+        ATHANOR_UNROLL
+        for (std::int64_t r = 0; r < 8; ++r) {
+          *reinterpret_cast<Float8*>(to + (done + r) * kWidth + i) = rows[r];
+        }
+      }
+    }
+  }
+  return done;
+}
+
 // Strips of the transpose of x [N, K] (element (n, k) at x[n * row + k * column], any storage type
 // S): strip s holds rows n in [s, s + 1) * kMicroColumns as [K, kMicroColumns], zero beyond N.
 template <class T, class S>
@@ -93,21 +118,8 @@ inline void pack_transposed(const S* x, std::int64_t N, std::int64_t K, std::int
   for (std::int64_t n = 0; n < N; n += kWidth) {
     const std::int64_t count = N - n < kWidth ? N - n : kWidth;
     std::int64_t done = 0;  // of k
-    if constexpr (kTurns<T> && sizeof(S) == sizeof(T)) {
-      for (; column == 1 && count == kWidth && done + 8 <= K; done += 8) {
-        for (std::int64_t i = 0; i < kWidth; i += 8) {
-          Float8 rows[8];
-          ATHANOR_UNROLL
-          for (std::int64_t r = 0; r < 8; ++r) {
-            rows[r] = *reinterpret_cast<const Float8*>(x + (n + i + r) * row + done);
-          }
-          turn(rows);
-          ATHANOR_UNROLL
-          for (std::int64_t r = 0; r < 8; ++r) {
-            *reinterpret_cast<Float8*>(to + (done + r) * kWidth + i) = rows[r];
-          }
-        }
-      }
+    if constexpr (std::is_same_v<S, T>) {
+      if (column == 1 && count == kWidth) done = turn_strip(x + n * row, row, K, to);
     }
     // Rows outermost: reads follow memory, writes stay in the first-level cache.
     for (std::int64_t i = 0; i < count; ++i) {

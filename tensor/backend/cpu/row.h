@@ -182,10 +182,6 @@ template <class T>
 inline bool is_short_row(std::int64_t n) {
   return n * static_cast<std::int64_t>(sizeof(T)) <= 8192;
 }
-template <bool kWrite, class T>
-inline void prefetch_piece(const T* x, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; i += 64 / sizeof(T)) __builtin_prefetch(x + i, kWrite);
-}
 
 // The largest value of a contiguous row; a NaN may get lost.
 template <class T>
