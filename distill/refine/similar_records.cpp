@@ -84,15 +84,11 @@ TermRows weighted(const std::vector<std::vector<std::pair<std::int32_t, std::int
   for (std::size_t i = 0; i < counts.size(); ++i) {
     double squares = 0;
     for (const auto& [term, count] : counts[i]) {
-      if (df[term] < 2) {
-        // No other record has it: it only makes the row longer.
-        squares += std::pow((1 + std::log(count)) * (std::log((1 + n) / 2) + 1), 2);
-        continue;
-      }
       if (df[term] > kCommonTerm) continue;
       const double weight =
           (1 + std::log(count)) * (std::log((1 + n) / (1 + static_cast<double>(df[term]))) + 1);
-      out.row[i].emplace_back(term, static_cast<float>(weight));
+      // A term that no other record has only makes the row longer.
+      if (df[term] > 1) out.row[i].emplace_back(term, static_cast<float>(weight));
       squares += weight * weight;
     }
     for (auto& [term, weight] : out.row[i]) {
