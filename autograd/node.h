@@ -169,6 +169,15 @@ std::vector<Variable> gradients_at(const Variable& output, const Variable& gradi
 
 using Inputs = std::initializer_list<std::reference_wrapper<const Variable>>;
 
+// Whether record() puts an operation on these inputs on the tape: somebody asks for gradients.
+inline bool recorded(std::span<const std::reference_wrapper<const Variable>> inputs) {
+  return grad_enabled() && detail::any_requires_grad(inputs);
+}
+inline bool recorded(Inputs inputs) {
+  return recorded(
+      std::span<const std::reference_wrapper<const Variable>>(inputs.begin(), inputs.size()));
+}
+
 // Makes the Variable of an operation's result `value`. `rule(dy, gradients)` computes the gradients
 // of `inputs`. Without a graph (NoGrad, no input that asks for a gradient) the result is a
 // constant.
@@ -176,7 +185,7 @@ template <class Rule>
 Variable record(const char* op, Tensor value,
                 std::span<const std::reference_wrapper<const Variable>> inputs, Rule rule) {
   if (detail::anomaly_enabled()) detail::check_forward(op, value, inputs);
-  if (!grad_enabled() || !detail::any_requires_grad(inputs)) return Variable(std::move(value));
+  if (!recorded(inputs)) return Variable(std::move(value));
   auto node = Ref<Node>::adopt(new detail::RuleNode<Rule>(op, 1, std::move(rule)));
   for (const Variable& input : inputs) node->add_input(input);
   return detail::attach(std::move(value), std::move(node), 0);
@@ -199,7 +208,7 @@ std::vector<Variable> record_many(const char* op, std::vector<Tensor> values,
   if (detail::anomaly_enabled()) {
     for (const Tensor& value : values) detail::check_forward(op, value, inputs);
   }
-  if (!grad_enabled() || !detail::any_requires_grad(inputs)) {
+  if (!recorded(inputs)) {
     for (Tensor& value : values) results.emplace_back(std::move(value));
     return results;
   }

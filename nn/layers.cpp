@@ -28,17 +28,22 @@ Conv2d::Conv2d(std::int64_t in, std::int64_t out, std::int64_t kernel, Generator
 
 Variable Conv2d::forward(const Variable& x) { return conv2d(x, weight_, bias_, options_); }
 
-Variable Conv2d::forward_normalised(const Variable& x, BatchNorm2d& norm) {
-  if (norm.training() || grad_enabled()) return norm.forward(forward(x));
+Variable Conv2d::forward_normalised(const Variable& x, BatchNorm2d& norm,
+                                    const Pool2dOptions* pool) {
+  if (norm.training() || grad_enabled()) {
+    const Variable y = forward(x);
+    return pool ? norm.forward_pooled(y, *pool) : norm.forward(y);
+  }
   const BatchNorm2d::Affine affine = norm.affine();
   const Tensor& w = weight_.get().tensor();
   const std::int64_t out = w.shape()[0];
   const Tensor b = bias_.get().tensor();
+  const Variable weight(mul(w, reshape(affine.scale, {out, 1, 1, 1})));
+  const Variable bias(b.defined() ? add(mul(b, affine.scale), affine.shift) : affine.shift);
   Conv2dOptions options = options_;
   options.relu = affine.relu;
-  return conv2d(x, Variable(mul(w, reshape(affine.scale, {out, 1, 1, 1}))),
-                Variable(b.defined() ? add(mul(b, affine.scale), affine.shift) : affine.shift),
-                options);
+  return pool ? conv2d_max_pool2d(x, weight, bias, options, *pool)
+              : conv2d(x, weight, bias, options);
 }
 
 BatchNorm2d::BatchNorm2d(std::int64_t channels, bool relu) : relu_(relu) {
@@ -111,23 +116,22 @@ Variable Sequential::forward(const Variable& x) { return forward_prefix(x, seque
 
 Variable Sequential::forward_prefix(const Variable& x, std::size_t count) {
   Variable y = x;
-  for (std::size_t i = 0; i < count; ++i) {
+  for (std::size_t i = 0; i < count;) {
+    // Convolution, batch norm and pooling are done together where they follow one another.
     auto* convolution = dynamic_cast<Conv2d*>(sequence_[i].get());
-    auto* behind =
-        convolution && i + 1 < count ? dynamic_cast<BatchNorm2d*>(sequence_[i + 1].get()) : nullptr;
-    if (behind && !behind->training() && !grad_enabled()) {
-      y = convolution->forward_normalised(y, *behind);
-      ++i;
+    const std::size_t second = convolution ? i + 1 : i;
+    auto* norm = second < count ? dynamic_cast<BatchNorm2d*>(sequence_[second].get()) : nullptr;
+    if (!norm) {
+      y = sequence_[i++]->forward(y);
       continue;
     }
-    auto* norm = dynamic_cast<BatchNorm2d*>(sequence_[i].get());
-    const auto* pool =
-        norm && i + 1 < count ? dynamic_cast<MaxPool2d*>(sequence_[i + 1].get()) : nullptr;
-    if (pool) {
-      y = norm->forward_pooled(y, pool->options());
-      ++i;
+    i = second + 1;
+    const auto* pool = i < count ? dynamic_cast<MaxPool2d*>(sequence_[i].get()) : nullptr;
+    if (pool) ++i;
+    if (convolution) {
+      y = convolution->forward_normalised(y, *norm, pool ? &pool->options() : nullptr);
     } else {
-      y = sequence_[i]->forward(y);
+      y = pool ? norm->forward_pooled(y, pool->options()) : norm->forward(y);
     }
   }
   return y;

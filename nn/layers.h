@@ -31,9 +31,11 @@ class Conv2d final : public Module {
   Conv2d(std::int64_t in, std::int64_t out, std::int64_t kernel, Generator& generator,
          const Conv2dOptions& options = {}, bool bias = true);
   Variable forward(const Variable& x) override;
-  // norm.forward(forward(x)). In evaluation, when nobody asks for gradients, it is one convolution,
-  // whose weights take the statistics in (Jacob et al. 2018, section 3.2), with its ReLU.
-  Variable forward_normalised(const Variable& x, BatchNorm2d& norm);
+  // norm.forward(forward(x)), or norm.forward_pooled(forward(x), *pool). In evaluation, when nobody
+  // asks for gradients, it is one convolution, whose weights take the statistics in (Jacob et al.
+  // 2018, section 3.2), with its ReLU and pooling.
+  Variable forward_normalised(const Variable& x, BatchNorm2d& norm,
+                              const Pool2dOptions* pool = nullptr);
 
  private:
   Conv2dOptions options_;

@@ -2,8 +2,11 @@
 
 #include "autograd/autocast.h"
 #include "autograd/node.h"
+#include "autograd/ops/copy.h"
+#include "autograd/ops/pool2d.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/unary.h"
+#include "tensor/base/compute_dtype.h"
 #include "tensor/ops/layout.h"
 
 namespace athanor {
@@ -24,8 +27,7 @@ Variable conv2d(const Variable& x, const Variable& w, const Variable& b,
   if (autocasts("conv2d", x, w, b)) {
     return conv2d(autocast("conv2d", x), autocast("conv2d", w), autocast("conv2d", b), options);
   }
-  if (options.relu && grad_enabled() &&
-      (x.requires_grad() || w.requires_grad() || b.requires_grad())) {
+  if (options.relu && recorded({x, w, b})) {
     Conv2dOptions plain = options;
     plain.relu = false;
     return relu(conv2d(x, w, b, plain));
@@ -50,6 +52,23 @@ Variable conv2d(const Variable& x, const Variable& w, const Variable& b,
                   if (d.needs(1)) d.set(1, conv2d_backward_weight(dy, x.get(d), w_shape, options));
                   if (d.needs(2)) d.set(2, sum(dy, {0, 2, 3}));
                 });
+}
+
+Variable conv2d_max_pool2d(const Variable& x, const Variable& w, const Variable& b,
+                           const Conv2dOptions& options, const Pool2dOptions& pool) {
+  constexpr const char* op = "conv2d_max_pool2d";
+  if (autocasts("conv2d", x, w, b)) {
+    return conv2d_max_pool2d(autocast("conv2d", x), autocast("conv2d", w), autocast("conv2d", b),
+                             options, pool);
+  }
+  if (recorded({x, w, b})) {
+    // In 16 bits the largest is chosen before the values are rounded, here too.
+    const DType wide = compute_dtype(x.dtype());
+    const Variable bias = b.defined() ? cast(b, wide) : b;
+    return cast(max_pool2d(conv2d(cast(x, wide), cast(w, wide), bias, options), pool), x.dtype());
+  }
+  Tensor y = conv2d_max_pool2d(x.tensor(), w.tensor(), b.tensor(), options, pool);
+  return record_without_gradient(op, std::move(y), {x, w, b});
 }
 
 Variable conv2d_backward_input(const Variable& dy, const Variable& w, const Shape& x_shape,

@@ -5,6 +5,9 @@
 namespace athanor {
 
 Variable max_pool2d(const Variable& x, const Pool2dOptions& options) {
+  if (!recorded({x})) {
+    return record_without_gradient("max_pool2d", max_pool2d(x.tensor(), options), {x});
+  }
   MaxPool2dResult result = max_pool2d_with_index(x.tensor(), options);
   return record(
       "max_pool2d", std::move(result.y), {x},

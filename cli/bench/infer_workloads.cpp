@@ -29,8 +29,10 @@ void conv_bn_relu(const Bench& bench) {
   const Tensor scale = mul(gamma, rsqrt(add(variance, norm.eps)));
   const Tensor folded_w = mul(w, reshape(scale, {C, 1, 1, 1}));
   const Tensor folded_b = add(mul(sub(b, mean), scale), beta);
+  Conv2dOptions fused = same;
+  fused.relu = true;
   bench.time("conv_bn_relu", "folded+channels_last", work,
-             [&] { relu(conv2d(x, folded_w, folded_b, same)); });
+             [&] { conv2d(x, folded_w, folded_b, fused); });
 }
 
 void cnn_infer(const Bench& bench) {

@@ -21,6 +21,9 @@ struct Conv2dArgs {
   std::int64_t groups;
   Operand x, w, b, y;
   bool relu = false;  // conv2d alone: negative results become 0
+  // conv2d of a CPU alone, with one group and no dilation: y [N, O, H' / 2, W' / 2], H' and W' even,
+  // is the largest of each 2 x 2 window of what is said above.
+  bool pool = false;
 };
 
 // Windows of `kernel` over x [N, C, H, W], one an element of y [N, C, H', W'].
@@ -30,7 +33,8 @@ struct Conv2dArgs {
 //   max_pool2d_gather    y = x at index
 //   avg_pool2d           y = sum of the window's x / kernel area; padding counts as 0
 //   avg_pool2d_backward  x = sum of the y whose window holds this place / kernel area
-// index is i32, row by row as y is; absent for avg_pool2d. Decided by x's dtype, which is y's.
+// index is i32, row by row as y is; absent for avg_pool2d, and for max_pool2d where nobody asks for
+// it (index.data is null). Decided by x's dtype, which is y's.
 struct Pool2dArgs {
   Size2 kernel, stride, padding;
   Operand x, y, index;

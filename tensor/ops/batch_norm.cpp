@@ -87,12 +87,7 @@ BatchNormResult batch_norm_with_statistics(const Tensor& x, const Tensor& gamma,
 }
 
 bool batch_norm_pools(const Tensor& x, const Pool2dOptions& pool) {
-  const Size2 two(2), stride(pool.stride.h == 0 ? pool.kernel.h : pool.stride.h,
-                             pool.stride.w == 0 ? pool.kernel.w : pool.stride.w);
-  return x.defined() && x.device().type == DeviceType::cpu && x.rank() == 4 && pool.kernel == two &&
-         stride == two && pool.padding == Size2(0) && x.size(2) % 2 == 0 && x.size(3) % 2 == 0 &&
-         x.size(2) > 0 && x.size(3) > 0 &&
-         x.size(2) <= std::numeric_limits<std::int32_t>::max() / (x.size(3) + 1);
+  return x.defined() && pools_pairs(x, x.shape(), pool);
 }
 
 Tensor batch_norm_max_pool2d(const Tensor& x, const Tensor& gamma, const Tensor& beta,

@@ -64,26 +64,42 @@ Conv2dArgs args_of(const Tensor& x, const Tensor& w, const Tensor& b, const Tens
           operand(y)};
 }
 
-}  // namespace
-
-Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dOptions& options) {
+// max_pool2d of the result with a `pool`.
+Tensor convolved(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dOptions& options,
+                 const Pool2dOptions* pool) {
   check_dtype("conv2d", "x", x, kRealDTypes, "a floating dtype");
   check_input("conv2d", "w", w, x);
-  const Shape shape = result_shape("conv2d", x.shape(), w.shape(), options);
+  Shape shape = result_shape("conv2d", x.shape(), w.shape(), options);
   if (b.defined()) {
     check_input("conv2d", "b", b, x);
     if (!(b.shape() == Shape{w.shape()[0]})) {
       fail("conv2d", "expected b [", w.shape()[0], "], got ", describe(b));
     }
   }
+  const bool pooled =
+      pool && options.groups == 1 && options.dilation == Size2(1) && pools_pairs(x, shape, *pool);
+  if (pool && !pooled) return max_pool2d(convolved(x, w, b, options, nullptr), *pool);
+  if (pooled) shape = {shape[0], shape[1], shape[2] / 2, shape[3] / 2};
   const Tensor y = empty_channels_last(shape, x.dtype(), x.device());
   if (y.numel() == 0) return y;
   const Tensor from = activation_layout(x), weight = contiguous(w);
   const Tensor bias = b.defined() ? contiguous(b) : b;
   Conv2dArgs args = args_of(from, weight, bias, y, options);
   args.relu = options.relu;
+  args.pool = pooled;
   launch("conv2d", &Kernels::conv2d, x.dtype(), x.device(), args);
   return y;
+}
+
+}  // namespace
+
+Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dOptions& options) {
+  return convolved(x, w, b, options, nullptr);
+}
+
+Tensor conv2d_max_pool2d(const Tensor& x, const Tensor& w, const Tensor& b,
+                         const Conv2dOptions& options, const Pool2dOptions& pool) {
+  return convolved(x, w, b, options, &pool);
 }
 
 Tensor conv2d_backward_input(const Tensor& dy, const Tensor& w, const Shape& x_shape,

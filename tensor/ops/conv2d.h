@@ -6,6 +6,7 @@
 #pragma once
 
 #include "tensor/base/size2.h"
+#include "tensor/ops/pool2d.h"
 #include "tensor/tensor.h"
 
 namespace athanor {
@@ -25,6 +26,12 @@ struct Conv2dOptions {
 // not fit, groups divides neither I nor O, or the padded input is smaller than the kernel.
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b = {},
               const Conv2dOptions& options = {});
+
+// max_pool2d(conv2d(x, w, b, options), pool); errors as of the two. On a CPU, with one group and no
+// dilation, windows of 2 x 2 without padding that tile even H' and W' are taken in the pass that
+// convolves, and the elements between are never stored.
+Tensor conv2d_max_pool2d(const Tensor& x, const Tensor& w, const Tensor& b = {},
+                         const Conv2dOptions& options = {}, const Pool2dOptions& pool = {});
 
 // The gradient of conv2d for x of the given shape: dy [N, O, H', W'], result [N, I, H, W]. Throws
 // as conv2d does, and when dy does not have the shape of its result.

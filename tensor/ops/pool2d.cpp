@@ -55,21 +55,34 @@ void run(const char* op, Kernel<Pool2dArgs> Kernels::*entry, const Tensor& x, co
                     index.defined() ? operand(index) : Operand{}});
 }
 
-}  // namespace
-
-MaxPool2dResult max_pool2d_with_index(const Tensor& x, const Pool2dOptions& options) {
+MaxPool2dResult largest(const Tensor& x, const Pool2dOptions& options, bool with_index) {
   check_dtype("max_pool2d", "x", x, kRealDTypes, "a floating dtype");
   const Pool2dOptions o = resolve("max_pool2d", options);
   const Shape shape = result_shape("max_pool2d", x.shape(), o);
-  MaxPool2dResult result{empty_channels_last(shape, x.dtype(), x.device()),
-                         empty_channels_last(shape, DType::i32, x.device())};
+  MaxPool2dResult result{empty_channels_last(shape, x.dtype(), x.device()), {}};
+  if (with_index) result.index = empty_channels_last(shape, DType::i32, x.device());
   const Tensor from = activation_layout(x);
   run("max_pool2d", &Kernels::max_pool2d, from, result.y, result.index, o);
   return result;
 }
 
+}  // namespace
+
+bool pools_pairs(const Tensor& x, const Shape& plane, const Pool2dOptions& pool) {
+  const Size2 two(2), stride(pool.stride.h == 0 ? pool.kernel.h : pool.stride.h,
+                             pool.stride.w == 0 ? pool.kernel.w : pool.stride.w);
+  return x.defined() && x.device().type == DeviceType::cpu && plane.size() == 4 &&
+         pool.kernel == two && stride == two && pool.padding == Size2(0) && plane[2] % 2 == 0 &&
+         plane[3] % 2 == 0 && plane[2] > 0 && plane[3] > 0 &&
+         plane[2] <= std::numeric_limits<std::int32_t>::max() / (plane[3] + 1);
+}
+
+MaxPool2dResult max_pool2d_with_index(const Tensor& x, const Pool2dOptions& options) {
+  return largest(x, options, true);
+}
+
 Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
-  return max_pool2d_with_index(x, options).y;
+  return largest(x, options, false).y;
 }
 
 Tensor max_pool2d_backward(const Tensor& dy, const Tensor& index, const Shape& x_shape,

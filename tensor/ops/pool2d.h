@@ -31,6 +31,10 @@ Tensor max_pool2d_backward(const Tensor& dy, const Tensor& index, const Shape& x
 // x at the places of `index`: the adjoint of max_pool2d_backward.
 Tensor max_pool2d_gather(const Tensor& x, const Tensor& index, const Pool2dOptions& options = {});
 
+// Whether a pass that computes images of the shape `plane` on x's device can pool them as well: a
+// CPU does so where windows of 2 x 2 without padding tile them.
+bool pools_pairs(const Tensor& x, const Shape& plane, const Pool2dOptions& pool);
+
 // The mean of each window of kernel.h * kernel.w values; padding counts as 0.
 Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options = {});
 Tensor avg_pool2d_backward(const Tensor& dy, const Shape& x_shape,

@@ -17,6 +17,8 @@ case("conv2d/strided", lambda r: [image(r), r.uniform((6, 2, 3, 2)), r.uniform((
      lambda x, w, b: F.conv2d(x, w, b, stride=(2, 1), padding=(2, 1), dilation=(1, 2), groups=2))
 case("conv2d/depthwise", lambda r: [image(r), r.uniform((4, 1, 3, 3))],
      lambda x, w: F.conv2d(x, w, groups=4))
+case("conv2d_max_pool2d", lambda r: [image(r, size=6), r.uniform((3, 4, 3, 3)), r.uniform((3,))],
+     lambda x, w, b: F.max_pool2d(torch.relu(F.conv2d(x, w, b, padding=1)), 2))
 case("max_pool2d", lambda r: [image(r)], lambda x: F.max_pool2d(x, 3, 2, 1))
 case("avg_pool2d", lambda r: [image(r)], lambda x: F.avg_pool2d(x, 3, 2, 1))
 case("global_avg_pool2d", lambda r: [image(r)], lambda x: F.adaptive_avg_pool2d(x, 1))

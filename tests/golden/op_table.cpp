@@ -170,6 +170,9 @@ void add_images(Table& t) {
                   {.stride = {2, 1}, .padding = {2, 1}, .dilation = {1, 2}, .groups = 2});
   };
   t["conv2d/depthwise"] = [](const Vars& x) { return conv2d(x[0], x[1], {}, {.groups = 4}); };
+  t["conv2d_max_pool2d"] = [](const Vars& x) {
+    return conv2d_max_pool2d(x[0], x[1], x[2], {.padding = 1, .relu = true});
+  };
   t["max_pool2d"] = [](const Vars& x) {
     return max_pool2d(x[0], {.kernel = 3, .stride = 2, .padding = 1});
   };

@@ -82,6 +82,63 @@ TEST_CASE("conv2d at sizes that reach each implementation, own and oneDNN's") {
 }
 
 // The definition, with its indices spelt out: neither kernel takes part.
+// conv2d and what remains to be pooled are in one pass where no gradient is asked for: the OpCase
+// checks that against the reference, and its gradients by the two operations.
+OpCase pooled_case(const char* name, const Shape& x, const Shape& w, const Conv2dOptions& options,
+                   const Pool2dOptions& pool = {}, bool numeric = true) {
+  OpCase c = conv_case(name, x, w, options, numeric);
+  c.run = [options, pool](const Vars& v) {
+    return conv2d_max_pool2d(v[0], v[1], v[2], options, pool);
+  };
+  return c;
+}
+
+TEST_CASE("conv2d_max_pool2d and its gradients") {
+  check_op_case(pooled_case("conv2d_max_pool2d/3x3", {2, 2, 4, 6}, {3, 2, 3, 3}, {.padding = 1}));
+  check_op_case(pooled_case("conv2d_max_pool2d/odd", {2, 2, 5, 4}, {3, 2, 2, 2}, {.relu = true}));
+  check_op_case(pooled_case("conv2d_max_pool2d/groups", {1, 2, 4, 4}, {2, 1, 3, 3},
+                            {.padding = 1, .groups = 2}));
+  check_op_case(pooled_case("conv2d_max_pool2d/overlap", {1, 2, 6, 6}, {2, 2, 1, 1}, {},
+                            {.kernel = 3, .stride = 2}));
+  check_op_case(pooled_case("conv2d_max_pool2d/large", {3, 1, 28, 28}, {32, 1, 3, 3},
+                            {.padding = 1, .relu = true}, {}, false));
+  check_op_case(pooled_case("conv2d_max_pool2d/edge", {2, 19, 14, 22}, {21, 19, 3, 3},
+                            {.stride = {1, 2}, .padding = {1, 0}}, {}, false));
+}
+
+TEST_CASE("conv2d_max_pool2d equals conv2d and max_pool2d bit by bit") {
+  Generator g(12);
+  for (const DType dtype : {DType::f32, DType::f64, DType::bf16}) {
+    // 1 to 12 images: tasks are whole images, or pairs of rows of few.
+    for (const std::int64_t N : {1, 2, 12}) {
+      const Tensor x = cast(random_normal({N, 5, 10, 14}, g), dtype);
+      const Tensor w = cast(random_normal({37, 5, 3, 3}, g), dtype);
+      const Tensor b = cast(random_normal({37}, g), dtype);
+      for (const bool relu : {false, true}) {
+        const Conv2dOptions options{.padding = 1, .relu = relu};
+        const Tensor one = conv2d_max_pool2d(x, w, b, options);
+        const Tensor two = max_pool2d(conv2d(x, w, b, options));
+        REQUIRE(one.shape() == Shape{N, 37, 5, 7});
+        CHECK(all(equal(one, two)).item() == 1);
+        CHECK(one.is_channels_last());
+      }
+    }
+  }
+}
+
+TEST_CASE("conv2d_max_pool2d: NaN wins, an empty batch stays empty, errors are conv2d's") {
+  Tensor x = ones({1, 1, 4, 4});
+  x.data<float>()[5] = std::nanf("");
+  const Tensor w = ones({1, 1, 1, 1});
+  const std::vector<float> y = conv2d_max_pool2d(x, w, {}, {.relu = true}).to_vector<float>();
+  CHECK(std::isnan(y[0]));
+  CHECK(std::vector<float>(y.begin() + 1, y.end()) == std::vector<float>{1, 1, 1});
+  CHECK(conv2d_max_pool2d(zeros({0, 1, 4, 4}), w).shape() == Shape{0, 1, 2, 2});
+  CHECK_THROWS_WITH(conv2d_max_pool2d(x, ones({1, 2, 1, 1})),
+                    Catch::Contains("[conv2d] expected w"));
+  CHECK_THROWS_WITH(conv2d_max_pool2d(x, w, {}, {}, {.kernel = 5}), Catch::Contains("max_pool2d"));
+}
+
 TEST_CASE("conv2d gives the values of its definition") {
   Generator generator(3);
   const Tensor x = random_uniform({1, 2, 5, 6}, generator, -1, 1, DType::f64);

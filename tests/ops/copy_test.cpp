@@ -34,8 +34,31 @@ TEST_CASE("copies: values and gradients") {
                }};
   large.numeric = false;
   check_op_case(large);
+  // Planes whose sides are no multiples of the blocks in which a copy turns them.
+  OpCase planes{"channels_last/planes", {{{3, 21, 5, 11}}}, [](const Vars& x) {
+                  return channels_last(x[0]);
+                }};
+  planes.numeric = false;
+  check_op_case(planes);
+  OpCase middle{"contiguous/middle", {{{2, 9, 3, 34}}}, [](const Vars& x) {
+                  return contiguous(permute(x[0], {0, 3, 2, 1}));
+                }};
+  middle.numeric = false;
+  check_op_case(middle);
   check_op_case({"clone/0-dim", {{{}}}, [](const Vars& x) { return clone(x[0]); }});
   check_op_case({"clone/empty", {{{0, 2}}}, [](const Vars& x) { return clone(x[0]); }});
+}
+
+TEST_CASE("a turned copy keeps every bit") {
+  Tensor x = empty({11, 19}, DType::i32);
+  for (std::int32_t i = 0; i < 11 * 19; ++i) {
+    x.data<std::int32_t>()[i] = i * 0x01010101 ^ 0x7fa00001;  // quiet and signalling NaNs as floats
+  }
+  const std::vector<std::int32_t> from = x.to_vector<std::int32_t>();
+  const std::vector<std::int32_t> y = contiguous(transpose(x)).to_vector<std::int32_t>();
+  for (std::size_t i = 0; i < 11; ++i) {
+    for (std::size_t j = 0; j < 19; ++j) CHECK(y[j * 11 + i] == from[i * 19 + j]);
+  }
 }
 
 TEST_CASE("filled tensors and in-place copies: fast = reference, in the input's dtype") {

@@ -36,6 +36,21 @@ TEST_CASE("pooling and its gradients") {
   check_pools("large overlap", {5, 64, 15, 15}, {.kernel = 3, .stride = 2, .padding = 1}, false);
 }
 
+TEST_CASE("max_pool2d without an index has the values of the one with it") {
+  Generator generator(10);
+  Tensor x = random_uniform({3, 21, 9, 12}, generator, -1, 1);
+  x.data<float>()[17] = std::nanf("");
+  for (const Pool2dOptions& options :
+       {Pool2dOptions{}, Pool2dOptions{.kernel = 3, .stride = 2, .padding = 1}}) {
+    const std::vector<float> alone = max_pool2d(x, options).to_vector<float>();
+    const std::vector<float> beside = max_pool2d_with_index(x, options).y.to_vector<float>();
+    REQUIRE(alone.size() == beside.size());
+    for (std::size_t i = 0; i < alone.size(); ++i) {
+      CHECK((alone[i] == beside[i] || (std::isnan(alone[i]) && std::isnan(beside[i]))));
+    }
+  }
+}
+
 TEST_CASE("the gradients of pooling as operations") {
   const Pool2dOptions options{.kernel = 2};
   Generator generator(9);

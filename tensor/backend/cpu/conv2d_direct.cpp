@@ -30,7 +30,8 @@ constexpr std::int64_t kNearBytes = 24 << 10;
 // As the public op sees it.
 template <class T>
 Pass<T> forward_pass(const Conv2dArgs& a) {
-  const std::int64_t O = a.y.sizes[1], oh = a.y.sizes[2], ow = a.y.sizes[3];
+  const std::int64_t O = a.y.sizes[1], oh = a.y.sizes[2] * (a.pool ? 2 : 1),
+                     ow = a.y.sizes[3] * (a.pool ? 2 : 1);
   return {a.x.sizes[0],
           a.x.sizes[2],
           a.x.sizes[3],
@@ -47,8 +48,8 @@ Pass<T> forward_pass(const Conv2dArgs& a) {
           a.x.as<const T>(),
           a.y.as<T>(),
           a.b.as<const T>(),
-          oh * ow * O,
-          ow * O,
+          a.y.sizes[2] * a.y.sizes[3] * O,
+          a.y.sizes[3] * O,
           O};
 }
 
@@ -56,6 +57,7 @@ template <class T>
 void forward_typed(const Conv2dArgs& a) {
   Pass<T> p = forward_pass<T>(a);
   if (a.relu) p.floor = T(0);
+  p.pool = a.pool;
   const T* w = a.w.as<const T>();
   run_pass(p, [&](std::int64_t o, std::int64_t i, std::int64_t j, std::int64_t c) {
     return w[((o * p.C + c) * p.kh + i) * p.kw + j];

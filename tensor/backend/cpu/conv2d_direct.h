@@ -17,10 +17,11 @@ inline bool is_plain(const Conv2dArgs& a) {
   return a.groups == 1 && a.dilation.h == 1 && a.dilation.w == 1;
 }
 // Measured (docs/design.md): oneDNN is ahead where the runs of a window are shorter than 8 values,
-// unless a ReLU follows, for which it needs another pass, and where few channels would fill a small
-// part of a strip. It knows no f64.
+// unless a ReLU or pooling follows, for which it needs another pass, and where few channels would
+// fill a small part of a strip. It knows no f64.
 inline bool direct_forward(const Conv2dArgs& a) {
-  return is_plain(a) && (a.x.dtype == DType::f64 || a.relu || a.x.sizes[1] * a.w.sizes[3] >= 8);
+  return is_plain(a) &&
+         (a.x.dtype == DType::f64 || a.relu || a.pool || a.x.sizes[1] * a.w.sizes[3] >= 8);
 }
 // As forward passes over dy, one for each remainder of a position by the step: with no more padding
 // than such a pass can take away.

@@ -18,6 +18,8 @@ struct Pass {
   std::int64_t y_image, y_row, y_pixel;  // elements between images, rows and pixels of y
   // What results are at least: 0, or -inf for nothing.
   T floor = -std::numeric_limits<T>::infinity();
+  // Of each 2 x 2 window of results only the largest is stored: y [N, oh / 2, ow / 2, O].
+  bool pool = false;
 
   std::int64_t strips() const { return ceil_div(O, kMicroColumns<T>); }
   std::int64_t window() const { return kh * kw * C; }
@@ -132,53 +134,101 @@ inline void window_rows(std::int64_t count, const T* image, const From& from, co
   }
 }
 
-// Output rows [first, first + rows) of image n; `strips` as pack_weights leaves them.
+// One strip of output channels for the rows [first, first + rows) of those that `image` serves, to
+// y with `row` and `pixel` elements from one to the next; `width` of the strip's channels.
+template <class T>
+void strip_rows(const Pass<T>& p, const Image<T>& image, std::int64_t first, std::int64_t rows,
+                const T* w, const T* start, std::int64_t width, T* y, std::int64_t y_row,
+                std::int64_t y_pixel, Ahead<T>& ahead) {
+  constexpr std::int64_t kWidth = kMicroColumns<T>;
+  const std::int64_t pixels = rows * p.ow, step = p.sw * p.C;
+  const T* const data = image.data + first * p.sh * image.row;
+  alignas(64) T edge[kMicroRows * kWidth];
+  std::int64_t row = 0, column = 0;
+  for (std::int64_t pixel = 0; pixel < pixels; pixel += kMicroRows) {
+    ahead.ask();
+    if (column + kMicroRows <= p.ow && width == kWidth) {
+      window_block<kMicroRows>(
+          data + row * p.sh * image.row + column * step, [=](std::int64_t r) { return r * step; },
+          p.kh, image.row, p.run(), w, start, p.floor, y + row * y_row + column * y_pixel,
+          [&](std::int64_t r) { return r * y_pixel; });
+      column += kMicroRows;
+      if (column == p.ow) column = 0, ++row;
+      continue;
+    }
+    const std::int64_t count = smaller(kMicroRows, pixels - pixel);
+    std::int64_t from[kMicroRows], to[kMicroRows];
+    for (std::int64_t r = 0; r < count; ++r) {
+      from[r] = row * p.sh * image.row + column * step;
+      to[r] = row * y_row + column * y_pixel;
+      if (++column == p.ow) column = 0, ++row;
+    }
+    const auto start_of = [&](std::int64_t r) { return from[r]; };
+    if (width == kWidth) {
+      window_rows(count, data, start_of, p, image.row, w, start, y,
+                  [&](std::int64_t r) { return to[r]; });
+      continue;
+    }
+    window_rows(count, data, start_of, p, image.row, w, start, edge,
+                [](std::int64_t r) { return r * kWidth; });
+    for (std::int64_t r = 0; r < count; ++r) {
+      for (std::int64_t i = 0; i < width; ++i) y[to[r] + i] = edge[r * kWidth + i];
+    }
+  }
+}
+
+// The largest of each 2 x 2 window of `tile` [2, ow, kMicroColumns], `width` of its channels.
+template <class T>
+void pool_tile(const T* tile, std::int64_t ow, std::int64_t width, T* y, std::int64_t y_pixel) {
+  using V = typename VectorOf<T>::type;
+  constexpr std::int64_t W = VectorOf<T>::lanes, kWidth = kMicroColumns<T>;
+  for (std::int64_t j = 0; j + 2 <= ow; j += 2, tile += 2 * kWidth, y += y_pixel) {
+    V best[2];
+    ATHANOR_UNROLL
+    for (std::int64_t half = 0; half < 2; ++half) {
+      const T* from = tile + half * W;
+      best[half] = load_lanes(from);
+      ATHANOR_UNROLL
+      for (std::int64_t tap = 1; tap < 4; ++tap) {
+        const V value = load_lanes(from + (tap / 2 * ow + tap % 2) * kWidth);
+        const auto wins = ~(value <= best[half]) & (best[half] == best[half]);  // NaN wins
+        best[half] = wins ? value : best[half];
+      }
+    }
+    if (width == kWidth) {
+      store_lanes(y, best[0]);
+      store_lanes(y + W, best[1]);
+    } else {
+      for (std::int64_t i = 0; i < width; ++i) y[i] = best[i / W][i % W];
+    }
+  }
+}
+
+// Output rows [first, first + rows) of image n; `strips` as pack_weights leaves them. `tile` has
+// room for two rows of a strip where the pass pools, and `first` and `rows` are even.
 template <class T>
 void forward_rows(const Pass<T>& p, std::int64_t n, std::int64_t first, std::int64_t rows,
-                  const T* strips, T* buffer) {
+                  const T* strips, T* buffer, T* tile) {
   constexpr std::int64_t kWidth = kMicroColumns<T>;
   const Image<T> image(p, n, first, rows, buffer);
-  const std::int64_t pixels = rows * p.ow;
-  const std::int64_t step = p.sw * p.C;
   const bool more = n + 1 < p.N;
+  const std::int64_t each = p.pool ? 2 : rows;
   Ahead<T> ahead(p.x + ((n + 1) * p.H + first * p.sh) * p.W * p.C,
-                 more ? rows * p.sh * p.W * p.C : 0, p.strips() * ceil_div(pixels, kMicroRows));
-  alignas(64) T start[kWidth], edge[kMicroRows * kWidth];
+                 more ? rows * p.sh * p.W * p.C : 0,
+                 p.strips() * (rows / each) * ceil_div(each * p.ow, kMicroRows));
+  alignas(64) T start[kWidth];
   for (std::int64_t o = 0; o < p.O; o += kWidth, strips += p.window() * kWidth) {
     const std::int64_t width = smaller(kWidth, p.O - o);
     for (std::int64_t i = 0; i < kWidth; ++i) start[i] = p.bias && i < width ? p.bias[o + i] : T(0);
-    T* const y = p.y + n * p.y_image + first * p.y_row + o;
-    std::int64_t row = 0, column = 0;
-    for (std::int64_t pixel = 0; pixel < pixels; pixel += kMicroRows) {
-      ahead.ask();
-      if (column + kMicroRows <= p.ow && width == kWidth) {
-        window_block<kMicroRows>(
-            image.data + row * p.sh * image.row + column * step,
-            [=](std::int64_t r) { return r * step; }, p.kh, image.row, p.run(), strips,
-            static_cast<const T*>(start), p.floor, y + row * p.y_row + column * p.y_pixel,
-            [&](std::int64_t r) { return r * p.y_pixel; });
-        column += kMicroRows;
-        if (column == p.ow) column = 0, ++row;
-        continue;
-      }
-      const std::int64_t count = smaller(kMicroRows, pixels - pixel);
-      std::int64_t from[kMicroRows], to[kMicroRows];
-      for (std::int64_t r = 0; r < count; ++r) {
-        from[r] = row * p.sh * image.row + column * step;
-        to[r] = row * p.y_row + column * p.y_pixel;
-        if (++column == p.ow) column = 0, ++row;
-      }
-      const auto start_of = [&](std::int64_t r) { return from[r]; };
-      if (width == kWidth) {
-        window_rows(count, image.data, start_of, p, image.row, strips, static_cast<const T*>(start),
-                    y, [&](std::int64_t r) { return to[r]; });
-        continue;
-      }
-      window_rows(count, image.data, start_of, p, image.row, strips, static_cast<const T*>(start),
-                  edge, [](std::int64_t r) { return r * kWidth; });
-      for (std::int64_t r = 0; r < count; ++r) {
-        for (std::int64_t i = 0; i < width; ++i) y[to[r] + i] = edge[r * kWidth + i];
-      }
+    const T* const from = start;
+    T* const y = p.y + n * p.y_image + first / (p.pool ? 2 : 1) * p.y_row + o;
+    if (!p.pool) {
+      strip_rows(p, image, 0, rows, strips, from, width, y, p.y_row, p.y_pixel, ahead);
+      continue;
+    }
+    for (std::int64_t row = 0; row + 2 <= rows; row += 2) {
+      strip_rows(p, image, row, 2, strips, from, kWidth, tile, p.ow * kWidth, kWidth, ahead);
+      pool_tile(static_cast<const T*>(tile), p.ow, width, y + row / 2 * p.y_row, p.y_pixel);
     }
   }
 }
@@ -211,12 +261,15 @@ void run_pass(const Pass<T>& p, F weight) {
   T* const strips = static_cast<T*>(thread_scratch(size * sizeof(T), Scratch::shared));
   pack_weights(p, strips, weight);
   const std::int64_t pieces = smaller(p.oh, ceil_div(kConvTasks, p.N));
-  const std::int64_t rows = ceil_div(p.oh, pieces), count = ceil_div(p.oh, rows);
+  const std::int64_t even = p.pool ? 2 : 1;
+  const std::int64_t rows = ceil_div(ceil_div(p.oh, pieces), even) * even;
+  const std::int64_t count = ceil_div(p.oh, rows);
   parallel_chunks(p.N * count, [&](std::int64_t task) {
     const std::int64_t n = task / count, first = task % count * rows;
     const std::int64_t here = smaller(rows, p.oh - first);
+    const std::int64_t tile = p.pool ? 2 * p.ow * kMicroColumns<T> : 0;
     T* const buffer = static_cast<T*>(
-        thread_scratch(p.padded_rows(here) * p.padded_row() * sizeof(T), Scratch::task));
-    forward_rows(p, n, first, here, static_cast<const T*>(strips), buffer);
+        thread_scratch((tile + p.padded_rows(here) * p.padded_row()) * sizeof(T), Scratch::task));
+    forward_rows(p, n, first, here, static_cast<const T*>(strips), buffer + tile, buffer);
   });
 }

@@ -1,3 +1,7 @@
+#include <bit>
+#include <cmath>
+#include <limits>
+
 #include "tensor/backend/convert.h"
 #include "tensor/backend/cpu/isa_kernels.h"
 #include "tensor/backend/elementwise.h"
@@ -6,6 +10,8 @@
 
 #include "tensor/backend/cpu/isa_begin.h"
 #include "tensor/backend/cpu/map.h"
+#include "tensor/backend/cpu/row.h"
+#include "tensor/backend/cpu/turn.h"
 
 namespace {
 
@@ -19,9 +25,67 @@ template <class X, class Y>
 constexpr bool kHasLoop =
     (kIsFloat<X> && kIsFloat<Y>) || std::is_same_v<X, float> || std::is_same_v<Y, float>;
 
+// Whether the planes of the two innermost axes are matrices that the copy turns: what lies side by
+// side in y is a stride apart in x, and the other way around.
+bool turns(const LoopPlan<2>& plan) {
+  const int inner = plan.rank - 1, outer = plan.rank - 2;
+  return plan.rank >= 2 && plan.strides[inner][0] == 1 && plan.strides[outer][1] == 1 &&
+         plan.sizes[inner] >= 8 && plan.sizes[outer] >= 8;
+}
+
+// 32 bits each. y [m, n] = the transpose of x [n, m] for each plane, by blocks of 8 x 8 and bands
+// of 16 rows of y, which use whole lines of x.
+void copy_turned(LoopPlan<2> plan, const float* x, float* y) {
+  const int inner = plan.rank - 1, outer = plan.rank - 2;
+  const std::int64_t n = plan.sizes[inner], m = plan.sizes[outer];
+  const std::int64_t x_row = plan.strides[inner][1], y_row = plan.strides[outer][0];
+  constexpr std::int64_t kBand = 16;
+  const std::int64_t bands = (m + kBand - 1) / kBand;
+  plan.sizes[outer] = 1;  // its bands are counted apart
+  parallel_for(plan.outer_count() * bands, kMapGrain / (n * kBand) + 1,
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t task = begin; task < end; ++task) {
+                   const auto at = plan.outer_offsets(task / bands);
+                   const std::int64_t first = task % bands * kBand;
+                   const std::int64_t rows = m - first < kBand ? m - first : kBand;
+                   const float* from = x + at[1] + first;
+                   float* to = y + at[0] + first * y_row;
+                   std::int64_t j = 0;
+                   for (; j + 8 <= n; j += 8) {
+                     std::int64_t i = 0;
+                     for (; i + 8 <= rows; i += 8) {
+                       Float8 block[8];
+                       ATHANOR_UNROLL
+                       for (std::int64_t k = 0; k < 8; ++k) {
+                         block[k] = *reinterpret_cast<const Float8*>(from + (j + k) * x_row + i);
+                       }
+                       turn(block);
+                       ATHANOR_UNROLL
+                       for (std::int64_t k = 0; k < 8; ++k) {
+                         *reinterpret_cast<Float8*>(to + (i + k) * y_row + j) = block[k];
+                       }
+                     }
+                     for (; i < rows; ++i) {
+                       for (std::int64_t k = j; k < j + 8; ++k) {
+                         to[i * y_row + k] = from[k * x_row + i];
+                       }
+                     }
+                   }
+                   for (; j < n; ++j) {
+                     for (std::int64_t i = 0; i < rows; ++i)
+                       to[i * y_row + j] = from[j * x_row + i];
+                   }
+                 }
+               });
+}
+
 // Same dtype: the bits, whatever they mean.
 template <class Bits>
 void copy_bits(const LoopPlan<2>& plan, const CopyArgs& args) {
+  if constexpr (kTurns<Bits>) {
+    // Loads, stores and shuffles of floats keep every bit.
+    if (turns(plan)) return copy_turned(plan, args.x.as<float>(), args.y.as<float>());
+  }
   map_unary(plan, args.x.as<Bits>(), args.y.as<Bits>(), [](Bits value) { return value; });
 }
 

@@ -67,7 +67,7 @@ struct Planes {
 };
 
 // Elements of x, y, index: one pixel is C values.
-template <class T>
+template <class T, bool kIndexed>
 void max_pool2d_typed(const Pool2dArgs& a) {
   const Planes p(a);
   const std::int64_t C = p.C;
@@ -76,12 +76,15 @@ void max_pool2d_typed(const Pool2dArgs& a) {
     for (std::int64_t j = 0; j < p.Wo; ++j) {
       const std::int64_t at = n * p.y_size() + (i * p.Wo + j) * C;
       T* __restrict y = a.y.as<T>() + at;
-      std::int32_t* __restrict index = a.index.as<std::int32_t>() + at;
+      std::int32_t* __restrict index = kIndexed ? a.index.as<std::int32_t>() + at : nullptr;
       p.for_each_tap(i, j, [&](std::int64_t place, bool first) {
         const T* __restrict from = x + place * C;
         const auto here = static_cast<std::int32_t>(place);
         if (first) {
-          for (std::int64_t c = 0; c < C; ++c) y[c] = from[c], index[c] = here;
+          for (std::int64_t c = 0; c < C; ++c) {
+            y[c] = from[c];
+            if (kIndexed) index[c] = here;
+          }
           return;
         }
         ATHANOR_INDEPENDENT
@@ -89,7 +92,7 @@ void max_pool2d_typed(const Pool2dArgs& a) {
           const T value = from[c], best = y[c];
           const bool better = !(value <= best) && best == best;  // NaN wins, the first one stays
           y[c] = better ? value : best;
-          index[c] = better ? here : index[c];
+          if (kIndexed) index[c] = better ? here : index[c];
         }
       });
     }
@@ -178,7 +181,9 @@ void avg_pool2d_backward_typed(const Pool2dArgs& a) {
 }  // namespace
 
 void max_pool2d(const Pool2dArgs& a) {
-  visit_float(a.x.dtype, [&]<class T>(Tag<T>) { max_pool2d_typed<T>(a); });
+  visit_float(a.x.dtype, [&]<class T>(Tag<T>) {
+    a.index.data ? max_pool2d_typed<T, true>(a) : max_pool2d_typed<T, false>(a);
+  });
 }
 
 void max_pool2d_backward(const Pool2dArgs& a) {

@@ -92,7 +92,7 @@ __global__ void max_forward(Pool p, const T* x, T* y, std::int32_t* index) {
       }
     }
     y[offset(p.y, at)] = best;
-    index[offset(p.index, at)] = static_cast<std::int32_t>(place);
+    if (index) index[offset(p.index, at)] = static_cast<std::int32_t>(place);
   }
 }
 

@@ -1,3 +1,5 @@
+#include <vector>
+
 #include "tensor/backend/reference/sums.h"
 
 namespace athanor::reference {
@@ -34,10 +36,35 @@ void for_each_tap(const Conv2dArgs& a, const Operand& x, const Operand& w, const
 
 std::size_t place(std::int64_t at) { return static_cast<std::size_t>(at); }
 
+// y = the largest of each 2 x 2 window of x [N, C, H, W]; NaN wins.
+template <class T>
+void pool_pairs(const Operand& x, const Operand& y) {
+  Index at(y.sizes, 4);
+  for (std::int64_t i = y.numel(); i > 0; --i, at.next()) {
+    const T* from = x.as<T>() + at[0] * x.strides[0] + at[1] * x.strides[1] +
+                    2 * at[2] * x.strides[2] + 2 * at[3] * x.strides[3];
+    T best = from[0];
+    for (const std::int64_t offset : {x.strides[3], x.strides[2], x.strides[2] + x.strides[3]}) {
+      if (from[offset] > best || from[offset] != from[offset]) best = from[offset];
+    }
+    y.as<T>()[at.offset(y.strides)] = best;
+  }
+}
+
 }  // namespace
 
 void conv2d(const Conv2dArgs& a) {
   visit_real(a.x.dtype, [&]<class T>(Tag<T>) {
+    if (a.pool) {  // of a convolution that is kept
+      const std::int64_t O = a.y.sizes[1], H = 2 * a.y.sizes[2], W = 2 * a.y.sizes[3];
+      const std::int64_t sizes[] = {a.y.sizes[0], O, H, W}, strides[] = {O * H * W, H * W, W, 1};
+      std::vector<T> values(place(sizes[0] * strides[0]));
+      Conv2dArgs whole = a;
+      whole.pool = false;
+      whole.y = {values.data(), sizes, strides, 4, a.y.dtype};
+      conv2d(whole);
+      return pool_pairs<T>(whole.y, a.y);
+    }
     const T *x = a.x.as<T>(), *w = a.w.as<T>(), *b = a.b.as<T>();
     Sums sums(a.y);
     if (b) {

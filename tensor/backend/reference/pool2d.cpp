@@ -55,6 +55,7 @@ void max_pool2d(const Pool2dArgs& a) {
         }
       }
       a.y.as<T>()[at.offset(a.y.strides)] = largest;
+      if (!a.index.data) return;
       a.index.as<std::int32_t>()[at.offset(a.index.strides)] = static_cast<std::int32_t>(best);
     });
   });
