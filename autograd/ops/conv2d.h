@@ -13,9 +13,9 @@ namespace athanor {
 // W
 Variable conv2d(const Variable& x, const Variable& w, const Variable& b = {},
                 const Conv2dOptions& options = {});
-// max_pool2d(conv2d(x, w, b, options), pool); in one pass where nobody asks for gradients. Else with
-// g = max_pool2d_backward(dy): dx = conv2d_backward_input(g, w), dw = conv2d_backward_weight(g, x),
-// db = sum of g over N, H, W
+// max_pool2d(conv2d(x, w, b, options), pool); in one pass where nobody asks for gradients. Else
+// with g = max_pool2d_backward(dy): dx = conv2d_backward_input(g, w), dw =
+// conv2d_backward_weight(g, x), db = sum of g over N, H, W
 Variable conv2d_max_pool2d(const Variable& x, const Variable& w, const Variable& b = {},
                            const Conv2dOptions& options = {}, const Pool2dOptions& pool = {});
 // For a gradient v of the result: d(dy) = conv2d(v, w), dw = conv2d_backward_weight(dy, v)

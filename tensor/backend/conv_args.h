@@ -21,8 +21,8 @@ struct Conv2dArgs {
   std::int64_t groups;
   Operand x, w, b, y;
   bool relu = false;  // conv2d alone: negative results become 0
-  // conv2d of a CPU alone, with one group and no dilation: y [N, O, H' / 2, W' / 2], H' and W' even,
-  // is the largest of each 2 x 2 window of what is said above.
+  // conv2d of a CPU alone, with one group and no dilation: y [N, O, H' / 2, W' / 2], H' and W'
+  // even, is the largest of each 2 x 2 window of what is said above.
   bool pool = false;
 };
 

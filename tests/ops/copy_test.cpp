@@ -51,8 +51,8 @@ TEST_CASE("copies: values and gradients") {
 
 TEST_CASE("a turned copy keeps every bit") {
   Tensor x = empty({11, 19}, DType::i32);
-  for (std::int32_t i = 0; i < 11 * 19; ++i) {
-    x.data<std::int32_t>()[i] = i * 0x01010101 ^ 0x7fa00001;  // quiet and signalling NaNs as floats
+  for (std::uint32_t i = 0; i < 11 * 19; ++i) {  // among them NaNs of both kinds, read as floats
+    x.data<std::int32_t>()[i] = static_cast<std::int32_t>(i * 0x01010101U ^ 0x7fa00001U);
   }
   const std::vector<std::int32_t> from = x.to_vector<std::int32_t>();
   const std::vector<std::int32_t> y = contiguous(transpose(x)).to_vector<std::int32_t>();
