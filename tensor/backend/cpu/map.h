@@ -7,6 +7,8 @@
 // Included after isa_begin.h, so that the loops are compiled for the file's instruction set.
 #pragma once
 
+#include "tensor/backend/cpu/stream.h"
+
 // Elements a thread takes at least: below, starting threads costs more than it saves.
 inline constexpr std::int64_t kMapGrain = 32768;
 
@@ -44,17 +46,36 @@ inline LoopPlan<N> with_long_rows(LoopPlan<N> plan) {
   return plan;
 }
 
+// Whether the results of type Z, one an element of the plan, go past the cache.
+template <class Z, int N>
+inline bool streams(const LoopPlan<N>& plan) {
+  if constexpr (std::is_same_v<Z, float> || std::is_same_v<Z, std::uint32_t>) {
+    return plan.inner_size() * plan.outer_count() * N >= kStreamBytes / 4;
+  }
+  return false;
+}
+
+// to[i] = value(i)
+template <class Z, class F>
+inline void write_row(bool stream, std::int64_t count, Z* to, const F& value) {
+  if constexpr (std::is_same_v<Z, float> || std::is_same_v<Z, std::uint32_t>) {
+    if (stream) return stream_values(count, to, value);
+  }
+  for (std::int64_t i = 0; i < count; ++i) to[i] = value(i);
+}
+
 // y[i] = f(x[i]) over the planned axes; plan operand 0 is y, 1 is x.
 template <class X, class Y, class F>
 inline void map_unary(const LoopPlan<2>& short_or_long, const X* x, Y* y, const F& function) {
   const LoopPlan<2> plan = with_long_rows(short_or_long);
+  const bool stream = streams<Y>(plan);
   for_plan_rows(plan, [&](const auto& at, std::int64_t count) ATHANOR_FLATTEN {
     const F f = function;
     const std::int64_t ys = plan.inner_stride(0), xs = plan.inner_stride(1);
     const X* from = x + at[1];
     Y* to = y + at[0];
     if (xs == 1 && ys == 1) {
-      for (std::int64_t i = 0; i < count; ++i) to[i] = f(from[i]);
+      write_row(stream, count, to, [&](std::int64_t i) { return f(from[i]); });
     } else {
       for (std::int64_t i = 0; i < count; ++i) to[i * ys] = f(from[i * xs]);
     }
@@ -66,6 +87,7 @@ template <class T, class Z, class F>
 inline void map_binary(const LoopPlan<3>& short_or_long, const T* x, const T* y, Z* z,
                        const F& function) {
   const LoopPlan<3> plan = with_long_rows(short_or_long);
+  const bool stream = streams<Z>(plan);
   for_plan_rows(plan, [&](const auto& at, std::int64_t count) ATHANOR_FLATTEN {
     const F f = function;
     const std::int64_t zs = plan.inner_stride(0), xs = plan.inner_stride(1),
@@ -73,7 +95,7 @@ inline void map_binary(const LoopPlan<3>& short_or_long, const T* x, const T* y,
     const T *a = x + at[1], *b = y + at[2];
     Z* to = z + at[0];
     if (zs == 1 && xs == 1 && ys == 1) {
-      for (std::int64_t i = 0; i < count; ++i) to[i] = f(a[i], b[i]);
+      write_row(stream, count, to, [&](std::int64_t i) { return f(a[i], b[i]); });
     } else if (zs == 1 && xs == 1 && ys == 0) {
       const T right = *b;
       for (std::int64_t i = 0; i < count; ++i) to[i] = f(a[i], right);
