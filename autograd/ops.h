@@ -8,6 +8,7 @@
 #include "autograd/ops/cat.h"
 #include "autograd/ops/conv1d.h"
 #include "autograd/ops/conv2d.h"
+#include "autograd/ops/conv2d_batch_norm.h"
 #include "autograd/ops/conv_transpose2d.h"
 #include "autograd/ops/copy.h"
 #include "autograd/ops/cross_entropy.h"

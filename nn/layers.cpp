@@ -3,6 +3,7 @@
 #include "autograd/ops.h"
 #include "autograd/ops/batch_norm.h"
 #include "autograd/ops/conv2d.h"
+#include "autograd/ops/conv2d_batch_norm.h"
 #include "autograd/ops/pool2d.h"
 #include "nn/init.h"
 
@@ -31,8 +32,7 @@ Variable Conv2d::forward(const Variable& x) { return conv2d(x, weight_, bias_, o
 Variable Conv2d::forward_normalised(const Variable& x, BatchNorm2d& norm,
                                     const Pool2dOptions* pool) {
   if (norm.training() || grad_enabled()) {
-    const Variable y = forward(x);
-    return pool ? norm.forward_pooled(y, *pool) : norm.forward(y);
+    return norm.forward_convolved(x, weight_, bias_, options_, pool);
   }
   const BatchNorm2d::Affine affine = norm.affine();
   const Tensor& w = weight_.get().tensor();
@@ -60,6 +60,12 @@ Variable BatchNorm2d::forward(const Variable& x) {
 
 Variable BatchNorm2d::forward_pooled(const Variable& x, const Pool2dOptions& pool) {
   return batch_norm_max_pool2d(x, weight_, bias_, running_mean_, running_var_, options(), pool);
+}
+
+Variable BatchNorm2d::forward_convolved(const Variable& x, const Variable& w, const Variable& b,
+                                        const Conv2dOptions& conv, const Pool2dOptions* pool) {
+  return conv2d_batch_norm(x, w, b, weight_, bias_, running_mean_, running_var_,
+                           {conv, options(), pool ? std::optional(*pool) : std::nullopt});
 }
 
 BatchNorm2d::Affine BatchNorm2d::affine() const {

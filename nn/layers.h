@@ -31,9 +31,9 @@ class Conv2d final : public Module {
   Conv2d(std::int64_t in, std::int64_t out, std::int64_t kernel, Generator& generator,
          const Conv2dOptions& options = {}, bool bias = true);
   Variable forward(const Variable& x) override;
-  // norm.forward(forward(x)), or norm.forward_pooled(forward(x), *pool). In evaluation, when nobody
-  // asks for gradients, it is one convolution, whose weights take the statistics in (Jacob et al.
-  // 2018, section 3.2), with its ReLU and pooling.
+  // norm.forward(forward(x)), or norm.forward_pooled(forward(x), *pool), in one operation. In
+  // evaluation, when nobody asks for gradients, it is one convolution, whose weights take the
+  // statistics in (Jacob et al. 2018, section 3.2), with its ReLU and pooling.
   Variable forward_normalised(const Variable& x, BatchNorm2d& norm,
                               const Pool2dOptions* pool = nullptr);
 
@@ -51,6 +51,9 @@ class BatchNorm2d final : public Module {
   Variable forward(const Variable& x) override;
   // max_pool2d(forward(x), pool), in one operation.
   Variable forward_pooled(const Variable& x, const Pool2dOptions& pool);
+  // forward(conv2d(x, w, b, conv)), or forward_pooled() of it, in one operation.
+  Variable forward_convolved(const Variable& x, const Variable& w, const Variable& b,
+                             const Conv2dOptions& conv, const Pool2dOptions* pool);
   // In evaluation forward(x) is scale x + shift, each [C], and then a ReLU if it has one.
   struct Affine {
     Tensor scale, shift;

@@ -1,13 +1,13 @@
 #include "autograd/ops/conv2d.h"
 
 #include "autograd/autocast.h"
+#include "autograd/layout.h"
 #include "autograd/node.h"
 #include "autograd/ops/copy.h"
 #include "autograd/ops/pool2d.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/unary.h"
 #include "tensor/base/compute_dtype.h"
-#include "tensor/ops/layout.h"
 
 namespace athanor {
 namespace {
@@ -32,15 +32,10 @@ Variable conv2d(const Variable& x, const Variable& w, const Variable& b,
     plain.relu = false;
     return relu(conv2d(x, w, b, plain));
   }
-  // Turned here once, where the tensor operation and its gradient would each turn it.
-  if (x.tensor().rank() == 4 && !x.tensor().is_channels_last()) {
-    const Variable turned = record("channels_last", activation_layout(x.tensor()), {x},
-                                   [](const Variable& dy, Gradients& d) { d.set(0, dy); });
-    return conv2d(turned, w, b, options);
-  }
-  Tensor y = conv2d(x.tensor(), w.tensor(), b.tensor(), options);
-  return record("conv2d", std::move(y), {x, w, b},
-                [x = Saved(x), w = Saved(w), options](const Variable& dy, Gradients& d) {
+  const Variable image = detail::activation_layout(x);
+  Tensor y = conv2d(image.tensor(), w.tensor(), b.tensor(), options);
+  return record("conv2d", std::move(y), {image, w, b},
+                [x = Saved(image), w = Saved(w), options](const Variable& dy, Gradients& d) {
                   const Shape x_shape = x.get(d).shape(), w_shape = w.get(d).shape();
                   if (d.needs(0)) {
                     d.set(0, conv2d_backward_input(dy, w.get(d), x_shape, options));

@@ -65,4 +65,15 @@ struct BatchNormBackwardArgs {
   Operand index = {};
 };
 
+// The gradients of batch_norm(conv2d(x, w, b), ...), all together: dx (unless its data is null), dw
+// and db (unless null) from `conv`, whose x and w are those of the forward pass and whose y is its
+// result, and from `norm`, whose x is that result too and whose dx is not used. As
+// batch_norm_backward, then conv2d_backward_input and conv2d_backward_weight of what that gives. Of
+// a CPU alone.
+struct Conv2dBatchNormBackwardArgs {
+  Operand dx, dw, db;
+  Conv2dArgs conv;
+  BatchNormBackwardArgs norm;
+};
+
 }  // namespace athanor

@@ -52,7 +52,8 @@ struct Kernels {
   Kernel<BatchNormStatisticsArgs> batch_norm_statistics;
   Kernel<BatchNormArgs> batch_norm;
   Kernel<BatchNormBackwardArgs> batch_norm_backward;
-  Kernel<RowNormArgs> row_norm;  // layer and RMS normalisation
+  Kernel<Conv2dBatchNormBackwardArgs> conv2d_batch_norm_backward;  // of a CPU
+  Kernel<RowNormArgs> row_norm;                                    // layer and RMS normalisation
   Kernel<RowNormBackwardArgs> row_norm_backward;
   Kernel<AttentionArgs> attention;
   Kernel<AttentionBackwardArgs> attention_backward;

@@ -4,7 +4,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "tensor/backend/args.h"
+#include "tensor/backend/conv_args.h"
 #include "tensor/base/profile.h"
 
 namespace athanor::detail {
@@ -79,10 +79,13 @@ void for_each_field(const A& args, F f) {
 
 // What the event says of the operands: the shape of the largest, the bytes of all.
 template <class Args>
-void describe_operands(const Args& args, KernelEvent& event) {
-  std::int64_t largest = -1;
+void describe_operands(const Args& args, KernelEvent& event, std::int64_t largest = -1) {
   for_each_field(args, [&](const auto& field) {
-    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(field)>, Operand>) {
+    using Field = std::remove_cvref_t<decltype(field)>;
+    if constexpr (std::is_same_v<Field, Conv2dArgs> ||
+                  std::is_same_v<Field, BatchNormBackwardArgs>) {
+      describe_operands(field, event, largest);
+    } else if constexpr (std::is_same_v<Field, Operand>) {
       if (!field.data) return;
       std::int64_t stored = 1;  // an axis of stride 0 repeats what is there
       for (int i = 0; i < field.rank; ++i) stored *= field.strides[i] == 0 ? 1 : field.sizes[i];

@@ -39,6 +39,7 @@ void for_each_kernel(F&& f) {
   ATHANOR_KERNEL(batch_norm_statistics);
   ATHANOR_KERNEL(batch_norm);
   ATHANOR_KERNEL(batch_norm_backward);
+  ATHANOR_KERNEL(conv2d_batch_norm_backward);
   ATHANOR_KERNEL(row_norm);
   ATHANOR_KERNEL(row_norm_backward);
   ATHANOR_KERNEL(attention);

@@ -37,6 +37,11 @@ case("batch_norm/relu", batch_norm_inputs,
      lambda x, g, b, m, v: torch.relu(
          F.batch_norm(x, m.clone(), v.clone(), g, b, training=True)))
 
+case("conv2d_batch_norm",
+     lambda r: [image(r, size=6), r.uniform((3, 4, 3, 3)), r.uniform((3,), 0.5, 2),
+                r.uniform((3,))],
+     lambda x, w, g, b: F.max_pool2d(torch.relu(F.batch_norm(
+         F.conv2d(x, w, padding=1), None, None, g, b, training=True)), 2))
 case("batch_norm_max_pool2d", lambda r: [image(r, size=6)] + batch_norm_inputs(r)[1:],
      lambda x, g, b, m, v: F.max_pool2d(torch.relu(
          F.batch_norm(x, m.clone(), v.clone(), g, b, training=True)), 2))

@@ -183,6 +183,11 @@ void add_images(Table& t) {
   t["batch_norm"] = [](const Vars& x) { return normalised(x, true, false); };
   t["batch_norm/inference"] = [](const Vars& x) { return normalised(x, false, false); };
   t["batch_norm/relu"] = [](const Vars& x) { return normalised(x, true, true); };
+  t["conv2d_batch_norm"] = [](const Vars& x) {
+    Tensor mean = zeros({3}, x[0].dtype()), var = ones({3}, x[0].dtype());
+    return conv2d_batch_norm(x[0], x[1], {}, x[2], x[3], mean, var,
+                             {{.padding = 1}, {.relu = true}, Pool2dOptions{}});
+  };
   t["batch_norm_max_pool2d"] = [](const Vars& x) {
     Tensor running_mean = clone(x[3].tensor()), running_var = clone(x[4].tensor());
     return batch_norm_max_pool2d(x[0], x[1], x[2], running_mean, running_var, {.relu = true});

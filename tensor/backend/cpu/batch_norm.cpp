@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <type_traits>
 
 #include "tensor/backend/cpu/isa_kernels.h"
@@ -15,27 +16,7 @@
 
 namespace {
 
-constexpr std::int64_t kChunkElements = 4096;
-
-struct ChannelRows {
-  std::int64_t C, rows, chunk_rows, chunks;
-
-  explicit ChannelRows(const Operand& x) : C(x.sizes[1]), rows(x.numel() / x.sizes[1]) {
-    chunk_rows = kChunkElements / C > 0 ? kChunkElements / C : 1;
-    chunks = (rows + chunk_rows - 1) / chunk_rows;
-  }
-
-  // Calls f(chunk, first row, number of rows) for each chunk, on several threads.
-  template <class F>
-  void for_each_chunk(F&& f) const {
-    parallel_for(chunks, 4, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t k = begin; k < end; ++k) {
-        const std::int64_t first = k * chunk_rows;
-        f(k, first, first + chunk_rows < rows ? chunk_rows : rows - first);
-      }
-    });
-  }
-};
+#include "tensor/backend/cpu/batch_norm_rows.h"
 
 // to[c] += sum of the rows of x
 template <class T>
@@ -111,80 +92,17 @@ void normalise_rows(const T* __restrict x, std::int64_t rows, std::int64_t C,
   }
 }
 
-// dgamma += sum of dy xhat, dbeta += sum of dy over the rows.
-template <class T, bool kRelu>
-void add_gradients(const T* __restrict x, const T* __restrict dy, std::int64_t rows, std::int64_t C,
-                   const T* __restrict mean, const T* __restrict rstd, const T* __restrict gamma,
-                   const T* __restrict beta, T* __restrict dgamma, T* __restrict dbeta) {
-  for (std::int64_t r = 0; r < rows; ++r, x += C, dy += C) {
-    ATHANOR_INDEPENDENT
-    for (std::int64_t c = 0; c < C; ++c) {
-      const T xhat = (x[c] - mean[c]) * rstd[c];
-      const T g = !kRelu || xhat * gamma[c] + beta[c] > T(0) ? dy[c] : T(0);
-      dgamma[c] += g * xhat;
-      dbeta[c] += g;
-    }
-  }
-}
+#include "tensor/backend/cpu/batch_norm_pool.h"
 
-// dx = scale (g - dbeta / M - xhat dgamma / M); `mean_gamma` and `mean_beta` hold the quotients.
-template <class T, bool kRelu>
-void input_gradients(const T* __restrict x, const T* __restrict dy, std::int64_t rows,
-                     std::int64_t C, const T* __restrict mean, const T* __restrict rstd,
-                     const T* __restrict gamma, const T* __restrict beta,
-                     const T* __restrict mean_gamma, const T* __restrict mean_beta,
-                     T* __restrict dx) {
-  for (std::int64_t r = 0; r < rows; ++r, x += C, dy += C, dx += C) {
-    ATHANOR_INDEPENDENT
-    for (std::int64_t c = 0; c < C; ++c) {
-      const T xhat = (x[c] - mean[c]) * rstd[c];
-      const T g = !kRelu || xhat * gamma[c] + beta[c] > T(0) ? dy[c] : T(0);
-      dx[c] = gamma[c] * rstd[c] * (g - mean_beta[c] - xhat * mean_gamma[c]);
-    }
-  }
-}
-
-// `partial` has for each chunk C shares of dgamma and C of dbeta; M elements a channel.
-template <class T>
-void combine_gradients(const T* partial, std::int64_t chunks, std::int64_t C, std::int64_t M,
-                       T* total_gamma, T* total_beta, T* mean_gamma, T* mean_beta) {
-  for (std::int64_t c = 0; c < C; ++c) {
-    double dgamma = 0, dbeta = 0;
-    for (std::int64_t k = 0; k < chunks; ++k) {
-      dgamma += partial[k * 2 * C + c];
-      dbeta += partial[k * 2 * C + C + c];
-    }
-    total_gamma[c] = static_cast<T>(dgamma);
-    total_beta[c] = static_cast<T>(dbeta);
-    mean_gamma[c] = static_cast<T>(dgamma / static_cast<double>(M));
-    mean_beta[c] = static_cast<T>(dbeta / static_cast<double>(M));
-  }
-}
+#include "tensor/backend/cpu/batch_norm_backward.h"
 
 template <class T, bool kRelu>
 void backward_typed(const BatchNormBackwardArgs& a) {
-  const ChannelRows p(a.x);
-  const std::int64_t C = p.C;
-  const T *mean = a.mean.as<T>(), *rstd = a.rstd.as<T>(), *gamma = a.gamma.as<T>(),
-          *beta = a.beta.as<T>();
-  // For each chunk: its share of dgamma, of dbeta. At the end: both divided by M.
-  const std::unique_ptr<T[]> partial(new T[static_cast<std::size_t>((p.chunks + 1) * 2 * C)]);
-  p.for_each_chunk([&](std::int64_t k, std::int64_t first, std::int64_t count) {
-    T* sums = &partial[k * 2 * C];
-    for (std::int64_t c = 0; c < 2 * C; ++c) sums[c] = T(0);
-    add_gradients<T, kRelu>(a.x.as<T>() + first * C, a.dy.as<T>() + first * C, count, C, mean, rstd,
-                            gamma, beta, sums, sums + C);
-  });
-  T *mean_gamma = &partial[p.chunks * 2 * C], *mean_beta = mean_gamma + C;
-  combine_gradients<T>(partial.get(), p.chunks, C, p.rows, a.dgamma.as<T>(), a.dbeta.as<T>(),
-                       mean_gamma, mean_beta);
-  p.for_each_chunk([&](std::int64_t, std::int64_t first, std::int64_t count) {
-    input_gradients<T, kRelu>(a.x.as<T>() + first * C, a.dy.as<T>() + first * C, count, C, mean,
-                              rstd, gamma, beta, mean_gamma, mean_beta, a.dx.as<T>() + first * C);
+  const NormGradient<T, kRelu> gradient(a);
+  gradient.for_each_chunk([&](std::int64_t first, std::int64_t count) {
+    gradient.write(first, count, a.dx.as<T>() + first * gradient.row_size());
   });
 }
-
-#include "tensor/backend/cpu/batch_norm_pool.h"
 
 }  // namespace
 
@@ -206,11 +124,7 @@ void batch_norm(const BatchNormArgs& a) {
 
 void batch_norm_backward(const BatchNormBackwardArgs& a) {
   visit_float(a.x.dtype, [&]<class T>(Tag<T>) {
-    if (a.index.data) {
-      a.relu ? batch_norm_pool_backward<T, true>(a) : batch_norm_pool_backward<T, false>(a);
-    } else {
-      a.relu ? backward_typed<T, true>(a) : backward_typed<T, false>(a);
-    }
+    a.relu ? backward_typed<T, true>(a) : backward_typed<T, false>(a);
   });
 }
 

@@ -1,8 +1,7 @@
 // Batch normalisation with max pooling over windows of 2 x 2 in one pass: what lies between the two
 // is never written. Images in N, H, W, C order whose windows tile them exactly.
 //
-// Included after isa_begin.h. Sums over rows of windows are combined as batch_norm.cpp combines its
-// chunks: in double, in order.
+// Included after isa_begin.h and row.h, into an unnamed namespace.
 #pragma once
 
 // Rows of windows: each covers two rows of x.
@@ -166,35 +165,4 @@ void pooled_input_gradients(const T* __restrict x, const T* __restrict dy,
       to[below + C + c] = scale * (g3 - always - x3 * along);
     }
   }
-}
-
-template <class T, bool kRelu>
-void batch_norm_pool_backward(const BatchNormBackwardArgs& a) {
-  const WindowRows p(a.x);
-  const std::int64_t C = p.C, wide = 2 * p.W * C, narrow = p.Wo * C, plane = a.x.sizes[2] / 2;
-  const T *mean = a.mean.as<T>(), *rstd = a.rstd.as<T>(), *gamma = a.gamma.as<T>(),
-          *beta = a.beta.as<T>();
-  const T *x = a.x.as<T>(), *dy = a.dy.as<T>();
-  const std::int32_t* index = a.index.as<std::int32_t>();
-  // For each chunk: its share of dgamma, of dbeta. At the end: both divided by M.
-  const std::unique_ptr<T[]> partial(new T[static_cast<std::size_t>((p.chunks + 1) * 2 * C)]);
-  p.for_each_chunk([&](std::int64_t k, std::int64_t first, std::int64_t last) {
-    T* sums = &partial[k * 2 * C];
-    for (std::int64_t c = 0; c < 2 * C; ++c) sums[c] = T(0);
-    for (std::int64_t row = first; row < last; ++row) {
-      add_pooled_gradients<T, kRelu>(x + row * wide, dy + row * narrow, index + row * narrow, p,
-                                     row % plane * 2 * p.W, mean, rstd, gamma, beta, sums,
-                                     sums + C);
-    }
-  });
-  T *mean_gamma = &partial[p.chunks * 2 * C], *mean_beta = mean_gamma + C;
-  combine_gradients<T>(partial.get(), p.chunks, C, a.x.numel() / C, a.dgamma.as<T>(),
-                       a.dbeta.as<T>(), mean_gamma, mean_beta);
-  p.for_each_chunk([&](std::int64_t, std::int64_t first, std::int64_t last) {
-    for (std::int64_t row = first; row < last; ++row) {
-      pooled_input_gradients<T, kRelu>(x + row * wide, dy + row * narrow, index + row * narrow, p,
-                                       row % plane * 2 * p.W, mean, rstd, gamma, beta, mean_gamma,
-                                       mean_beta, a.dx.as<T>() + row * wide);
-    }
-  });
 }

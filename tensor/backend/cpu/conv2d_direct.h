@@ -42,10 +42,17 @@ inline bool direct_backward_weight(const Conv2dArgs& a) {
   return is_plain(a) && a.w.numel() <= kMaxDirectWeight;
 }
 
+inline bool direct_backward(const Conv2dBatchNormBackwardArgs& a) {
+  return direct_backward_weight(a.conv) &&
+         (!a.dx.data || (padding_fits(a.conv.w.sizes[2], a.conv.stride.h, a.conv.padding.h) &&
+                         padding_fits(a.conv.w.sizes[3], a.conv.stride.w, a.conv.padding.w)));
+}
+
 // Set when the backend table is made: the own kernels of the instruction set in use, f32 and f64.
 extern void (*own_conv2d)(const Conv2dArgs&);
 extern void (*own_conv2d_backward_input)(const Conv2dArgs&);
 extern void (*own_conv2d_backward_weight)(const Conv2dArgs&);
+extern void (*own_conv2d_batch_norm_backward)(const Conv2dBatchNormBackwardArgs&);
 
 // Puts the choice between them and the other ways (conv2d.cpp) into the table.
 void add_conv2d(Kernels& table);

@@ -29,6 +29,32 @@ struct Pass {
   std::int64_t padded_row() const { return ((ow - 1) * sw + kw) * C; }
 };
 
+// As the public op sees it.
+template <class T>
+Pass<T> forward_pass(const Conv2dArgs& a) {
+  const std::int64_t O = a.y.sizes[1], oh = a.y.sizes[2] * (a.pool ? 2 : 1),
+                     ow = a.y.sizes[3] * (a.pool ? 2 : 1);
+  return {a.x.sizes[0],
+          a.x.sizes[2],
+          a.x.sizes[3],
+          a.x.sizes[1],
+          O,
+          a.w.sizes[2],
+          a.w.sizes[3],
+          oh,
+          ow,
+          a.stride.h,
+          a.stride.w,
+          a.padding.h,
+          a.padding.w,
+          a.x.as<const T>(),
+          a.y.as<T>(),
+          a.b.as<const T>(),
+          a.y.sizes[2] * a.y.sizes[3] * O,
+          a.y.sizes[3] * O,
+          O};
+}
+
 // The rows of image n that the windows of output rows [first, first + rows) touch, in memory with
 // zeros around them. Without padding the image serves as it is.
 template <class T>

@@ -10,5 +10,6 @@ namespace athanor::cpu::ATHANOR_ISA_NAMESPACE {
 void conv2d(const Conv2dArgs&);
 void conv2d_backward_input(const Conv2dArgs&);
 void conv2d_backward_weight(const Conv2dArgs&);
+void conv2d_batch_norm_backward(const Conv2dBatchNormBackwardArgs&);
 
 }  // namespace athanor::cpu::ATHANOR_ISA_NAMESPACE

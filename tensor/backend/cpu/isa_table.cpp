@@ -22,6 +22,7 @@ void add_isa_kernels(Kernels& table) {
   table.conv2d = {conv2d, kFloatDTypes};
   table.conv2d_backward_input = {conv2d_backward_input, kFloatDTypes};
   table.conv2d_backward_weight = {conv2d_backward_weight, kFloatDTypes};
+  table.conv2d_batch_norm_backward = {conv2d_batch_norm_backward, kFloatDTypes};
   table.max_pool2d = {max_pool2d, kFloatDTypes};
   table.max_pool2d_backward = {max_pool2d_backward, kFloatDTypes};
   table.max_pool2d_gather = {max_pool2d_gather, kFloatDTypes};

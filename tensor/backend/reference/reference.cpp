@@ -30,6 +30,7 @@ const Kernels& reference_kernels() {
     t.batch_norm_statistics = {reference::batch_norm_statistics, kFloatDTypes};
     t.batch_norm = {reference::batch_norm, kFloatDTypes};
     t.batch_norm_backward = {reference::batch_norm_backward, kFloatDTypes};
+    t.conv2d_batch_norm_backward = {reference::conv2d_batch_norm_backward, kFloatDTypes};
     t.row_norm = {reference::row_norm, kRealDTypes};
     t.row_norm_backward = {reference::row_norm_backward, kRealDTypes};
     t.attention = {reference::attention, kRealDTypes};

@@ -47,6 +47,7 @@ void avg_pool2d_backward(const Pool2dArgs&);
 void batch_norm_statistics(const BatchNormStatisticsArgs&);
 void batch_norm(const BatchNormArgs&);
 void batch_norm_backward(const BatchNormBackwardArgs&);
+void conv2d_batch_norm_backward(const Conv2dBatchNormBackwardArgs&);
 void row_norm(const RowNormArgs&);
 void row_norm_backward(const RowNormBackwardArgs&);
 void attention(const AttentionArgs&);
