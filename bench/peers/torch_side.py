@@ -336,11 +336,21 @@ def startup(bench):
                lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL), 3)
 
 
+def cold_step(bench):
+    code = ("import torch, torch_side; from torch.nn import functional\n"
+            f"torch.set_num_threads({bench.threads}); model = torch_side.small_cnn()\n"
+            "optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)\n"
+            "x, y = torch.randn(128, 1, 28, 28), torch.randint(10, (128,))\n"
+            "functional.cross_entropy(model(x), y).backward(); optimizer.step()")
+    bench.time("cold_step", "python+torch", lambda: subprocess.run(
+        [sys.executable, "-c", code], check=True, cwd=pathlib.Path(__file__).parent), 3)
+
+
 WORKLOADS = {f.__name__: f for f in (
     op_chain, mlp_train, mlp1200_train, cnn_train, resnet8_train, encoder_train,
     encoder_train_bf16, gpt_train,
     gcn_train, kd_loss, attention_train, conv_bn_relu, encoder_infer, encoder_infer_bf16, cnn_infer,
-    dbscan, startup)}
+    dbscan, startup, cold_step)}
 WORKLOADS |= {
     "softmax": on_rows("softmax", lambda x: torch.softmax(x, 1)),
     "layer_norm": on_rows("layer_norm", lambda x: functional.layer_norm(x, (1024,))),

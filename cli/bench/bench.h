@@ -64,6 +64,11 @@ struct Workload {
 // All workloads, in the order of the documentation. `limits` comes first: what the machine can do.
 const std::vector<Workload>& workloads();
 
+// What the processes do that the rows `startup` and `cold_step` start: a product of 2 x 2 matrices;
+// one step of cnn_train with its network and batch made for it.
+void first_result();
+void first_step();
+
 // The parts of that list, by file.
 std::vector<Workload> limit_workloads();
 std::vector<Workload> train_workloads();

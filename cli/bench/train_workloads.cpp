@@ -241,6 +241,15 @@ void kd_loss(const Bench& bench) {
 
 }  // namespace
 
+void first_step() {
+  Generator g(0);
+  const auto model = cnn(g);
+  const Tensor x = random_normal({128, 1, 28, 28}, g), y = labels(128, 10, g);
+  nn::AdamW optimizer(model->parameters());
+  cross_entropy(model->forward(Variable(x)), y).backward();
+  optimizer.step(kRate);
+}
+
 std::vector<Workload> train_workloads() {
   return {
       {"op_chain", "300 operations on 64 numbers and backward: the cost of the tape", op_chain},

@@ -119,6 +119,8 @@ void reduce_rows(const ReducePlan& p, const X* x, Y* y) {
   }
 }
 
+constexpr std::int64_t kRowsAhead = 4;
+
 // acc[0 .. n) = the join of x[0 .. n) over rows first .. last - 1.
 template <class Join, class X, class A>
 void join_columns(const ReducePlan& p, const X* x, std::int64_t first, std::int64_t last,
@@ -130,8 +132,15 @@ void join_columns(const ReducePlan& p, const X* x, std::int64_t first, std::int6
       return static_cast<A>(row[j * p.x_stride] != X(0));
     }
   };
+  // What no second-level cache holds, in rows that lie apart: reading ahead stops at each.
+  const bool far =
+      p.x_stride == 1 && p.reduced.count * p.n * static_cast<std::int64_t>(sizeof(X)) > 1 << 20;
   for (std::int64_t r = first; r < last; ++r) {
     const X* row = x + p.reduced.in_x(r);
+    if (far) {
+      const X* next = x + p.reduced.in_x(r + kRowsAhead < p.reduced.count ? r + kRowsAhead : r);
+      for (std::int64_t j = 0; j < n; j += 64 / sizeof(X)) __builtin_prefetch(next + j);
+    }
     if (r == first) {
       for (std::int64_t j = 0; j < n; ++j) acc[j] = value(row, j);
     } else if (p.x_stride == 1 && std::is_same_v<X, A>) {
