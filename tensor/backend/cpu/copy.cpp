@@ -33,8 +33,25 @@ bool turns(const LoopPlan<2>& plan) {
          plan.sizes[inner] >= 8 && plan.sizes[outer] >= 8;
 }
 
-// 32 bits each. y [m, n] = the transpose of x [n, m] for each plane, by blocks of 8 x 8 and bands
-// of 16 rows of y, which use whole lines of x.
+// y [rows, n] = the transpose of x [n, rows], by blocks of 8 x 8.
+void turn_band(std::int64_t rows, std::int64_t n, const float* x, std::int64_t x_row, float* y,
+               std::int64_t y_row) {
+  const std::int64_t whole_rows = rows / 8 * 8, whole = n / 8 * 8;
+  for (std::int64_t j = 0; j < whole; j += 8) {
+    for (std::int64_t i = 0; i < whole_rows; i += 8) {
+      turn_block(x + j * x_row + i, x_row, y + i * y_row + j, y_row);
+    }
+    for (std::int64_t i = whole_rows; i < rows; ++i) {
+      for (std::int64_t k = j; k < j + 8; ++k) y[i * y_row + k] = x[k * x_row + i];
+    }
+  }
+  for (std::int64_t j = whole; j < n; ++j) {
+    for (std::int64_t i = 0; i < rows; ++i) y[i * y_row + j] = x[j * x_row + i];
+  }
+}
+
+// 32 bits each. y [m, n] = the transpose of x [n, m] for each plane, in bands of 16 rows of y,
+// which use whole lines of x.
 void copy_turned(LoopPlan<2> plan, const float* x, float* y) {
   const int inner = plan.rank - 1, outer = plan.rank - 2;
   const std::int64_t n = plan.sizes[inner], m = plan.sizes[outer];
@@ -47,34 +64,8 @@ void copy_turned(LoopPlan<2> plan, const float* x, float* y) {
                  for (std::int64_t task = begin; task < end; ++task) {
                    const auto at = plan.outer_offsets(task / bands);
                    const std::int64_t first = task % bands * kBand;
-                   const std::int64_t rows = m - first < kBand ? m - first : kBand;
-                   const float* from = x + at[1] + first;
-                   float* to = y + at[0] + first * y_row;
-                   std::int64_t j = 0;
-                   for (; j + 8 <= n; j += 8) {
-                     std::int64_t i = 0;
-                     for (; i + 8 <= rows; i += 8) {
-                       Float8 block[8];
-                       ATHANOR_UNROLL
-                       for (std::int64_t k = 0; k < 8; ++k) {
-                         block[k] = *reinterpret_cast<const Float8*>(from + (j + k) * x_row + i);
-                       }
-                       turn(block);
-                       ATHANOR_UNROLL
-                       for (std::int64_t k = 0; k < 8; ++k) {
-                         *reinterpret_cast<Float8*>(to + (i + k) * y_row + j) = block[k];
-                       }
-                     }
-                     for (; i < rows; ++i) {
-                       for (std::int64_t k = j; k < j + 8; ++k) {
-                         to[i * y_row + k] = from[k * x_row + i];
-                       }
-                     }
-                   }
-                   for (; j < n; ++j) {
-                     for (std::int64_t i = 0; i < rows; ++i)
-                       to[i * y_row + j] = from[j * x_row + i];
-                   }
+                   turn_band(m - first < kBand ? m - first : kBand, n, x + at[1] + first, x_row,
+                             y + at[0] + first * y_row, y_row);
                  }
                });
 }

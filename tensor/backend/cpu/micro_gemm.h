@@ -93,16 +93,7 @@ inline std::int64_t turn_strip(const T* from, std::int64_t row, std::int64_t K, 
   if constexpr (kTurns<T>) {
     for (; done + 8 <= K; done += 8) {
       for (std::int64_t i = 0; i < kWidth; i += 8) {
-        Float8 rows[8];
-        ATHANOR_UNROLL
-        for (std::int64_t r = 0; r < 8; ++r) {
-          rows[r] = *reinterpret_cast<const Float8*>(from + (i + r) * row + done);
-        }
-        turn(rows);
-        ATHANOR_UNROLL
-        for (std::int64_t r = 0; r < 8; ++r) {
-          *reinterpret_cast<Float8*>(to + (done + r) * kWidth + i) = rows[r];
-        }
+        turn_block(from + i * row + done, row, to + done * kWidth + i, kWidth);
       }
     }
   }

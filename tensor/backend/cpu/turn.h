@@ -25,6 +25,18 @@ inline void turn(Float8 (&rows)[8]) {
   for (int i = 0; i < 4; ++i) exchange<1>(rows[2 * i], rows[2 * i + 1]);
 }
 
+// The 8 x 8 floats at `from`, rows `from_row` apart, as columns to `to`, rows `to_row` apart.
+inline void turn_block(const float* from, std::int64_t from_row, float* to, std::int64_t to_row) {
+  Float8 rows[8];
+  ATHANOR_UNROLL
+  for (std::int64_t r = 0; r < 8; ++r) {
+    rows[r] = *reinterpret_cast<const Float8*>(from + r * from_row);
+  }
+  turn(rows);
+  ATHANOR_UNROLL
+  for (std::int64_t r = 0; r < 8; ++r) *reinterpret_cast<Float8*>(to + r * to_row) = rows[r];
+}
+
 // Whether the instruction set has vectors of 8 floats to turn.
 template <class T>
 inline constexpr bool kTurns = sizeof(T) == 4 && kVectorBytes >= 32;
