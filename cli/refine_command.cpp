@@ -58,6 +58,11 @@ void print_summary(const nlohmann::json& s, const std::string& out) {
               s.at("records_per_second").get<double>(), out.c_str());
 }
 
+void report_stop(const std::string& out) {
+  std::cerr << "athanor: stopped; " << out
+            << " is incomplete, the same command goes on from here\n";
+}
+
 // IDX: images and their labels.
 void run_images(const RefineOptions& o) {
   if (o.inputs.size() != 2) {
@@ -96,7 +101,7 @@ void run_images(const RefineOptions& o) {
                   r.keep.size() - r.kept.size());
     }
   } catch (const distill::Interrupted&) {
-    std::cerr << "athanor: stopped; " << o.out << " is incomplete\n";
+    report_stop(o.out);
     throw CLI::RuntimeError(128 + received_signal());
   }
 }
@@ -156,7 +161,7 @@ void run_refine(const RefineOptions& o) {
       print_summary(nlohmann::json::parse(result.summary), o.out);
     }
   } catch (const distill::TableInterrupted&) {
-    std::cerr << "athanor: stopped; nothing was written to " << o.out << '\n';
+    report_stop(o.out);
     throw CLI::RuntimeError(128 + received_signal());
   }
 }

@@ -11,6 +11,7 @@
 #include "distill/refine/label_trust.h"
 #include "distill/refine/table_labels.h"
 #include "distill/refine/table_neighbours.h"
+#include "distill/refine/table_stages.h"
 #include "tensor/base/error.h"
 #include "tensor/io/npy.h"
 #include "tensor/ops/copy.h"
@@ -50,8 +51,13 @@ double weighted(std::initializer_list<double> values, std::initializer_list<doub
 class FeatureWork {
  public:
   FeatureWork(const TableInput& input, const TableRecords& records, const FeatureOptions& options,
-              ProgressSink& progress)
-      : in_(input), r_(records), o_(options), progress_(progress), n_(records.size()) {
+              StageStore& stages, ProgressSink& progress)
+      : in_(input),
+        r_(records),
+        o_(options),
+        stages_(stages),
+        progress_(progress),
+        n_(records.size()) {
     for (const std::string& name : o_.off) {
       if (std::find(kFeatureNames.begin(), kFeatureNames.end(), name) != kFeatureNames.end()) {
         continue;
@@ -66,26 +72,36 @@ class FeatureWork {
 
   TableFeatures run() {
     ProgressTask task(progress_, "features", 5, "steps");
-    if (!o_.link.fields.empty()) f_.links = link_records(in_, r_, o_.link);
-    f_.groups = find_text_duplicates(r_, o_.near_duplicate, f_.links);
-    task.update(1, "duplicates");
+    if (!o_.link.fields.empty()) {
+      f_.links = stages_.run(
+          "links", [&] { return link_records(in_, r_, o_.link); }, pack_links, unpack_links);
+    }
+    f_.groups = stages_.run(
+        "copies", [&] { return find_text_duplicates(r_, o_.near_duplicate, f_.links); },
+        pack_copies, unpack_copies);
+    done(task, 1, "duplicates");
     fields_and_rules();
     tokens_ = tokens_of(r_.text);
-    const std::vector<double> nll = character_nll(r_.text);
+    const std::vector<double> nll = stages_.run(
+        "likelihood", [&] { return character_nll(r_.text); }, pack_values, unpack_values);
     put(kLikelihood, likelihood_of(nll));
     surface(nll);
-    task.update(2, "likelihood");
+    done(task, 2, "likelihood");
     neighbours();
-    task.update(3, "neighbours");
+    done(task, 3, "neighbours");
     labels();
     uniqueness();
-    task.update(4, "labels");
+    done(task, 4, "labels");
     scores();
     task.update(5, "scores");
     return std::move(f_);
   }
 
  private:
+  void done(ProgressTask& task, std::int64_t step, std::string_view name) const {
+    task.update(step, name);
+    if (in_.stop && in_.stop()) throw TableInterrupted{};
+  }
   bool on(Feature k) const { return !o_.off.contains(std::string(kFeatureNames[k])); }
   void put(Feature k, const std::vector<double>& values) {
     if (!on(k)) return;
@@ -205,8 +221,13 @@ class FeatureWork {
 
   // Features 5 and 7, and the clusters of the diversity.
   void neighbours() {
-    NeighbourFeatures near =
-        neighbour_features(tokens_, embeddings_, f_.groups.group, o_.near_duplicate, o_.seed);
+    NeighbourFeatures near = stages_.run(
+        "neighbours",
+        [&] {
+          return neighbour_features(tokens_, embeddings_, f_.groups.group, o_.near_duplicate,
+                                    o_.seed);
+        },
+        pack_neighbours, unpack_neighbours);
     if (!near.note.empty()) f_.notes.push_back(near.note);
     put(kNovelty, near.novelty);
     put(kTypicality, near.typicality);
@@ -246,7 +267,12 @@ class FeatureWork {
       f_.notes.push_back("label_trust, learnability, stability: switched off, nothing was trained");
       evidence.p = evidence.posterior = unknown_probabilities();
     } else if (o_.probabilities.empty()) {
-      evidence = judge_labels(r_, {tokens_, embeddings_}, f_.groups.group, sound_rows, o_.seed);
+      evidence = stages_.run(
+          "labels",
+          [&] {
+            return judge_labels(r_, {tokens_, embeddings_}, f_.groups.group, sound_rows, o_.seed);
+          },
+          pack_labels, unpack_labels);
       const OutOfFold& training = evidence.training;
       f_.confidence.assign(training.confidence.begin(), training.confidence.end());
       f_.variability.assign(training.variability.begin(), training.variability.end());
@@ -298,6 +324,7 @@ class FeatureWork {
   const TableInput& in_;
   const TableRecords& r_;
   const FeatureOptions& o_;
+  StageStore& stages_;
   ProgressSink& progress_;
   const std::int64_t n_;
   TableFeatures f_;
@@ -310,8 +337,9 @@ class FeatureWork {
 }  // namespace
 
 TableFeatures table_features(const TableInput& input, const TableRecords& records,
-                             const FeatureOptions& options, ProgressSink& progress) {
-  return FeatureWork(input, records, options, progress).run();
+                             const FeatureOptions& options, StageStore& stages,
+                             ProgressSink& progress) {
+  return FeatureWork(input, records, options, stages, progress).run();
 }
 
 }  // namespace athanor::distill

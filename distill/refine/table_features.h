@@ -12,6 +12,7 @@
 #include "distill/refine/score_model.h"
 #include "distill/refine/table_records.h"
 #include "distill/refine/uniqueness.h"
+#include "distill/run/stage_store.h"
 
 namespace athanor::distill {
 
@@ -42,9 +43,12 @@ struct TableFeatures {
   std::vector<std::string> notes;  // what does not apply, and why
 };
 
+// Costly parts are taken from `stages` where an earlier run left them there, and kept otherwise.
 // Errors: bad_input for arrays of another shape, usage for names in `off` that are no feature.
+// Throws TableInterrupted between two parts when input.stop says so.
 TableFeatures table_features(const TableInput& input, const TableRecords& records,
-                             const FeatureOptions& options, ProgressSink& progress);
+                             const FeatureOptions& options, StageStore& stages,
+                             ProgressSink& progress);
 
 // Groups of records with equal content, and of texts whose 5-grams have at least this Jaccard
 // index.

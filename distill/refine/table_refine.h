@@ -23,6 +23,7 @@ struct TableRefineOptions {
   std::filesystem::path reviewed;              // a review.csv with verdicts
   std::int64_t similar = 0;           // records in similar.csv for each record, 0 = no such file
   std::optional<SplitOptions> split;  // golden-train.<format> and its like, too
+  double least_stage_seconds = 1;     // stages that took less are not kept for a run after a kill
 };
 
 struct TableRefineResult {
@@ -41,8 +42,10 @@ struct TableRefineResult {
 // rejected records, repairs.csv where single fields are at fault, groups.csv of copies, links.csv,
 // overlap.csv, review.csv and review.html, similar.csv, golden-train.<format>,
 // golden-validation.<format> and golden-test.<format> where the options ask for them, schema.toml,
-// summary.json, report.html. Each appears whole or not at all. Throws TableInterrupted when
-// input.stop says so, and before it returns checks that kept + dropped + rejected = read.
+// summary.json, report.html. Each appears whole or not at all. Until it is done, what was costly is
+// kept in unfinished/: the same call after a kill takes it over and writes the same bytes (but for
+// the time taken). Throws TableInterrupted when input.stop says so, and before it returns checks
+// that kept + dropped + rejected = read.
 TableRefineResult refine_table(const TableRefineOptions& options, ProgressSink& progress);
 
 // report.html of a finished refinement.
