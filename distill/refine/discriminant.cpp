@@ -37,6 +37,25 @@ DiscriminantFolds::DiscriminantFolds(const Tensor& x, std::span<const std::int64
     const auto f = philox(seed, static_cast<std::uint64_t>(group[i]), 2)[0] % unsigned(folds);
     fold_[f].rows.push_back(i);
   }
+  take(x);
+}
+
+DiscriminantFolds::DiscriminantFolds(const Tensor& x, const std::vector<std::int64_t>& fold,
+                                     std::span<const float> weight)
+    : n_(x.size(0)), d_(x.size(1)), weight_(weight.begin(), weight.end()) {
+  if (std::ssize(fold) != n_ || std::ssize(weight) != n_) {
+    fail("DiscriminantFolds", "expected ", n_, " folds and weights, got ", fold.size(), ", ",
+         weight.size());
+  }
+  for (std::int64_t i = 0; i < n_; ++i) {
+    const auto f = static_cast<std::size_t>(fold[i]);
+    if (f >= fold_.size()) fold_.resize(f + 1);
+    fold_[f].rows.push_back(i);
+  }
+  take(x);
+}
+
+void DiscriminantFolds::take(const Tensor& x) {
   const Tensor source = contiguous(x);
   for (Fold& fold : fold_) {
     if (fold.rows.empty()) continue;

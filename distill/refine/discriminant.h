@@ -20,6 +20,9 @@ class DiscriminantFolds {
   // teaches.
   DiscriminantFolds(const Tensor& x, std::span<const std::int64_t> group,
                     std::span<const float> weight, int folds, std::uint64_t seed);
+  // The fold of each record as given, in [0, max + 1).
+  DiscriminantFolds(const Tensor& x, const std::vector<std::int64_t>& fold,
+                    std::span<const float> weight);
 
   int folds() const { return static_cast<int>(fold_.size()); }
 
@@ -43,6 +46,7 @@ class DiscriminantFolds {
     std::vector<std::vector<double>> count;  // [folds][classes]
     std::vector<Tensor> x;                   // [folds] f64 [classes, d]
   };
+  void take(const Tensor& x);
   Sums sums_of(const ProbabilityTable& targets, double shrink) const;
   void judge(int fold, int without, const Sums& sums, double shrink, ProbabilityTable& out) const;
 

@@ -128,9 +128,7 @@ class RecordFiles {
       dropped_ << without_line_end(header_)
                << fmt::format("{0}athanor_row{0}athanor_reason{1}", dialect_.delimiter, end);
     }
-    scores_ << "row,id,keep,reason,score,freshness,completeness,consistency,diversity";
-    for (std::size_t k = 2; k < kFeatures; ++k) scores_ << "," << kFeatureNames[k];
-    scores_ << ",weight3,weight4\n";
+    scores_ << scores_header();
   }
 
   void write_links() const {

@@ -13,46 +13,88 @@
 namespace athanor::distill {
 namespace {
 
-// All that the stages follow from, by the names that a user knows it by.
-StageInputs stage_inputs(const TableRefineOptions& o) {
-  std::string files, columns;
-  for (const auto& file : o.input.files) files += fingerprint_of_file(file);
-  for (const std::string& field : o.features.link.fields) columns += field + '\n';
-  std::string without;
-  for (const std::string& name : o.features.off) without += name + '\n';
-  const auto array = [](const std::filesystem::path& path) {
-    return path.empty() ? "" : fingerprint_of_file(path);
-  };
+std::string lines_of(const auto& texts) {
+  std::string lines;
+  for (const std::string& text : texts) lines += text + '\n';
+  return lines;
+}
+
+// Settings that verdicts follow from, by the names that a user knows them by.
+StageInputs judging_settings(const TableRefineOptions& o) {
   const auto& threshold = o.features.link.threshold;
-  return {{"the program", fingerprint_of_program()},
-          {"the input", fingerprint_of(files)},
-          {"the schema", fingerprint_of(data::to_toml(o.input.schema))},
-          {"--dedup", fingerprint_of(columns)},
+  std::string model = fmt::format("{}", o.features.model.bias);
+  for (std::size_t k = 0; k < kFeatures; ++k) {
+    model += fmt::format(" {} {}", o.features.model.centre[k], o.features.model.weight[k]);
+  }
+  return {{"the schema", fingerprint_of(data::to_toml(o.input.schema))},
+          {"--dedup", fingerprint_of(lines_of(o.features.link.fields))},
           {"--dedup-threshold", threshold ? fmt::format("{}", *threshold) : "estimated"},
           {"--dedup-across", str(o.features.link.across_files)},
-          {"--embeddings", array(o.features.embeddings)},
           {"--near", fmt::format("{}", o.features.near_duplicate)},
-          {"--probabilities", array(o.features.probabilities)},
+          {"--score-model", fingerprint_of(model)},
           {"--seed", str(o.features.seed)},
-          {"--similar", str(o.similar)},
-          {"--without", fingerprint_of(without)}};
+          {"--without", fingerprint_of(lines_of(o.features.off))},
+          {"whether --embeddings are given", str(!o.features.embeddings.empty())}};
+}
+
+// All that the stages follow from.
+StageInputs stage_inputs(const TableRefineOptions& o) {
+  const auto fingerprint = [](const std::vector<std::filesystem::path>& files) {
+    std::string all;
+    for (const auto& file : files) all += fingerprint_of_file(file);
+    return fingerprint_of(all);
+  };
+  StageInputs inputs = judging_settings(o);
+  inputs["the program"] = fingerprint_of_program();
+  inputs["the input"] = fingerprint(o.input.files);
+  inputs["--embeddings"] = fingerprint(o.features.embeddings);
+  if (!o.features.probabilities.empty()) {
+    inputs["--probabilities"] = fingerprint({o.features.probabilities});
+  }
+  inputs["--similar"] = str(o.similar);
+  if (!o.extend.empty()) {
+    inputs["--extend"] = fingerprint({o.extend / "state.safetensors", o.extend / "scores.csv"});
+  }
+  return inputs;
+}
+
+// Refuses what cannot be asked for together.
+void check_options(const TableRefineOptions& o) {
+  const SelectionOptions& s = o.selection;
+  if (int(s.budget.has_value()) + int(s.retention.has_value()) + int(s.effective.has_value()) > 1) {
+    raise(ErrorKind::usage, "refine: expected one of budget, retention and effective, got several");
+  }
+  if (o.extend.empty()) return;
+  if (o.split) {
+    raise(ErrorKind::usage, "--extend: expected no --split, which would part the records anew");
+  }
+  std::error_code ignored;
+  if (std::filesystem::equivalent(o.extend, o.out, ignored)) {
+    raise(ErrorKind::usage, "--extend: expected another directory than --out, got ",
+          o.out.string());
+  }
 }
 
 }  // namespace
 
 TableRefineResult refine_table(const TableRefineOptions& options, ProgressSink& progress) {
   const auto begun = std::chrono::steady_clock::now();
-  const SelectionOptions& s = options.selection;
-  if (int(s.budget.has_value()) + int(s.retention.has_value()) + int(s.effective.has_value()) > 1) {
-    raise(ErrorKind::usage, "refine: expected one of budget, retention and effective, got several");
-  }
+  check_options(options);
   TableRefineResult result;
   StageStore stages(options.out / "unfinished", stage_inputs(options), progress,
                     options.least_stage_seconds);
   result.records = read_table(options.input, progress);
+  std::optional<EarlierRun> earlier;
+  if (!options.extend.empty()) {
+    earlier = load_earlier_run(options.extend, result.records, judging_settings(options));
+    progress.message(str("--extend: ", earlier->size(), " records were judged before, ",
+                         result.records.size() - earlier->size(), " are new"));
+  }
+  const EarlierRun* before = earlier ? &*earlier : nullptr;
   result.features =
-      table_features(options.input, result.records, options.features, stages, progress);
-  SelectionOptions selection = s;
+      table_features(options.input, result.records, options.features, before, stages, progress);
+  SelectionOptions selection = options.selection;
+  selection.earlier = before;
   if (!options.against.empty()) {
     TableInput other = options.input;
     other.files = options.against;
@@ -89,6 +131,7 @@ TableRefineResult refine_table(const TableRefineOptions& options, ProgressSink& 
   write_file_atomically(options.out / "schema.toml", data::to_toml(options.input.schema));
   write_file_atomically(options.out / "summary.json", result.summary);
   write_file_atomically(options.out / "report.html", render_table_report(options, result));
+  save_state(options.out, result.records, result.features.labels, judging_settings(options));
   stages.finish();
   return result;
 }

@@ -17,6 +17,8 @@ struct TableRefineOptions {
   FeatureOptions features;
   SelectionOptions selection;
   std::filesystem::path out;
+  // Directory of a finished refinement of the first records, whose verdicts stay; "" = none.
+  std::filesystem::path extend;
   bool repair = false;  // write repaired.<format> with the suggestions applied
   std::vector<std::filesystem::path> against;  // records that overlap these files are dropped
   std::int64_t review = 0;                     // length of the queue in review.csv and review.html

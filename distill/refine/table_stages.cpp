@@ -104,7 +104,8 @@ NeighbourFeatures unpack_neighbours(const NamedTensors& t) {
 
 NamedTensors pack_labels(const LabelEvidence& e) {
   const std::vector<std::int64_t> numbers = {e.joint, e.training.presentations};
-  return {{"p", pack_table(e.p)},
+  return {{"answers", pack_table(e.answers)},
+          {"p", pack_table(e.p)},
           {"posterior", pack_table(e.posterior)},
           {"training_p", pack_table(e.training.p)},
           {"forgetting", column(e.training.forgetting)},
@@ -117,6 +118,7 @@ NamedTensors pack_labels(const LabelEvidence& e) {
 LabelEvidence unpack_labels(const NamedTensors& t) {
   const auto numbers = values_of<std::int64_t>(t, "numbers");
   LabelEvidence e;
+  e.answers = table_of(t, "answers");
   e.p = table_of(t, "p");
   e.posterior = table_of(t, "posterior");
   e.joint = numbers.at(0) != 0;
