@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <deque>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -169,11 +170,13 @@ class RecordFiles {
     fmt::format_to(out, "{},{},{},{}", row, csv_field(id), int(s_.keep[row]),
                    csv_field(s_.reasons.text(s_.reason[row])));
     const auto put = [&](double value) {
-      if (is_applicable(value)) {
-        fmt::format_to(out, ",{:.6g}", value);
-      } else {
-        line_ += ',';
-      }
+      char digits[32];
+      line_ += ',';
+      if (!is_applicable(value)) return;
+      // As printf's %.6g.
+      const auto end =
+          std::to_chars(digits, digits + sizeof digits, value, std::chars_format::general, 6);
+      line_.append(digits, end.ptr);
     };
     const FeatureRow& x = f_.row[row];
     for (const double value : {f_.score[row], x[0], x[1], f_.consistency[row], f_.diversity[row]}) {
