@@ -21,6 +21,8 @@ namespace {
 
 // As the main job's: half a teacher's width, a quarter of the arithmetic.
 const std::vector<std::int64_t> kProxyChannels = {16, 32};
+// The main job's limits, and blocks of just their size by their edges.
+constexpr SurfaceLimits kLimits = {.edges = true};
 constexpr std::int64_t kBlockMeans = 7;  // block means a side
 
 Tensor load_rows(const std::filesystem::path& path, std::int64_t rows, std::int64_t rank) {
@@ -59,7 +61,7 @@ Tensor proxy_probabilities(const data::ImageSet& set, const ImageRefineOptions& 
                            StageStore& stages, ProgressSink& progress) {
   nn::ModelSpec proxy = image_model_spec(set, "cnn", {});
   proxy.channels = kProxyChannels;
-  const SurfaceValidity surface = check_surface(set.images);
+  const SurfaceValidity surface = check_surface(set.images, kLimits);
   std::vector<std::int64_t> learn;
   for (std::int64_t i = 0; i < set.size(); ++i) {
     if (surface.valid(i)) learn.push_back(i);
@@ -93,6 +95,7 @@ RefineStageResult refine_images(const ImageRefineOptions& o, ProgressSink& progr
   StageStore stages(o.out / "unfinished", inputs, progress, o.least_stage_seconds);
   RefineStageInput in;
   in.images = set.images;
+  in.surface = kLimits;
   in.labels = set.labels;
   in.seed = o.trust.seed;
   if (!o.times.empty()) {
