@@ -20,10 +20,10 @@ namespace athanor::cli {
 namespace {
 
 struct RefineOptions {
-  std::vector<std::string> inputs, text, without, dedup, against;
+  std::vector<std::string> inputs, text, without, dedup, against, embeddings;
   std::vector<double> split;
   std::string out, schema, save_schema, id, label, time, format, model, probabilities, teacher,
-      embeddings, apply, split_group;
+      apply, split_group, extend;
   std::int64_t budget = -1, seed = 0, review = 0, similar = 0;
   double threshold = .5, retention = -1, effective = -1, near_duplicate = .8, link_threshold = -1;
   int threads = 0;
@@ -58,6 +58,11 @@ void print_summary(const nlohmann::json& s, const std::string& out) {
               s.at("records_per_second").get<double>(), out.c_str());
 }
 
+void report_stop(const std::string& out) {
+  std::cerr << "athanor: stopped; " << out
+            << " is incomplete, the same command goes on from here\n";
+}
+
 // IDX: images and their labels.
 void run_images(const RefineOptions& o) {
   if (o.inputs.size() != 2) {
@@ -67,7 +72,8 @@ void run_images(const RefineOptions& o) {
   const bool table_only = !o.text.empty() || !o.dedup.empty() || !o.against.empty() ||
                           !o.split.empty() || !o.apply.empty() || !o.model.empty() ||
                           !o.teacher.empty() || !o.schema.empty() || !o.without.empty() ||
-                          o.effective >= 0 || o.review > 0 || o.similar > 0 || o.repair;
+                          o.effective >= 0 || o.review > 0 || o.similar > 0 || o.repair ||
+                          !o.extend.empty() || o.embeddings.size() > 1;
   if (table_only) {
     raise(ErrorKind::usage, "refine: expected for IDX files no options but --out, --time, ",
           "--probabilities, --embeddings, --threshold, --retention, --budget, --seed, --threads, ",
@@ -78,7 +84,7 @@ void run_images(const RefineOptions& o) {
   options.labels = o.inputs[1];
   options.times = o.time;
   options.probabilities = o.probabilities;
-  options.embeddings = o.embeddings;
+  if (!o.embeddings.empty()) options.embeddings = o.embeddings.front();
   options.selection = {distill::Selection::Kind::threshold, o.threshold};
   if (o.retention >= 0) options.selection = {distill::Selection::Kind::retention, o.retention};
   if (o.budget >= 0) options.selection = {distill::Selection::Kind::budget, double(o.budget)};
@@ -96,7 +102,7 @@ void run_images(const RefineOptions& o) {
                   r.keep.size() - r.kept.size());
     }
   } catch (const distill::Interrupted&) {
-    std::cerr << "athanor: stopped; " << o.out << " is incomplete\n";
+    report_stop(o.out);
     throw CLI::RuntimeError(128 + received_signal());
   }
 }
@@ -138,7 +144,8 @@ void run_refine(const RefineOptions& o) {
   }
   options.features.probabilities = o.probabilities;
   options.features.teacher = o.teacher;
-  options.features.embeddings = o.embeddings;
+  options.features.embeddings.assign(o.embeddings.begin(), o.embeddings.end());
+  options.extend = o.extend;
   options.features.seed = static_cast<std::uint64_t>(o.seed);
   if (!o.model.empty()) options.features.model = distill::load_score_model(o.model);
   options.selection.threshold = o.threshold;
@@ -156,7 +163,7 @@ void run_refine(const RefineOptions& o) {
       print_summary(nlohmann::json::parse(result.summary), o.out);
     }
   } catch (const distill::TableInterrupted&) {
-    std::cerr << "athanor: stopped; nothing was written to " << o.out << '\n';
+    report_stop(o.out);
     throw CLI::RuntimeError(128 + received_signal());
   }
 }
@@ -211,7 +218,13 @@ void add_refine(CLI::App& app) {
                 "Out-of-fold class probabilities (.npy [records, classes])");
   c->add_option("--teacher", o->teacher, "A teacher's class probabilities (.npy)");
   c->add_option("--embeddings", o->embeddings,
-                "Sentence vectors (.npy [records, d], as of athanor embed)");
+                "Sentence vectors (.npy [records, d], as of athanor embed); several files follow "
+                "each other")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  c->add_option(
+      "--extend", o->extend,
+      "Results of the first of these records: their verdicts stay, only new ones are judged");
   c->add_option("--score-model", o->model, "Weights of the score (TOML)");
   c->add_option("--against", o->against, "Drop records that overlap these files (a test set)");
   c->add_option("--review", o->review, "Queue the N records whose verdict would tell most")

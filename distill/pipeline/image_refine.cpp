@@ -21,6 +21,8 @@ namespace {
 
 // As the main job's: half a teacher's width, a quarter of the arithmetic.
 const std::vector<std::int64_t> kProxyChannels = {16, 32};
+// The main job's limits, and blocks of just their size by their edges.
+constexpr SurfaceLimits kLimits = {.edges = true};
 constexpr std::int64_t kBlockMeans = 7;  // block means a side
 
 Tensor load_rows(const std::filesystem::path& path, std::int64_t rows, std::int64_t rank) {
@@ -56,18 +58,18 @@ Tensor block_means(const Tensor& images) {
 }
 
 Tensor proxy_probabilities(const data::ImageSet& set, const ImageRefineOptions& o,
-                           ProgressSink& progress) {
+                           StageStore& stages, ProgressSink& progress) {
   nn::ModelSpec proxy = image_model_spec(set, "cnn", {});
   proxy.channels = kProxyChannels;
-  const SurfaceValidity surface = check_surface(set.images);
+  const SurfaceValidity surface = check_surface(set.images, kLimits);
   std::vector<std::int64_t> learn;
   for (std::int64_t i = 0; i < set.size(); ++i) {
     if (surface.valid(i)) learn.push_back(i);
   }
-  RunLog log(o.out);
+  RunLog log(o.out, stages.resumes() ? RunLog::Mode::resume : RunLog::Mode::fresh);
   return out_of_fold_probabilities(proxy, inputs_of(set.images, iota(set.size())), set.labels,
-                                   find_image_duplicates(set.images).group, learn, o.trust, log,
-                                   progress, o.stop);
+                                   find_image_duplicates(set.images).group, learn, o.trust, stages,
+                                   log, progress, o.stop);
 }
 
 void write_set(const std::filesystem::path& out, const char* name, const Tensor& images,
@@ -86,8 +88,14 @@ RefineStageResult refine_images(const ImageRefineOptions& o, ProgressSink& progr
   std::error_code error;
   std::filesystem::create_directories(o.out, error);
   if (error) raise(ErrorKind::runtime, o.out.string(), ": cannot be created: ", error.message());
+  const StageInputs inputs = {{"the program", fingerprint_of_program()},
+                              {"the images", fingerprint_of_file(o.images)},
+                              {"the labels", fingerprint_of_file(o.labels)},
+                              {"--seed", str(o.trust.seed)}};
+  StageStore stages(o.out / "unfinished", inputs, progress, o.least_stage_seconds);
   RefineStageInput in;
   in.images = set.images;
+  in.surface = kLimits;
   in.labels = set.labels;
   in.seed = o.trust.seed;
   if (!o.times.empty()) {
@@ -101,7 +109,7 @@ RefineStageResult refine_images(const ImageRefineOptions& o, ProgressSink& progr
   in.embeddings = o.embeddings.empty() ? block_means(set.images)
                                        : cast(load_rows(o.embeddings, N, 2), DType::f32);
   if (o.probabilities.empty()) {
-    in.probabilities = proxy_probabilities(set, o, progress);
+    in.probabilities = proxy_probabilities(set, o, stages, progress);
   } else {
     in.probabilities = load_rows(o.probabilities, N, 2);
     if (in.probabilities.size(1) != set.classes()) {
@@ -117,6 +125,7 @@ RefineStageResult refine_images(const ImageRefineOptions& o, ProgressSink& progr
   }
   write_set(o.out, "golden", set.images, set.labels, result.kept);
   write_set(o.out, "dropped", set.images, set.labels, dropped);
+  stages.finish();
   return result;
 }
 

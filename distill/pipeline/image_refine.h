@@ -20,12 +20,15 @@ struct ImageRefineOptions {
   OutOfFoldOptions trust;
   std::filesystem::path out;
   StopRequest stop;
+  double least_stage_seconds = 1;  // a fold that took less is not kept for a run after a kill
 };
 
 // Writes into `out` (created): scores.csv with a reason for each dropped image, summary.json,
 // golden-images-idx3-ubyte and golden-labels-idx1-ubyte, the same for dropped ones, and the
-// proxies' log. Height and width must be multiples of 4 unless probabilities are given. Errors are
-// those of load_image_set, and bad_input for arrays of another shape.
+// proxies' log. Until it is done, the answers of each fold are kept in unfinished/: the same call
+// after a kill takes them over and writes the same bytes (but for the log and the time taken).
+// Height and width must be multiples of 4 unless probabilities are given. Errors are those of
+// load_image_set, and bad_input for arrays of another shape.
 RefineStageResult refine_images(const ImageRefineOptions& options, ProgressSink& progress);
 
 // Plants defects (plant.h) in IDX files and writes pool-images-idx3-ubyte, pool-labels-idx1-ubyte,

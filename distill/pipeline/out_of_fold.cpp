@@ -35,6 +35,25 @@ std::vector<std::int64_t> assign_folds(const std::vector<std::int64_t>& group, s
   return fold;
 }
 
+ArmSettings proxy_settings(const OutOfFoldOptions& o, std::int64_t round, std::int64_t fold,
+                           std::vector<std::int64_t> rows) {
+  ArmSettings s;
+  s.name = str("proxy:", round + 1, ":", fold + 1);
+  s.rows = std::move(rows);
+  s.batch = o.batch;
+  s.steps_per_epoch = std::max<std::int64_t>(1, static_cast<std::int64_t>(s.rows.size()) / o.batch);
+  s.steps = s.steps_per_epoch * o.epochs;
+  s.lr = o.lr;
+  s.shift = o.shift;
+  s.device = o.device;
+  s.precision = o.precision;
+  s.seed = o.seed + 2000 + static_cast<std::uint64_t>(round * o.folds + fold);
+  s.gce_q = round == 0 ? o.gce_q : 0;
+  s.mix = {LabelMixKind::constant, 0, 0, 0};
+  s.temperature = TemperatureSchedule(TemperatureKind::constant, {1});
+  return s;
+}
+
 }  // namespace
 
 Tensor posterior_logits(const Tensor& probabilities, const Tensor& labels,
@@ -54,7 +73,8 @@ Tensor posterior_logits(const Tensor& probabilities, const Tensor& labels,
 Tensor out_of_fold_probabilities(const nn::ModelSpec& spec, const Tensor& inputs,
                                  const Tensor& labels, const std::vector<std::int64_t>& group,
                                  const std::vector<std::int64_t>& learn, const OutOfFoldOptions& o,
-                                 RunLog& log, ProgressSink& progress, const StopRequest& stop) {
+                                 StageStore& stages, RunLog& log, ProgressSink& progress,
+                                 const StopRequest& stop) {
   const std::int64_t N = inputs.size(0);
   if (o.folds < 2 || o.folds > N) {
     raise(ErrorKind::usage, "trust.folds: expected 2 to ", N, ", got ", o.folds);
@@ -66,30 +86,25 @@ Tensor out_of_fold_probabilities(const nn::ModelSpec& spec, const Tensor& inputs
   for (std::int64_t round = 0; round < o.rounds; ++round) {
     const auto fold = assign_folds(group, o.folds, root.fork(static_cast<std::uint64_t>(round)));
     for (std::int64_t k = 0; k < o.folds; ++k) {
-      ArmSettings s;
-      s.name = str("proxy:", round + 1, ":", k + 1);
-      for (std::int64_t row : learn) {
-        if (fold[static_cast<std::size_t>(row)] != k) s.rows.push_back(row);
-      }
-      s.batch = o.batch;
-      s.steps_per_epoch =
-          std::max<std::int64_t>(1, static_cast<std::int64_t>(s.rows.size()) / o.batch);
-      s.steps = s.steps_per_epoch * o.epochs;
-      s.lr = o.lr;
-      s.shift = o.shift;
-      s.device = o.device;
-      s.precision = o.precision;
-      s.seed = o.seed + 2000 + static_cast<std::uint64_t>(round * o.folds + k);
-      s.gce_q = round == 0 ? o.gce_q : 0;
-      s.mix = {LabelMixKind::constant, 0, 0, 0};
-      s.temperature = TemperatureSchedule(TemperatureKind::constant, {1});
-      const ArmResult proxy = train_arm(spec, set, s, log, progress, stop);
-      std::vector<std::int64_t> held;
+      std::vector<std::int64_t> held, taught;
       for (std::int64_t i = 0; i < N; ++i) {
         if (fold[static_cast<std::size_t>(i)] == k) held.push_back(i);
       }
-      const Tensor p =
-          softmax(cast(predict(*proxy.model, data::gather_rows(inputs, held)).logits, DType::f64));
+      for (std::int64_t row : learn) {
+        if (fold[static_cast<std::size_t>(row)] != k) taught.push_back(row);
+      }
+      const auto judge = [&] {
+        const ArmSettings s = proxy_settings(o, round, k, taught);
+        const ArmResult proxy = train_arm(spec, set, s, log, progress, stop);
+        return softmax(
+            cast(predict(*proxy.model, data::gather_rows(inputs, held)).logits, DType::f64));
+      };
+      const Tensor p = stages.run(
+          str("proxy-", round + 1, "-", k + 1), judge,
+          [](const Tensor& result) {
+            return NamedTensors{{"p", result}};
+          },
+          [](const NamedTensors& kept) { return kept.at("p"); });
       for (std::size_t i = 0; i < held.size(); ++i) {
         std::copy_n(p.data<double>() + static_cast<std::int64_t>(i) * spec.classes, spec.classes,
                     probabilities.data<double>() + held[i] * spec.classes);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "distill/pipeline/arm.h"
+#include "distill/run/stage_store.h"
 
 namespace athanor::distill {
 
@@ -31,11 +32,12 @@ Tensor posterior_logits(const Tensor& probabilities, const Tensor& labels,
                         const std::vector<std::int64_t>& rows);
 
 // f64 [N, K]. `group`: records with equal entries are copies and share a fold. Only `learn` rows
-// are learnt from; all rows get probabilities. Throws usage for folds outside [2, N] or rounds < 1.
+// are learnt from; all rows get probabilities. `stages` keeps the answers of each fold's model
+// until the run is done. Throws usage for folds outside [2, N] or rounds < 1.
 Tensor out_of_fold_probabilities(const nn::ModelSpec& spec, const Tensor& inputs,
                                  const Tensor& labels, const std::vector<std::int64_t>& group,
                                  const std::vector<std::int64_t>& learn,
-                                 const OutOfFoldOptions& options, RunLog& log,
+                                 const OutOfFoldOptions& options, StageStore& stages, RunLog& log,
                                  ProgressSink& progress, const StopRequest& stop);
 
 }  // namespace athanor::distill

@@ -66,7 +66,7 @@ Pool analyse(const RefineStageInput& in) {
   pool.labels = in.labels.to_vector<std::int64_t>();
   pool.p = to_probability_table(in.probabilities, N);
   pool.groups = find_image_duplicates(in.images);
-  pool.surface = check_surface(in.images);
+  pool.surface = check_surface(in.images, in.surface);
   std::vector<std::int64_t> valid;
   for (std::int64_t i = 0; i < N; ++i) {
     if (pool.surface.valid(i)) valid.push_back(i);

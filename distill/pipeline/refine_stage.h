@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "distill/refine/surface.h"
 #include "tensor/tensor.h"
 
 namespace athanor::distill {
@@ -17,6 +18,7 @@ struct RefineStageInput {
   double reference_time = 0;
   // The noise matrix of the score is estimated for each quarter of the time, not for all records.
   bool noise_by_time = false;
+  SurfaceLimits surface;
   Tensor probabilities;  // f32 [N, K] of a model that did not learn from these records
   Tensor embeddings;     // f32 [N, d]
   std::uint64_t seed = 0;

@@ -46,6 +46,66 @@ void along(std::string_view text, Fn&& fn) {
   fn(h, kEnd);
 }
 
+// How often each character follows each history, exactly; in the order of their first occurrence.
+class GramCounts {
+ public:
+  struct Gram {
+    History history = 0;
+    std::uint32_t character = 0, count = 0;
+  };
+
+  // Returns the n-gram's number.
+  std::uint32_t add(History h, std::uint32_t c) {
+    for (std::size_t at = place(h, c);; at = (at + 1) & mask_) {
+      Slot& slot = slot_[at];
+      if (slot.history == h && slot.character == c) {
+        ++slot.count;
+        return slot.number;
+      }
+      if (slot.character != kFree) continue;
+      const auto number = static_cast<std::uint32_t>(gram_.size());
+      slot = {h, c, number, 1};
+      gram_.push_back({h, c, 0});
+      if (gram_.size() * 2 > slot_.size()) grow();
+      return number;
+    }
+  }
+  // Their counts are those at the last call of finish().
+  const std::vector<Gram>& in_order() const { return gram_; }
+  void finish() {
+    for (const Slot& slot : slot_) {
+      if (slot.character != kFree) gram_[slot.number].count = slot.count;
+    }
+  }
+
+ private:
+  static constexpr std::uint32_t kFree = ~0u;  // no character
+  struct Slot {
+    History history = 0;
+    std::uint32_t character = kFree, number = 0, count = 0;
+  };
+
+  std::size_t place(History h, std::uint32_t c) const {
+    const std::uint64_t x = (h ^ std::uint64_t{c} << 43) * 0x9e3779b97f4a7c15u;
+    return (x ^ x >> 32) & mask_;
+  }
+  void grow() {
+    std::vector<Slot> before(slot_.size() * 2);
+    before.swap(slot_);
+    mask_ = slot_.size() - 1;
+    for (const Slot& slot : before) {
+      if (slot.character == kFree) continue;
+      std::size_t at = place(slot.history, slot.character);
+      while (slot_[at].character != kFree) at = (at + 1) & mask_;
+      slot_[at] = slot;
+    }
+  }
+
+  std::vector<Gram> gram_;
+  std::vector<Slot> slot_ = std::vector<Slot>(std::size_t{1} << 12);
+  std::size_t mask_ = slot_.size() - 1;
+};
+
 // A backing-off form of the interpolated model: an n-gram that was seen has its whole probability
 // stored, one that was not has its shorter form's times what its context leaves to new characters.
 class CharacterModel {
@@ -54,9 +114,8 @@ class CharacterModel {
     for (int order = 0; order <= kOrder; ++order) cell_[order].resize(cells(order));
   }
 
-  // Learns from the texts that fn(add) hands to add().
-  template <class Fn>
-  void learn(Fn&& each_text) {
+  // Learns from `texts` texts whose longest n-grams are these; each holds its shorter ones.
+  void learn(const GramCounts& grams, std::uint32_t texts) {
     struct Count {
       std::uint32_t seen = 0, kinds = 0;  // occurrences; different characters that followed
     };
@@ -66,25 +125,28 @@ class CharacterModel {
     Count all;
     std::vector<Count> count[kOrder + 1];
     std::vector<Fresh> fresh[kOrder + 1];
-    for (int order = 0; order <= kOrder; ++order) count[order].resize(cells(order));
-    each_text([&](std::string_view text) {
-      // context[o]: the last o characters, an n-gram of the table below.
-      std::array<std::uint32_t, kOrder + 1> context{}, gram{};
-      for (int order = 1; order <= kOrder; ++order) {
-        context[order] = place(order - 1, 0, 0);
-        ++count[order - 1][context[order]].seen;
-      }
-      along(text, [&](History h, std::uint32_t c) {
-        ++all.seen;
-        for (int order = 0; order <= kOrder; ++order) {
-          gram[order] = place(order, h, c);
-          if (count[order][gram[order]].seen++ > 0) continue;
-          ++(order == 0 ? all : count[order - 1][context[order]]).kinds;
-          fresh[order].push_back({gram[order], context[order], order ? gram[order - 1] : 0});
+    for (int order = 0; order <= kOrder; ++order) {
+      count[order].resize(cells(order));
+      // Before a text stands its beginning.
+      if (order < kOrder) count[order][place(order, 0, 0)].seen = texts;
+    }
+    for (const GramCounts::Gram& g : grams.in_order()) {
+      all.seen += g.count;
+      std::uint32_t shorter = 0;
+      for (int order = 0; order <= kOrder; ++order) {
+        const std::uint32_t gram = place(order, g.history, g.character);
+        Count& own = count[order][gram];
+        if (own.seen == 0) {
+          // The context: the last `order` characters, an n-gram of the table below.
+          const std::uint32_t context =
+              order == 0 ? 0 : place(order - 1, g.history >> kCharBits, last(g.history));
+          ++(order == 0 ? all : count[order - 1][context]).kinds;
+          fresh[order].push_back({gram, context, shorter});
         }
-        for (int order = 1; order <= kOrder; ++order) context[order] = gram[order - 1];
-      });
-    });
+        own.seen += g.count;
+        shorter = gram;
+      }
+    }
     if (all.seen == 0) return;
     new_ = static_cast<float>(std::log(double(all.kinds) / (all.seen + all.kinds)));
     std::vector<float> p[kOrder + 1];
@@ -97,7 +159,7 @@ class CharacterModel {
         const double value = std::min(1., (with + kinds * shorter) / (before.seen + kinds));
         p[order][f.cell] = static_cast<float>(value);
         cell_[order][f.cell].log_p = std::min(static_cast<float>(std::log(value)), -1e-6f);
-        if (order == 0) continue;
+        if (order == 0 || cell_[order - 1][f.context].log_new < 0) continue;
         cell_[order - 1][f.context].log_new =
             static_cast<float>(std::log(kinds / (before.seen + kinds)));
       }
@@ -144,37 +206,77 @@ int half_of(std::int64_t i) {
   return static_cast<int>(static_cast<std::uint64_t>(i) * 0x9e3779b97f4a7c15u >> 63);
 }
 
+// The texts of one half that are learned from: their n-grams one after the other, so that another
+// model judges each n-gram once.
+struct Half {
+  GramCounts grams;
+  std::vector<std::uint32_t> run;  // numbers of n-grams
+  std::uint32_t texts = 0;
+  CharacterModel model;
+};
+
+constexpr std::size_t kNotLearned = ~std::size_t{0};
+
+// Reads one half; begin[i] = where text i stands in its run.
+void read_half(const TextArena& texts, int which, Half& half, std::vector<std::size_t>& begin) {
+  const std::int64_t n = texts.size();
+  std::size_t total = 0, passed = 0, taken = 0;
+  for (std::int64_t i = 0; i < n; ++i) total += half_of(i) == which ? texts[i].size() : 0;
+  const double share = std::min(1., double(kCounted) / double(std::max<std::size_t>(total, 1)));
+  half.run.reserve(std::min(total, kCounted) + static_cast<std::size_t>(n));
+  for (std::int64_t i = 0; i < n; ++i) {
+    if (half_of(i) != which || texts[i].empty()) continue;
+    if (double(taken) <= share * double(passed)) {
+      begin[i] = half.run.size();
+      along(texts[i],
+            [&](History h, std::uint32_t c) { half.run.push_back(half.grams.add(h, c)); });
+      ++half.texts;
+      taken += texts[i].size();
+    }
+    passed += texts[i].size();
+  }
+  half.grams.finish();
+  half.model.learn(half.grams, half.texts);
+}
+
 }  // namespace
 
 std::vector<double> character_nll(const TextArena& texts) {
   const std::int64_t n = texts.size();
-  std::array<CharacterModel, 2> models;
+  std::array<Half, 2> halves;
+  std::vector<std::size_t> begin_of(static_cast<std::size_t>(n), kNotLearned);
   parallel_chunks(2, [&](std::int64_t half) {
-    std::size_t total = 0, passed = 0, taken = 0;
-    for (std::int64_t i = 0; i < n; ++i) total += half_of(i) == half ? texts[i].size() : 0;
-    const double share = std::min(1., double(kCounted) / double(std::max<std::size_t>(total, 1)));
-    models[half].learn([&](auto&& add) {
-      for (std::int64_t i = 0; i < n; ++i) {
-        if (half_of(i) != half || texts[i].empty()) continue;
-        if (double(taken) <= share * double(passed)) {
-          add(texts[i]);
-          taken += texts[i].size();
-        }
-        passed += texts[i].size();
-      }
-    });
+    read_half(texts, static_cast<int>(half), halves[half], begin_of);
+  });
+  std::array<std::vector<float>, 2> log_p;  // of each half's n-grams, by the other half's model
+  parallel_chunks(2, [&](std::int64_t half) {
+    for (const GramCounts::Gram& g : halves[half].grams.in_order()) {
+      log_p[half].push_back(halves[1 - half].model.log_probability(g.history, g.character));
+    }
   });
   std::vector<double> nll(static_cast<std::size_t>(n), kNotApplicable);
   parallel_for(n, 1024, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       if (texts[i].empty()) continue;
-      const CharacterModel& model = models[1 - half_of(i)];
+      const int half = half_of(i);
+      const bool learned = begin_of[i] != kNotLearned;
+      const std::uint32_t* gram = learned ? halves[half].run.data() + begin_of[i] : nullptr;
+      const CharacterModel& other = halves[1 - half].model;
       double sum = 0;
       std::int64_t characters = 0;
-      along(texts[i], [&](History h, std::uint32_t c) {
-        sum -= model.log_probability(h, c);
-        ++characters;
-      });
+      if (learned) {
+        // The texts' own characters are not needed: its last n-gram ends it.
+        for (bool more = true; more; ++characters) {
+          const std::uint32_t number = gram[characters];
+          sum -= log_p[half][number];
+          more = halves[half].grams.in_order()[number].character != kEnd;
+        }
+      } else {
+        along(texts[i], [&](History h, std::uint32_t c) {
+          sum -= other.log_probability(h, c);
+          ++characters;
+        });
+      }
       nll[i] = sum / static_cast<double>(characters);
     }
   });

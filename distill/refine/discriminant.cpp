@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <numeric>
 
 #include "distill/refine/cholesky.h"
 #include "distill/refine/feature_values.h"
@@ -26,8 +28,9 @@ void add_to(Tensor& sum, const Tensor& term, double factor) {
 }  // namespace
 
 DiscriminantFolds::DiscriminantFolds(const Tensor& x, std::span<const std::int64_t> group,
-                                     std::span<const float> weight, int folds, std::uint64_t seed)
-    : n_(x.size(0)), d_(x.size(1)), weight_(weight.begin(), weight.end()) {
+                                     std::span<const float> weight, int folds, std::uint64_t seed,
+                                     double freedom)
+    : n_(x.size(0)), d_(x.size(1)), freedom_(freedom), weight_(weight.begin(), weight.end()) {
   if (folds < 2 || std::ssize(group) != n_ || std::ssize(weight) != n_) {
     fail("DiscriminantFolds", "expected folds >= 2, ", n_, " groups and weights, got ", folds, ", ",
          group.size(), ", ", weight.size());
@@ -37,6 +40,25 @@ DiscriminantFolds::DiscriminantFolds(const Tensor& x, std::span<const std::int64
     const auto f = philox(seed, static_cast<std::uint64_t>(group[i]), 2)[0] % unsigned(folds);
     fold_[f].rows.push_back(i);
   }
+  take(x);
+}
+
+DiscriminantFolds::DiscriminantFolds(const Tensor& x, const std::vector<std::int64_t>& fold,
+                                     std::span<const float> weight, double freedom)
+    : n_(x.size(0)), d_(x.size(1)), freedom_(freedom), weight_(weight.begin(), weight.end()) {
+  if (std::ssize(fold) != n_ || std::ssize(weight) != n_) {
+    fail("DiscriminantFolds", "expected ", n_, " folds and weights, got ", fold.size(), ", ",
+         weight.size());
+  }
+  for (std::int64_t i = 0; i < n_; ++i) {
+    const auto f = static_cast<std::size_t>(fold[i]);
+    if (f >= fold_.size()) fold_.resize(f + 1);
+    fold_[f].rows.push_back(i);
+  }
+  take(x);
+}
+
+void DiscriminantFolds::take(const Tensor& x) {
   const Tensor source = contiguous(x);
   for (Fold& fold : fold_) {
     if (fold.rows.empty()) continue;
@@ -116,26 +138,32 @@ void DiscriminantFolds::judge(int judged, int without, const Sums& sums, double 
   for (std::int64_t j = 0; j < d_; ++j) {
     w[j * d_ + j] += shrink * std::max(trace, 0.) / (total * static_cast<double>(d_)) + 1e-12;
   }
-  // Scores m_k' S^-1 x - m_k' S^-1 m_k / 2 + ln prior, with S^-1 = V V', V = L^-T.
+  // Distances q_k = (x - m_k)' S^-1 (x - m_k), with S^-1 = V V', V = L^-T.
   const Tensor v = contiguous(transpose(inverse_lower(cholesky(within, 1e-9))));
-  const Tensor white = matmul(mean, v);                                          // [C, d]
-  const Tensor direction = contiguous(matmul(v, contiguous(transpose(white))));  // [d, C]
-  const Tensor score = contiguous(matmul(fold.x, direction));                    // [rows, C]
-  const Tensor dense = contiguous(white);
-  std::vector<double> bias(static_cast<std::size_t>(C));
+  const Tensor white = contiguous(matmul(mean, v));                             // [C, d]
+  const Tensor at = contiguous(matmul(fold.x, v));                              // [rows, d]
+  const Tensor product = contiguous(matmul(at, contiguous(transpose(white))));  // [rows, C]
+  const auto squares = [this](const Tensor& x, std::int64_t row) {
+    const double* value = x.data<double>() + row * d_;
+    return std::inner_product(value, value + d_, value, 0.);
+  };
+  std::vector<double> prior(static_cast<std::size_t>(C)), middle(prior);
   for (std::int64_t k = 0; k < C; ++k) {
-    double squares = 0;
-    for (std::int64_t j = 0; j < d_; ++j) {
-      squares += dense.data<double>()[k * d_ + j] * dense.data<double>()[k * d_ + j];
-    }
-    bias[k] = std::log(std::max(learned[k], 1e-9) / total) - squares / 2;
+    prior[k] = std::log(std::max(learned[k], 1e-9) / total);
+    middle[k] = squares(white, k);
   }
+  const double power = (freedom_ + static_cast<double>(d_)) / 2;
   for (std::size_t r = 0; r < fold.rows.size(); ++r) {
-    const double* z = score.data<double>() + static_cast<std::int64_t>(r) * C;
+    const double own = squares(at, static_cast<std::int64_t>(r));
+    const double* z = product.data<double>() + static_cast<std::int64_t>(r) * C;
     double* p = out.values.data() + fold.rows[r] * C;
-    double most = z[0] + bias[0], total_p = 0;
-    for (std::int64_t k = 1; k < C; ++k) most = std::max(most, z[k] + bias[k]);
-    for (std::int64_t k = 0; k < C; ++k) total_p += p[k] = std::exp(z[k] + bias[k] - most);
+    double most = -std::numeric_limits<double>::infinity(), total_p = 0;
+    for (std::int64_t k = 0; k < C; ++k) {
+      const double q = std::max(own - 2 * z[k] + middle[k], 0.);
+      p[k] = prior[k] - (freedom_ == kGaussian ? q / 2 : power * std::log1p(q / freedom_));
+      most = std::max(most, p[k]);
+    }
+    for (std::int64_t k = 0; k < C; ++k) total_p += p[k] = std::exp(p[k] - most);
     for (std::int64_t k = 0; k < C; ++k) p[k] /= total_p;
   }
 }

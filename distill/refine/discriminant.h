@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -10,16 +11,23 @@
 
 namespace athanor::distill {
 
-// Gaussian classes with one covariance (Fisher 1936), shrunk towards a multiple of the identity.
-// Labels that went wrong at random move the means of the classes together but hardly turn the
-// directions between them, which is why this learns better from bad labels than a model that is
-// fitted to each of them.
+// Classes with one covariance (Fisher 1936), shrunk towards a multiple of the identity; densities
+// are Student's t, so that a record far from all classes belongs to none surely. Labels that went
+// wrong at random move the means of the classes together but hardly turn the directions between
+// them, which is why this learns better from bad labels than a model that is fitted to each of
+// them.
 class DiscriminantFolds {
  public:
+  static constexpr double kGaussian = std::numeric_limits<double>::infinity();
+
   // x f32 [n, d]; records of one `group` share one of `folds` folds; `weight` >= 0 is what a record
   // teaches.
   DiscriminantFolds(const Tensor& x, std::span<const std::int64_t> group,
-                    std::span<const float> weight, int folds, std::uint64_t seed);
+                    std::span<const float> weight, int folds, std::uint64_t seed,
+                    double freedom = kGaussian);
+  // The fold of each record as given, in [0, max + 1).
+  DiscriminantFolds(const Tensor& x, const std::vector<std::int64_t>& fold,
+                    std::span<const float> weight, double freedom = kGaussian);
 
   int folds() const { return static_cast<int>(fold_.size()); }
 
@@ -43,10 +51,12 @@ class DiscriminantFolds {
     std::vector<std::vector<double>> count;  // [folds][classes]
     std::vector<Tensor> x;                   // [folds] f64 [classes, d]
   };
+  void take(const Tensor& x);
   Sums sums_of(const ProbabilityTable& targets, double shrink) const;
   void judge(int fold, int without, const Sums& sums, double shrink, ProbabilityTable& out) const;
 
   std::int64_t n_, d_;
+  double freedom_;
   std::vector<float> weight_;
   std::vector<Fold> fold_;
 };

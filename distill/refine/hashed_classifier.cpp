@@ -229,4 +229,35 @@ OutOfFold out_of_fold(const ClassifierInputs& given, std::span<const std::int64_
   return result;
 }
 
+void judge_by_one_model(const ClassifierInputs& inputs, std::span<const std::int64_t> label,
+                        std::span<const float> weight, std::span<const std::int64_t> rows,
+                        const ClassifierOptions& options, ProbabilityTable& out) {
+  const std::int64_t n = inputs.tokens.size();
+  if (std::ssize(label) != n || std::ssize(weight) != n || out.rows != n) {
+    fail("judge_by_one_model", "expected ", n, " labels, weights and rows of the answer, got ",
+         label.size(), ", ", weight.size(), ", ", out.rows);
+  }
+  std::vector<std::int64_t> learn;
+  for (std::int64_t i = 0; i < n; ++i) {
+    if (label[i] >= 0 && weight[i] > 0) learn.push_back(i);
+  }
+  const std::vector<float> idf = inverse_document_frequencies(inputs.tokens);
+  LinearModel model(inputs, out.classes, idf, options);
+  model.set_rate(options.rate);
+  Generator random(options.seed, 99);
+  for (int epoch = 0; epoch < options.epochs; ++epoch) {
+    for (std::int64_t k = std::ssize(learn) - 1; k > 0; --k) {
+      std::swap(learn[k], learn[random.next_below(k + 1)]);
+    }
+    for (const std::int64_t i : learn) {
+      model.predict(i);
+      model.learn(label[i], weight[i]);
+    }
+  }
+  for (const std::int64_t i : rows) {
+    const std::vector<double>& p = model.predict(i);
+    std::copy(p.begin(), p.end(), out.values.begin() + i * out.classes);
+  }
+}
+
 }  // namespace athanor::distill

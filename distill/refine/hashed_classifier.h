@@ -48,4 +48,10 @@ OutOfFold out_of_fold(const ClassifierInputs& inputs, std::span<const std::int64
                       std::span<const float> weight = {}, const ProbabilityTable* targets = nullptr,
                       const ClassifierOptions& options = {});
 
+// One such model, which learns from all labelled records of positive `weight`: its class
+// probabilities of `rows`, into those rows of `out` [N, classes].
+void judge_by_one_model(const ClassifierInputs& inputs, std::span<const std::int64_t> label,
+                        std::span<const float> weight, std::span<const std::int64_t> rows,
+                        const ClassifierOptions& options, ProbabilityTable& out);
+
 }  // namespace athanor::distill

@@ -19,7 +19,6 @@ namespace {
 
 constexpr int kCellBits = 18;
 constexpr std::int64_t kColumns = 32'768;
-constexpr int kPowerSteps = 4;
 
 // Rows of texts, a column a word: [texts, words], f64 values.
 struct TextMatrix {
@@ -69,7 +68,8 @@ std::optional<TextMatrix> weighted_rows(const TokenRows& tokens) {
 
 }  // namespace
 
-Tensor latent_words(const TokenRows& tokens, std::int64_t dimensions, std::uint64_t seed) {
+Tensor latent_words(const TokenRows& tokens, std::int64_t dimensions, std::uint64_t seed,
+                    int steps) {
   if (tokens.size() < 1 || dimensions < 1) {
     fail("latent_words", "expected records and dimensions >= 1, got ", tokens.size(), " and ",
          dimensions);
@@ -88,7 +88,7 @@ Tensor latent_words(const TokenRows& tokens, std::int64_t dimensions, std::uint6
     start.data<double>()[i] = random.next_normal();
   }
   Tensor q = orthonormal_columns(times(a, start));
-  for (int i = 0; i < kPowerSteps; ++i) q = orthonormal_columns(times(a, times(t, q)));
+  for (int i = 0; i < steps; ++i) q = orthonormal_columns(times(a, times(t, q)));
   // q q'a a'q q' = x x' with x = q L, L L' = (a'q)'(a'q): rows of x have the inner products of the
   // projected rows, whatever the rotation.
   const Tensor z = times(t, q);

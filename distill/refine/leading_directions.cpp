@@ -12,13 +12,7 @@
 #include "tensor/random.h"
 
 namespace athanor::distill {
-namespace {
-
-constexpr int kPowerSteps = 6;
-
-}  // namespace
-
-Tensor leading_directions(const Tensor& x, std::int64_t k, std::uint64_t seed) {
+Tensor leading_directions(const Tensor& x, std::int64_t k, std::uint64_t seed, int steps) {
   if (x.rank() != 2 || x.dtype() != DType::f32 || x.size(0) < 1 || x.size(1) < 1 || k < 1) {
     fail("leading_directions", "expected x [n, d] f32 and k >= 1, got ", describe(x), " and ", k);
   }
@@ -33,7 +27,7 @@ Tensor leading_directions(const Tensor& x, std::int64_t k, std::uint64_t seed) {
   Generator random(seed, 12);
   Tensor q = empty({d, m}, DType::f64);
   for (std::int64_t i = 0; i < q.numel(); ++i) q.data<double>()[i] = random.next_normal();
-  for (int i = 0; i < kPowerSteps; ++i) q = orthonormal_columns(matmul(scatter, q));
+  for (int i = 0; i < steps; ++i) q = orthonormal_columns(matmul(scatter, q));
   return contiguous(cast(matmul(centred, q), DType::f32));
 }
 

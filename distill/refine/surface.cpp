@@ -10,7 +10,8 @@
 namespace athanor::distill {
 namespace {
 
-constexpr int kDark = 10;  // grey levels
+constexpr int kDark = 10;    // grey levels
+constexpr int kBright = 60;  // beside a block
 
 // Median over the inner pixels of |4 x - the four neighbours|, in units of the full range.
 double median_laplacian(const std::uint8_t* x, std::int64_t height, std::int64_t width) {
@@ -29,10 +30,11 @@ double median_laplacian(const std::uint8_t* x, std::int64_t height, std::int64_t
   return (lower + upper) / 2. / 255;
 }
 
-// Side of the largest dark square whose lower right corner lies in the middle of the image.
-std::int64_t largest_hole(const std::uint8_t* x, std::int64_t height, std::int64_t width) {
+// Calls fn(y, x, side) for the largest dark square at each lower right corner in the middle of the
+// image.
+template <class Fn>
+void each_hole(const std::uint8_t* x, std::int64_t height, std::int64_t width, Fn&& fn) {
   std::vector<std::int64_t> above(width), row(width);
-  std::int64_t largest = 0;
   for (std::int64_t i = 0; i < height; ++i) {
     const bool middle_row = i >= height * 8 / 28 && i <= height * 22 / 28;
     for (std::int64_t j = 0; j < width; ++j) {
@@ -40,11 +42,44 @@ std::int64_t largest_hole(const std::uint8_t* x, std::int64_t height, std::int64
       const bool edge = i == 0 || j == 0;
       row[j] = !dark ? 0 : edge ? 1 : 1 + std::min({above[j], row[j - 1], above[j - 1]});
       const bool middle = middle_row && j >= width * 8 / 28 && j <= width * 22 / 28;
-      if (middle) largest = std::max(largest, row[j]);
+      if (middle) fn(i, j, row[j]);
     }
     std::swap(above, row);
   }
+}
+
+// Side of the largest of them.
+std::int64_t largest_hole(const std::uint8_t* x, std::int64_t height, std::int64_t width) {
+  std::int64_t largest = 0;
+  each_hole(x, height, width,
+            [&](auto, auto, std::int64_t side) { largest = std::max(largest, side); });
   return largest;
+}
+
+// Whether the square with this lower right corner is zero and an object ends at one of its sides.
+bool is_block(const std::uint8_t* x, std::int64_t height, std::int64_t width, std::int64_t bottom,
+              std::int64_t right, std::int64_t side) {
+  const std::int64_t top = bottom - side + 1, left = right - side + 1;
+  int above = 0, below = 0, before = 0, behind = 0;  // bright pixels beside each side
+  for (std::int64_t k = 0; k < side; ++k) {
+    for (std::int64_t l = 0; l < side; ++l) {
+      if (x[(top + k) * width + left + l] != 0) return false;
+    }
+    above += top > 0 && x[(top - 1) * width + left + k] > kBright;
+    below += bottom + 1 < height && x[(bottom + 1) * width + left + k] > kBright;
+    before += left > 0 && x[(top + k) * width + left - 1] > kBright;
+    behind += right + 1 < width && x[(top + k) * width + right + 1] > kBright;
+  }
+  return 2 * std::max({above, below, before, behind}) > side;
+}
+
+// Whether a square of this side is a block that was put over an object.
+bool has_block(const std::uint8_t* x, std::int64_t height, std::int64_t width, std::int64_t side) {
+  bool found = false;
+  each_hole(x, height, width, [&](std::int64_t bottom, std::int64_t right, std::int64_t hole) {
+    found = found || (hole == side && is_block(x, height, width, bottom, right, side));
+  });
+  return found;
 }
 
 SurfaceStatistics measure(const std::uint8_t* x, std::int64_t height, std::int64_t width) {
@@ -82,12 +117,15 @@ SurfaceValidity check_surface(const Tensor& images, const SurfaceLimits& limits)
   result.statistics.resize(n);
   parallel_for(n, 64, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      const auto s = measure(x.data<std::uint8_t>() + i * height * width, height, width);
-      const bool missing = s.hole > limits.hole || s.contrast < limits.contrast;
+      const std::uint8_t* image = x.data<std::uint8_t>() + i * height * width;
+      const auto s = measure(image, height, width);
+      const auto side = static_cast<std::int64_t>(limits.hole) * std::min(height, width) / 28;
+      const bool hole = s.hole > limits.hole || (limits.edges && s.hole == limits.hole &&
+                                                 has_block(image, height, width, side));
+      const bool missing = hole || s.contrast < limits.contrast;
       const bool foreign = s.border > limits.border || s.corner > limits.corner;
       const int failed = (s.noise > limits.noise) + (s.border > limits.border) +
-                         (s.corner > limits.corner) + (s.hole > limits.hole) +
-                         (s.contrast < limits.contrast);
+                         (s.corner > limits.corner) + hole + (s.contrast < limits.contrast);
       result.statistics[i] = s;
       result.share[i] = 1 - failed / 5.;
       if (missing) {

@@ -15,6 +15,9 @@ struct SurfaceLimits {
   double corner = .06;    // mean of the four corners at most this
   double hole = 14;       // side of the largest dark square that ends in the middle at most this
   double contrast = .02;  // standard deviation at least this
+  // Also missing: a square of exactly `hole`, zero throughout, that the object ends at abruptly: on
+  // one side more than half of the pixels next to it are brighter than 60/255.
+  bool edges = false;
 };
 
 struct SurfaceStatistics {

@@ -11,8 +11,10 @@
 #include "distill/refine/label_trust.h"
 #include "distill/refine/table_labels.h"
 #include "distill/refine/table_neighbours.h"
+#include "distill/refine/table_stages.h"
 #include "tensor/base/error.h"
 #include "tensor/io/npy.h"
+#include "tensor/ops/cat.h"
 #include "tensor/ops/copy.h"
 
 namespace athanor::distill {
@@ -50,8 +52,14 @@ double weighted(std::initializer_list<double> values, std::initializer_list<doub
 class FeatureWork {
  public:
   FeatureWork(const TableInput& input, const TableRecords& records, const FeatureOptions& options,
-              ProgressSink& progress)
-      : in_(input), r_(records), o_(options), progress_(progress), n_(records.size()) {
+              const EarlierRun* earlier, StageStore& stages, ProgressSink& progress)
+      : in_(input),
+        r_(records),
+        o_(options),
+        earlier_(earlier),
+        stages_(stages),
+        progress_(progress),
+        n_(records.size()) {
     for (const std::string& name : o_.off) {
       if (std::find(kFeatureNames.begin(), kFeatureNames.end(), name) != kFeatureNames.end()) {
         continue;
@@ -66,26 +74,37 @@ class FeatureWork {
 
   TableFeatures run() {
     ProgressTask task(progress_, "features", 5, "steps");
-    if (!o_.link.fields.empty()) f_.links = link_records(in_, r_, o_.link);
-    f_.groups = find_text_duplicates(r_, o_.near_duplicate, f_.links);
-    task.update(1, "duplicates");
+    if (!o_.link.fields.empty()) {
+      f_.links = stages_.run(
+          "links", [&] { return link_records(in_, r_, o_.link); }, pack_links, unpack_links);
+    }
+    f_.groups = stages_.run(
+        "copies", [&] { return find_text_duplicates(r_, o_.near_duplicate, f_.links); },
+        pack_copies, unpack_copies);
+    done(task, 1, "duplicates");
     fields_and_rules();
     tokens_ = tokens_of(r_.text);
-    const std::vector<double> nll = character_nll(r_.text);
+    const std::vector<double> nll = stages_.run(
+        "likelihood", [&] { return character_nll(r_.text); }, pack_values, unpack_values);
     put(kLikelihood, likelihood_of(nll));
     surface(nll);
-    task.update(2, "likelihood");
+    done(task, 2, "likelihood");
     neighbours();
-    task.update(3, "neighbours");
+    done(task, 3, "neighbours");
     labels();
     uniqueness();
-    task.update(4, "labels");
+    done(task, 4, "labels");
     scores();
+    if (earlier_ != nullptr) take_over_earlier();
     task.update(5, "scores");
     return std::move(f_);
   }
 
  private:
+  void done(ProgressTask& task, std::int64_t step, std::string_view name) const {
+    task.update(step, name);
+    if (in_.stop && in_.stop()) throw TableInterrupted{};
+  }
   bool on(Feature k) const { return !o_.off.contains(std::string(kFeatureNames[k])); }
   void put(Feature k, const std::vector<double>& values) {
     if (!on(k)) return;
@@ -130,17 +149,31 @@ class FeatureWork {
     put(kSurface, share);
   }
 
+  std::int64_t earlier_records() const { return earlier_ != nullptr ? earlier_->size() : 0; }
+
+  void take_over_earlier() {
+    const EarlierRun& e = *earlier_;
+    std::copy(e.row.begin(), e.row.end(), f_.row.begin());
+    std::copy(e.consistency.begin(), e.consistency.end(), f_.consistency.begin());
+    std::copy(e.diversity.begin(), e.diversity.end(), f_.diversity.begin());
+    std::copy(e.weight3.begin(), e.weight3.end(), f_.weight3.begin());
+    std::copy(e.weight4.begin(), e.weight4.end(), f_.weight4.begin());
+    std::copy(e.score.begin(), e.score.end(), f_.score.begin());
+  }
+
   // Content that a label can be learned from.
   bool sound(std::int64_t i) const {
     return r_.missing[i] < 0 && (!r_.has_text || f_.surface[i].faults == 0);
   }
 
-  // One record stands for a group of copies: a sound one with the best score.
+  // One record stands for a group of copies: a sound one with the best score; before all one that
+  // an earlier run kept, after all one that it dropped.
   void uniqueness() {
     std::vector<double> rank;
     for (std::int64_t i = 0; i < n_; ++i) {
       rank.push_back(o_.model.score(f_.row[i]) - (sound(i) ? 0 : 1));
     }
+    for (std::int64_t i = 0; i < earlier_records(); ++i) rank[i] += earlier_->keep[i] ? 3 : -3;
     std::vector<double> unique(static_cast<std::size_t>(n_));
     for (const std::int64_t row : best_of_groups(f_.groups.group, rank)) unique[row] = 1;
     put(kUniqueness, unique);
@@ -195,18 +228,34 @@ class FeatureWork {
   }
 
   void load_embeddings() {
-    embeddings_ = load_npy(o_.embeddings);
-    if (embeddings_.rank() != 2 || embeddings_.size(0) != n_ || embeddings_.size(1) < 1) {
-      raise(ErrorKind::bad_input, o_.embeddings.string(), ": expected an array [", n_,
-            ", width], one row for each record that can be read, found ", describe(embeddings_));
+    std::vector<Tensor> parts;
+    std::int64_t rows = 0;
+    for (const std::filesystem::path& path : o_.embeddings) {
+      const Tensor part = load_npy(path);
+      if (part.rank() != 2 || part.size(1) < 1 ||
+          (!parts.empty() && part.size(1) != parts.front().size(1))) {
+        raise(ErrorKind::bad_input, path.string(), ": expected an array [records, width]",
+              parts.empty() ? "" : " as wide as the first", ", found ", describe(part));
+      }
+      rows += part.size(0);
+      parts.push_back(cast(part, DType::f32));
     }
-    embeddings_ = contiguous(cast(embeddings_, DType::f32));
+    if (rows != n_) {
+      raise(ErrorKind::bad_input, o_.embeddings.back().string(), ": expected an array [", n_,
+            ", width], one row for each record that can be read, found ", rows, " rows");
+    }
+    embeddings_ = contiguous(parts.size() == 1 ? parts.front() : cat(parts, 0));
   }
 
   // Features 5 and 7, and the clusters of the diversity.
   void neighbours() {
-    NeighbourFeatures near =
-        neighbour_features(tokens_, embeddings_, f_.groups.group, o_.near_duplicate, o_.seed);
+    NeighbourFeatures near = stages_.run(
+        "neighbours",
+        [&] {
+          return neighbour_features(tokens_, embeddings_, f_.groups.group, o_.near_duplicate,
+                                    o_.seed, earlier_records());
+        },
+        pack_neighbours, unpack_neighbours);
     if (!near.note.empty()) f_.notes.push_back(near.note);
     put(kNovelty, near.novelty);
     put(kTypicality, near.typicality);
@@ -242,11 +291,32 @@ class FeatureWork {
     std::vector<char> sound_rows(static_cast<std::size_t>(n_));
     for (std::int64_t i = 0; i < n_; ++i) sound_rows[i] = sound(i);
     LabelEvidence evidence;
+    bool judged_by_models = false;
     if (!on(kLabelTrust) && !on(kLearnability) && !on(kStability)) {
       f_.notes.push_back("label_trust, learnability, stability: switched off, nothing was trained");
       evidence.p = evidence.posterior = unknown_probabilities();
+    } else if (o_.probabilities.empty() && earlier_ != nullptr) {
+      if (!earlier_->labels) {
+        f_.notes.push_back("label_trust, learnability, stability: the earlier run judged no label");
+        return;
+      }
+      evidence = stages_.run(
+          "labels",
+          [&] {
+            return judge_new_labels(r_, {tokens_, embeddings_}, f_.groups.group, sound_rows,
+                                    *earlier_->labels, o_.seed);
+          },
+          pack_labels, unpack_labels);
+      judged_by_models = true;
+      f_.notes.push_back("stability: no training was watched for the new records");
     } else if (o_.probabilities.empty()) {
-      evidence = judge_labels(r_, {tokens_, embeddings_}, f_.groups.group, sound_rows, o_.seed);
+      evidence = stages_.run(
+          "labels",
+          [&] {
+            return judge_labels(r_, {tokens_, embeddings_}, f_.groups.group, sound_rows, o_.seed);
+          },
+          pack_labels, unpack_labels);
+      judged_by_models = true;
       const OutOfFold& training = evidence.training;
       f_.confidence.assign(training.confidence.begin(), training.confidence.end());
       f_.variability.assign(training.variability.begin(), training.variability.end());
@@ -274,6 +344,7 @@ class FeatureWork {
     } else {
       put(kTeacher, label_agreements(to_probability_table(load_array(o_.teacher), n_), r_.label));
     }
+    if (judged_by_models) f_.labels = std::move(evidence);
   }
 
   void scores() {
@@ -298,6 +369,8 @@ class FeatureWork {
   const TableInput& in_;
   const TableRecords& r_;
   const FeatureOptions& o_;
+  const EarlierRun* earlier_;  // or null
+  StageStore& stages_;
   ProgressSink& progress_;
   const std::int64_t n_;
   TableFeatures f_;
@@ -310,8 +383,9 @@ class FeatureWork {
 }  // namespace
 
 TableFeatures table_features(const TableInput& input, const TableRecords& records,
-                             const FeatureOptions& options, ProgressSink& progress) {
-  return FeatureWork(input, records, options, progress).run();
+                             const FeatureOptions& options, const EarlierRun* earlier,
+                             StageStore& stages, ProgressSink& progress) {
+  return FeatureWork(input, records, options, earlier, stages, progress).run();
 }
 
 }  // namespace athanor::distill

@@ -8,10 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "distill/refine/earlier_run.h"
 #include "distill/refine/linkage.h"
 #include "distill/refine/score_model.h"
 #include "distill/refine/table_records.h"
 #include "distill/refine/uniqueness.h"
+#include "distill/run/stage_store.h"
 
 namespace athanor::distill {
 
@@ -21,7 +23,8 @@ struct FeatureOptions {
   LinkOptions link;                     // with fields: linked records are copies, too
   std::filesystem::path probabilities;  // .npy [records, classes]: out-of-fold, brought along
   std::filesystem::path teacher;        // .npy [records, classes]: of a teacher
-  std::filesystem::path embeddings;     // .npy [records, d]: one row a record that can be read
+  // .npy [records, d], one row a record that can be read; several files follow each other.
+  std::vector<std::filesystem::path> embeddings;
   ScoreModel model = default_score_model();
   std::uint64_t seed = 0;
 };
@@ -32,6 +35,7 @@ struct TableFeatures {
   std::vector<double> confidence, variability;  // cartography; empty without label trust
   std::vector<char> suspect;                    // label flagged by the confident joint
   std::vector<std::int64_t> guess;              // most probable class; -1 = unknown
+  std::optional<LabelEvidence> labels;          // where models judged
   std::vector<TextSurface> surface;             // where there is text
   DuplicateGroups groups;
   std::vector<Link> links;         // where fields were given to link by
@@ -42,9 +46,14 @@ struct TableFeatures {
   std::vector<std::string> notes;  // what does not apply, and why
 };
 
+// What `earlier`, where given, says of the first records stays as it is, and its models' answers
+// are what the labels of the others are judged by; all else is computed from all records.
+// Costly parts are taken from `stages` where an earlier run left them there, and kept otherwise.
 // Errors: bad_input for arrays of another shape, usage for names in `off` that are no feature.
+// Throws TableInterrupted between two parts when input.stop says so.
 TableFeatures table_features(const TableInput& input, const TableRecords& records,
-                             const FeatureOptions& options, ProgressSink& progress);
+                             const FeatureOptions& options, const EarlierRun* earlier,
+                             StageStore& stages, ProgressSink& progress);
 
 // Groups of records with equal content, and of texts whose 5-grams have at least this Jaccard
 // index.

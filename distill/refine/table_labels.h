@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "distill/refine/hashed_classifier.h"
+#include "distill/refine/label_weighing.h"
 #include "distill/refine/table_records.h"
 
 namespace athanor::distill {
@@ -18,6 +19,7 @@ inline constexpr std::int64_t kLeastOfClass = 50;
 std::string label_obstacle(const TableRecords& records);
 
 struct LabelEvidence {
+  ProbabilityTable answers;  // of the discriminants, before any power or second view; where joint
   // Of models that did not learn from the record, [records, classes]; unknown rows are NaN. To the
   // power under which the labels given are likeliest, so that it is neither too sure nor unsure.
   ProbabilityTable p;
@@ -42,12 +44,14 @@ LabelEvidence judge_labels(const TableRecords& records, const ClassifierInputs& 
                            const std::vector<std::int64_t>& group, const std::vector<char>& sound,
                            std::uint64_t seed);
 
-// Up to 4 spans of time with equally many records each, and one of records without a stamp: one
-// number in [0, count) a record.
-struct TimeSlices {
-  std::vector<std::int64_t> of;
-  std::int64_t count = 1;
-};
-TimeSlices time_slices(const std::vector<double>& times);  // NaN = no stamp
+// The same for a table whose first records were judged before (`before`, as of judge_labels() or
+// this): one model of each kind learns from their class posteriors and answers for the new ones,
+// which teach nothing; a copy of an earlier record takes over that one's answer. Noise matrices and
+// the power are estimated anew from all. What was said of the earlier records stays as it is; no
+// training is watched, and without `joint` the words' linear model judges alone.
+LabelEvidence judge_new_labels(const TableRecords& records, const ClassifierInputs& inputs,
+                               const std::vector<std::int64_t>& group,
+                               const std::vector<char>& sound, const LabelEvidence& before,
+                               std::uint64_t seed);
 
 }  // namespace athanor::distill

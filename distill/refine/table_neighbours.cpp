@@ -20,8 +20,9 @@ constexpr std::int64_t kNeighbours = 10, kSample = 512, kClusterSample = 1024, k
 
 class NeighbourSearch {
  public:
-  NeighbourSearch(const TokenRows& tokens, const Tensor& embeddings, std::uint64_t seed)
-      : tokens_(tokens), n_(tokens.size()), seed_(seed) {
+  NeighbourSearch(const TokenRows& tokens, const Tensor& embeddings, std::uint64_t seed,
+                  std::int64_t known)
+      : tokens_(tokens), n_(tokens.size()), known_(known), seed_(seed) {
     if (embeddings.defined()) {
       units_ = unit_rows(embeddings);
     } else {
@@ -31,7 +32,7 @@ class NeighbourSearch {
 
   NeighbourFeatures run(std::span<const std::int64_t> group, double near_duplicate) {
     const bool exact = n_ <= kExactNeighbours;
-    const std::vector<std::int64_t> sample = draw(exact ? n_ : kSample);
+    const std::vector<std::int64_t> sample = draw(exact ? n_ : kSample, n_);
     if (!exact) {
       f_.note =
           fmt::format("novelty, typicality: neighbours are sought among {} records drawn by seed",
@@ -56,14 +57,14 @@ class NeighbourSearch {
   }
 
  private:
-  // `count` different records in order.
-  std::vector<std::int64_t> draw(std::int64_t count) const {
-    std::vector<std::int64_t> rows(static_cast<std::size_t>(n_));
+  // `count` different records of the first n, in order.
+  std::vector<std::int64_t> draw(std::int64_t count, std::int64_t n) const {
+    std::vector<std::int64_t> rows(static_cast<std::size_t>(n));
     std::iota(rows.begin(), rows.end(), std::int64_t{0});
-    if (count >= n_) return rows;
+    if (count >= n) return rows;
     Generator random(seed_, 7);
     for (std::int64_t k = 0; k < count; ++k) {
-      std::swap(rows[k], rows[k + random.next_below(n_ - k)]);
+      std::swap(rows[k], rows[k + random.next_below(n - k)]);
     }
     rows.resize(static_cast<std::size_t>(count));
     std::sort(rows.begin(), rows.end());
@@ -76,7 +77,8 @@ class NeighbourSearch {
 
   Tensor cluster_centres() {
     f_.clusters = std::min(kClusters, n_);
-    return kmeans(units(draw(std::min(kClusterSample, n_))), {f_.clusters, 1, 15, seed_}).centres;
+    return kmeans(units(draw(std::min(kClusterSample, n_), n_)), {f_.clusters, 1, 15, seed_})
+        .centres;
   }
 
   // Fills cluster and novelty, and typicality with the mean distance.
@@ -85,18 +87,26 @@ class NeighbourSearch {
     std::vector<std::int64_t> place(static_cast<std::size_t>(n_), -1), rows, self;
     for (std::size_t s = 0; s < sample.size(); ++s) place[sample[s]] = static_cast<std::int64_t>(s);
     const std::int64_t k = std::min(kNeighbours, std::ssize(sample) - 1);
+    std::vector<char> asked(static_cast<std::size_t>(n_), 1);
+    std::fill(asked.begin(), asked.begin() + known_, 0);
+    if (known_ > 0) {
+      for (const std::int64_t i : draw(std::min(kSample, known_), known_)) asked[i] = 1;
+    }
     for (std::int64_t start = 0; start < n_; start += kBlock) {
       rows.clear();
       self.clear();
-      for (std::int64_t i = start; i < std::min(n_, start + kBlock); ++i) {
-        rows.push_back(i);
-        self.push_back(place[i]);
-      }
-      const Tensor x = units(rows);
+      for (std::int64_t i = start; i < std::min(n_, start + kBlock); ++i) rows.push_back(i);
+      Tensor x = units(rows);
       if (f_.clusters > 1) {
         const Neighbours nearest_centre = nearest(x, centres, 1, Metric::euclidean);
         for (std::size_t b = 0; b < rows.size(); ++b) f_.cluster[rows[b]] = nearest_centre.index[b];
       }
+      if (known_ > 0) {
+        std::erase_if(rows, [&](std::int64_t i) { return !asked[i]; });
+        if (rows.empty()) continue;
+        x = units(rows);
+      }
+      for (const std::int64_t i : rows) self.push_back(place[i]);
       if (k < 1) continue;
       const Neighbours near = nearest(x, among, k, Metric::euclidean, self);
       for (std::size_t b = 0; b < rows.size(); ++b) {
@@ -110,7 +120,7 @@ class NeighbourSearch {
   }
 
   const TokenRows& tokens_;
-  const std::int64_t n_;
+  const std::int64_t n_, known_;
   const std::uint64_t seed_;
   Tensor units_;
   std::vector<float> idf_;
@@ -121,8 +131,8 @@ class NeighbourSearch {
 
 NeighbourFeatures neighbour_features(const TokenRows& tokens, const Tensor& embeddings,
                                      std::span<const std::int64_t> group, double near_duplicate,
-                                     std::uint64_t seed) {
-  return NeighbourSearch(tokens, embeddings, seed).run(group, near_duplicate);
+                                     std::uint64_t seed, std::int64_t known) {
+  return NeighbourSearch(tokens, embeddings, seed, known).run(group, near_duplicate);
 }
 
 }  // namespace athanor::distill

@@ -24,9 +24,10 @@ struct NeighbourFeatures {
 
 // Records as unit vectors: rows of `embeddings` f32 [N, d] where it is defined, else projections of
 // their tokens. `group` tells copies; outside the exact range a copy's novelty is at most
-// 1 - near_duplicate. NaN for a record without tokens.
+// 1 - near_duplicate. NaN for a record without tokens. Of the first `known` records, whose values
+// are known, only 512 drawn by seed are looked at (for the median), the others are NaN.
 NeighbourFeatures neighbour_features(const TokenRows& tokens, const Tensor& embeddings,
                                      std::span<const std::int64_t> group, double near_duplicate,
-                                     std::uint64_t seed);
+                                     std::uint64_t seed, std::int64_t known = 0);
 
 }  // namespace athanor::distill

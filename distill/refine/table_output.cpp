@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <deque>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -128,9 +129,7 @@ class RecordFiles {
       dropped_ << without_line_end(header_)
                << fmt::format("{0}athanor_row{0}athanor_reason{1}", dialect_.delimiter, end);
     }
-    scores_ << "row,id,keep,reason,score,freshness,completeness,consistency,diversity";
-    for (std::size_t k = 2; k < kFeatures; ++k) scores_ << "," << kFeatureNames[k];
-    scores_ << ",weight3,weight4\n";
+    scores_ << scores_header();
   }
 
   void write_links() const {
@@ -171,11 +170,13 @@ class RecordFiles {
     fmt::format_to(out, "{},{},{},{}", row, csv_field(id), int(s_.keep[row]),
                    csv_field(s_.reasons.text(s_.reason[row])));
     const auto put = [&](double value) {
-      if (is_applicable(value)) {
-        fmt::format_to(out, ",{:.6g}", value);
-      } else {
-        line_ += ',';
-      }
+      char digits[32];
+      line_ += ',';
+      if (!is_applicable(value)) return;
+      // As printf's %.6g.
+      const auto end =
+          std::to_chars(digits, digits + sizeof digits, value, std::chars_format::general, 6);
+      line_.append(digits, end.ptr);
     };
     const FeatureRow& x = f_.row[row];
     for (const double value : {f_.score[row], x[0], x[1], f_.consistency[row], f_.diversity[row]}) {

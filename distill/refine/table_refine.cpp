@@ -1,24 +1,100 @@
 #include "distill/refine/table_refine.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
 
 #include "distill/refine/review.h"
 #include "distill/refine/table_output.h"
+#include "distill/refine/table_stages.h"
 #include "tensor/base/error.h"
 #include "tensor/io/atomic_file.h"
 
 namespace athanor::distill {
+namespace {
 
-TableRefineResult refine_table(const TableRefineOptions& options, ProgressSink& progress) {
-  const auto begun = std::chrono::steady_clock::now();
-  const SelectionOptions& s = options.selection;
+std::string lines_of(const auto& texts) {
+  std::string lines;
+  for (const std::string& text : texts) lines += text + '\n';
+  return lines;
+}
+
+// Settings that verdicts follow from, by the names that a user knows them by.
+StageInputs judging_settings(const TableRefineOptions& o) {
+  const auto& threshold = o.features.link.threshold;
+  std::string model = fmt::format("{}", o.features.model.bias);
+  for (std::size_t k = 0; k < kFeatures; ++k) {
+    model += fmt::format(" {} {}", o.features.model.centre[k], o.features.model.weight[k]);
+  }
+  return {{"the schema", fingerprint_of(data::to_toml(o.input.schema))},
+          {"--dedup", fingerprint_of(lines_of(o.features.link.fields))},
+          {"--dedup-threshold", threshold ? fmt::format("{}", *threshold) : "estimated"},
+          {"--dedup-across", str(o.features.link.across_files)},
+          {"--near", fmt::format("{}", o.features.near_duplicate)},
+          {"--score-model", fingerprint_of(model)},
+          {"--seed", str(o.features.seed)},
+          {"--without", fingerprint_of(lines_of(o.features.off))},
+          {"whether --embeddings are given", str(!o.features.embeddings.empty())}};
+}
+
+// All that the stages follow from.
+StageInputs stage_inputs(const TableRefineOptions& o) {
+  const auto fingerprint = [](const std::vector<std::filesystem::path>& files) {
+    std::string all;
+    for (const auto& file : files) all += fingerprint_of_file(file);
+    return fingerprint_of(all);
+  };
+  StageInputs inputs = judging_settings(o);
+  inputs["the program"] = fingerprint_of_program();
+  inputs["the input"] = fingerprint(o.input.files);
+  inputs["--embeddings"] = fingerprint(o.features.embeddings);
+  if (!o.features.probabilities.empty()) {
+    inputs["--probabilities"] = fingerprint({o.features.probabilities});
+  }
+  inputs["--similar"] = str(o.similar);
+  if (!o.extend.empty()) {
+    inputs["--extend"] = fingerprint({o.extend / "state.safetensors", o.extend / "scores.csv"});
+  }
+  return inputs;
+}
+
+// Refuses what cannot be asked for together.
+void check_options(const TableRefineOptions& o) {
+  const SelectionOptions& s = o.selection;
   if (int(s.budget.has_value()) + int(s.retention.has_value()) + int(s.effective.has_value()) > 1) {
     raise(ErrorKind::usage, "refine: expected one of budget, retention and effective, got several");
   }
+  if (o.extend.empty()) return;
+  if (o.split) {
+    raise(ErrorKind::usage, "--extend: expected no --split, which would part the records anew");
+  }
+  std::error_code ignored;
+  if (std::filesystem::equivalent(o.extend, o.out, ignored)) {
+    raise(ErrorKind::usage, "--extend: expected another directory than --out, got ",
+          o.out.string());
+  }
+}
+
+}  // namespace
+
+TableRefineResult refine_table(const TableRefineOptions& options, ProgressSink& progress) {
+  const auto begun = std::chrono::steady_clock::now();
+  check_options(options);
   TableRefineResult result;
+  StageStore stages(options.out / "unfinished", stage_inputs(options), progress,
+                    options.least_stage_seconds);
   result.records = read_table(options.input, progress);
-  result.features = table_features(options.input, result.records, options.features, progress);
-  SelectionOptions selection = s;
+  std::optional<EarlierRun> earlier;
+  if (!options.extend.empty()) {
+    earlier = load_earlier_run(options.extend, result.records, judging_settings(options));
+    progress.message(str("--extend: ", earlier->size(), " records were judged before, ",
+                         result.records.size() - earlier->size(), " are new"));
+  }
+  const EarlierRun* before = earlier ? &*earlier : nullptr;
+  result.features =
+      table_features(options.input, result.records, options.features, before, stages, progress);
+  SelectionOptions selection = options.selection;
+  selection.earlier = before;
   if (!options.against.empty()) {
     TableInput other = options.input;
     other.files = options.against;
@@ -29,7 +105,9 @@ TableRefineResult refine_table(const TableRefineOptions& options, ProgressSink& 
     for (const Overlap& o : result.overlaps) selection.overlap[o.row] = name_of(o.kind);
   }
   if (options.similar != 0) {
-    result.similar = similar_records(options.input, result.records, options.similar);
+    result.similar = stages.run(
+        "similar", [&] { return similar_records(options.input, result.records, options.similar); },
+        pack_similar, unpack_similar);
   }
   if (!options.reviewed.empty()) {
     selection.verdicts = read_verdicts(options.reviewed, result.records.size());
@@ -53,6 +131,8 @@ TableRefineResult refine_table(const TableRefineOptions& options, ProgressSink& 
   write_file_atomically(options.out / "schema.toml", data::to_toml(options.input.schema));
   write_file_atomically(options.out / "summary.json", result.summary);
   write_file_atomically(options.out / "report.html", render_table_report(options, result));
+  save_state(options.out, result.records, result.features.labels, judging_settings(options));
+  stages.finish();
   return result;
 }
 

@@ -17,12 +17,15 @@ struct TableRefineOptions {
   FeatureOptions features;
   SelectionOptions selection;
   std::filesystem::path out;
+  // Directory of a finished refinement of the first records, whose verdicts stay; "" = none.
+  std::filesystem::path extend;
   bool repair = false;  // write repaired.<format> with the suggestions applied
   std::vector<std::filesystem::path> against;  // records that overlap these files are dropped
   std::int64_t review = 0;                     // length of the queue in review.csv and review.html
   std::filesystem::path reviewed;              // a review.csv with verdicts
   std::int64_t similar = 0;           // records in similar.csv for each record, 0 = no such file
   std::optional<SplitOptions> split;  // golden-train.<format> and its like, too
+  double least_stage_seconds = 1;     // stages that took less are not kept for a run after a kill
 };
 
 struct TableRefineResult {
@@ -41,8 +44,10 @@ struct TableRefineResult {
 // rejected records, repairs.csv where single fields are at fault, groups.csv of copies, links.csv,
 // overlap.csv, review.csv and review.html, similar.csv, golden-train.<format>,
 // golden-validation.<format> and golden-test.<format> where the options ask for them, schema.toml,
-// summary.json, report.html. Each appears whole or not at all. Throws TableInterrupted when
-// input.stop says so, and before it returns checks that kept + dropped + rejected = read.
+// summary.json, report.html. Each appears whole or not at all. Until it is done, what was costly is
+// kept in unfinished/: the same call after a kill takes it over and writes the same bytes (but for
+// the time taken). Throws TableInterrupted when input.stop says so, and before it returns checks
+// that kept + dropped + rejected = read.
 TableRefineResult refine_table(const TableRefineOptions& options, ProgressSink& progress);
 
 // report.html of a finished refinement.

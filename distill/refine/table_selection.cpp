@@ -22,7 +22,7 @@ class Selector {
     for (std::int64_t i = 0; i < n_; ++i) check(i);
     drop_copies();
     std::vector<std::int64_t> rows;
-    for (std::int64_t i = 0; i < n_; ++i) {
+    for (std::int64_t i = settled(); i < n_; ++i) {
       if (s_.reason[i] == 0) rows.push_back(i);
     }
     std::stable_sort(rows.begin(), rows.end(),
@@ -47,10 +47,16 @@ class Selector {
     s_.reason[row] = s_.reasons.number(reason);
   }
 
+  std::int64_t settled() const { return o_.earlier != nullptr ? o_.earlier->size() : 0; }
+
   void check(std::int64_t i) {
     const auto verdict = o_.verdicts.find(i);
     if (verdict != o_.verdicts.end()) {
       if (verdict->second == Verdict::drop) drop(i, "review");
+      return;
+    }
+    if (i < settled()) {
+      if (!o_.earlier->keep[i]) drop(i, o_.earlier->reason[i]);
       return;
     }
     if (!o_.overlap.empty() && !o_.overlap[i].empty()) return drop(i, "overlap:" + o_.overlap[i]);
@@ -69,8 +75,9 @@ class Selector {
   void drop_copies() {
     std::vector<double> rank(f_.score);
     for (std::int64_t i = 0; i < n_; ++i) {
+      if (i < settled()) rank[i] = 2;
       if (s_.reason[i] != 0) rank[i] = -1;
-      if (kept_by_review(i)) rank[i] = 2;
+      if (kept_by_review(i)) rank[i] = 3;
     }
     std::vector<char> stands(static_cast<std::size_t>(n_), 0);
     for (const std::int64_t row : best_of_groups(f_.groups.group, rank)) stands[row] = 1;
@@ -78,7 +85,7 @@ class Selector {
     for (std::int64_t i = 0; i < n_; ++i) {
       if (stands[i]) representative[f_.groups.group[i]] = i;
     }
-    for (std::int64_t i = 0; i < n_; ++i) {
+    for (std::int64_t i = settled(); i < n_; ++i) {
       if (s_.reason[i] != 0 || stands[i] || kept_by_review(i)) continue;
       const bool same = r_.content[i] == r_.content[representative[f_.groups.group[i]]];
       drop(i, same ? "duplicate" : "near_duplicate");
@@ -144,9 +151,11 @@ class Selector {
 
   void keep_every_class(const std::vector<std::int64_t>& rows) {
     std::vector<char> alive(static_cast<std::size_t>(r_.label_names.size()), 0);
-    for (const std::int64_t i : rows) {
+    const auto lives = [&](std::int64_t i) {
       if (r_.label[i] >= 0 && s_.reason[i] == 0) alive[r_.label[i]] = 1;
-    }
+    };
+    for (std::int64_t i = 0; i < settled(); ++i) lives(i);
+    for (const std::int64_t i : rows) lives(i);
     for (const std::int64_t i : rows) {  // best first
       if (r_.label[i] < 0 || alive[r_.label[i]]) continue;
       alive[r_.label[i]] = 1;

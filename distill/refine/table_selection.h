@@ -24,6 +24,9 @@ struct SelectionOptions {
   bool stratify = true;                // budget and retention: classes keep their proportions
   std::vector<std::string> overlap;    // one a record: how it overlaps another table, "" = not
   std::map<std::int64_t, Verdict> verdicts;  // of a reviewer, by row
+  // Whose verdicts on the first records stay, a reviewer's before them; budget, retention and
+  // effective speak of the others. Or null.
+  const EarlierRun* earlier = nullptr;
 };
 
 // Reasons, the first that applies: review (a verdict of drop), overlap:KIND, missing:COLUMN,

@@ -5,6 +5,7 @@
 
 #include "distill/refine/cholesky.h"
 #include "distill/refine/discriminant.h"
+#include "distill/refine/feature_values.h"
 #include "distill/refine/latent_words.h"
 #include "distill/refine/leading_directions.h"
 #include "tensor/base/error.h"
@@ -198,4 +199,21 @@ TEST_CASE("discriminants by hand in one dimension", "[label_views]") {
   for (std::int64_t i = 0; i < p.rows; ++i) {
     CHECK(p.row(i)[1] == Approx(1 / (1 + std::exp(-2 * values[i]))).epsilon(1e-6));
   }
+  // Student's t of 3 degrees: densities (1 + (x - m)^2 / 3)^-2. Folds as given: the second one,
+  // whose records teach nothing, is judged by the first.
+  std::vector<std::int64_t> fold(values.size(), 0);
+  for (std::size_t i = 128; i < values.size(); ++i) {
+    fold[i] = 1;
+    targets.values[2 * i] = targets.values[2 * i + 1] = kNotApplicable;
+  }
+  ProbabilityTable t{p.rows, 2, std::vector<double>(values.size() * 2, -1)};
+  DiscriminantFolds(x, fold, weight, 3).judge_fold(1, targets, .5, t);
+  for (std::size_t i = 128; i < values.size(); ++i) {
+    const double a = std::pow(1 + (values[i] + 1) * (values[i] + 1) / 3, -2),
+                 b = std::pow(1 + (values[i] - 1) * (values[i] - 1) / 3, -2);
+    CHECK(t.row(static_cast<std::int64_t>(i))[1] == Approx(b / (a + b)).epsilon(1e-6));
+  }
+  CHECK(t.row(0)[0] == -1);
+  fold.pop_back();
+  CHECK_THROWS_AS(DiscriminantFolds(x, fold, weight, 3), Error);
 }

@@ -281,3 +281,29 @@ TEST_CASE("sound images pass; blanks, noise and foreign pictures are told apart"
   REQUIRE(faults.share[2] == about(.6));     // border and corner of five checks
   REQUIRE(faults.statistics[0].hole == 23);  // ends in row and column 22 at most
 }
+
+TEST_CASE("a block of just the limit's size is told by its edges where that is asked for") {
+  // An object of 20 x 20 with a hole of 14 x 14: cut out; merely dark.
+  Tensor images = zeros({2, 28, 28}, DType::u8);
+  const auto fill = [&](std::int64_t n, std::int64_t from, std::int64_t to, std::uint8_t value) {
+    for (std::int64_t i = from; i < to; ++i) {
+      for (std::int64_t j = from; j < to; ++j) {
+        images.data<std::uint8_t>()[(n * 28 + i) * 28 + j] = value;
+      }
+    }
+  };
+  for (std::int64_t n = 0; n < 2; ++n) {
+    fill(n, 4, 24, 150);
+    fill(n, 6, 20, n == 0 ? 0 : 5);
+  }
+  const SurfaceValidity usual = check_surface(images);
+  SurfaceLimits limits;
+  limits.edges = true;
+  const SurfaceValidity edged = check_surface(images, limits);
+  for (std::int64_t n = 0; n < 2; ++n) {
+    REQUIRE(usual.statistics[n].hole == 14);
+    REQUIRE(usual.valid(n));
+    REQUIRE(edged.valid(n) == (n != 0));
+  }
+  REQUIRE(edged.fault[0] == SurfaceFault::missing);
+}

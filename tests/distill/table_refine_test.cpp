@@ -193,7 +193,7 @@ TEST_CASE("embeddings judge labels where words say nothing", "[table_refine]") {
   write_text(directory.path() / "pool.csv", csv);
   save_npy(directory.path() / "vectors.npy", vectors);
   TableRefineOptions options = options_for(directory.path() / "pool.csv", directory.path() / "out");
-  options.features.embeddings = directory.path() / "vectors.npy";
+  options.features.embeddings = {directory.path() / "vectors.npy"};
   NoProgress quiet;
   const TableRefineResult result = refine_table(options, quiet);
   int found = 0, wrong = 0, all = 0;

@@ -1,0 +1,134 @@
+#include "distill/refine/label_weighing.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "distill/refine/feature_values.h"
+
+namespace athanor::distill {
+namespace {
+
+constexpr std::int64_t kSpans = 4;
+constexpr std::int64_t kLeastOfSpan = 100;  // records
+constexpr double kShrink = 20;              // of estimate_sliced_noise()
+constexpr int kIterations = 12;
+
+}  // namespace
+
+TimeSlices time_slices(const std::vector<double>& times) {
+  TimeSlices slices;
+  slices.of.assign(times.size(), 0);
+  std::vector<double> stamps;
+  for (const double t : times) {
+    if (is_applicable(t)) stamps.push_back(t);
+  }
+  const std::int64_t spans = std::min(kSpans, std::ssize(stamps) / kLeastOfSpan);
+  if (spans < 2) return slices;
+  std::sort(stamps.begin(), stamps.end());
+  std::vector<double> begin;  // of each span but the first
+  for (std::int64_t s = 1; s < spans; ++s) begin.push_back(stamps[s * std::ssize(stamps) / spans]);
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    slices.of[i] = is_applicable(times[i])
+                       ? std::upper_bound(begin.begin(), begin.end(), times[i]) - begin.begin()
+                       : spans;
+  }
+  slices.count = spans + 1;
+  return slices;
+}
+
+LabelWeighing::LabelWeighing(const TableRecords& r, const std::vector<std::int64_t>& group,
+                             const std::vector<char>& sound)
+    : labels_(r.label), slices_(time_slices(r.time)) {
+  std::vector<std::vector<std::int64_t>> members(group.size());
+  for (std::int64_t i = 0; i < r.size(); ++i) {
+    if (!sound[i]) continue;
+    rows_.push_back(i);
+    if (labels_[i] >= 0) members[group[i]].push_back(i);
+  }
+  for (auto& copies : members) {
+    if (copies.size() > 1) copies_.push_back(std::move(copies));
+  }
+}
+
+Weighed LabelWeighing::weigh(const ProbabilityTable& p, double exponent) const {
+  Weighed w;
+  w.exponent = exponent;
+  w.p = sharpened(p, exponent);
+  const SlicedNoise noise =
+      estimate_sliced_noise(w.p, labels_, rows_, slices_.of, slices_.count, kShrink, kIterations);
+  w.likelihood = mean_log_likelihood(w.p, labels_, rows_, slices_.of, noise);
+  w.posterior = sliced_class_posteriors(w.p, labels_, slices_.of, noise);
+  for (const auto& copies : copies_) join(copies, w, noise);
+  return w;
+}
+
+Weighed LabelWeighing::search(const ProbabilityTable& p) const {
+  Weighed best;
+  for (const double exponent : kExponents) {
+    Weighed w = weigh(p, exponent);
+    if (best.p.rows == 0 || w.likelihood > best.likelihood) best = std::move(w);
+  }
+  return best;
+}
+
+// Copies have one class: P(class | p, all their labels), p being their geometric mean.
+void LabelWeighing::join(const std::vector<std::int64_t>& copies, Weighed& w,
+                         const SlicedNoise& noise) const {
+  if (!w.p.known(copies.front())) return;
+  const std::int64_t classes = w.p.classes;
+  std::vector<double> log_p(static_cast<std::size_t>(classes));
+  for (const std::int64_t i : copies) {
+    for (std::int64_t k = 0; k < classes; ++k) {
+      const double given = noise.of(slices_.of[i])[k * classes + labels_[i]];
+      log_p[k] += std::log(std::max(w.p.row(i)[k], 1e-12)) / static_cast<double>(copies.size()) +
+                  std::log(std::max(given, 1e-12));
+    }
+  }
+  const double most = *std::max_element(log_p.begin(), log_p.end());
+  double total = 0;
+  for (double& value : log_p) total += value = std::exp(value - most);
+  for (double& value : log_p) value /= total;
+  for (const std::int64_t i : copies) {
+    std::copy(log_p.begin(), log_p.end(), w.posterior.values.begin() + i * classes);
+  }
+}
+
+ProbabilityTable product_of(const ProbabilityTable& a, const ProbabilityTable& b, double power) {
+  ProbabilityTable out{a.rows, a.classes, std::vector<double>(a.values.size())};
+  for (std::int64_t i = 0; i < a.rows; ++i) {
+    double* row = out.values.data() + i * a.classes;
+    double most = -std::numeric_limits<double>::infinity(), sum = 0;
+    for (std::int64_t k = 0; k < a.classes; ++k) {
+      row[k] =
+          std::log(std::max(a.row(i)[k], 1e-9)) + power * std::log(std::max(b.row(i)[k], 1e-9));
+      most = std::max(most, row[k]);
+    }
+    for (std::int64_t k = 0; k < a.classes; ++k) sum += row[k] = std::exp(row[k] - most);
+    for (std::int64_t k = 0; k < a.classes; ++k) row[k] /= sum;
+  }
+  return out;
+}
+
+void MeanOfLogs::add(const ProbabilityTable& p) {
+  if (sum_.rows == 0) sum_ = {p.rows, p.classes, std::vector<double>(p.values.size())};
+  for (std::size_t i = 0; i < p.values.size(); ++i) {
+    sum_.values[i] += std::log(std::max(p.values[i], 1e-30));
+  }
+  ++count_;
+}
+
+ProbabilityTable MeanOfLogs::mean() const {
+  ProbabilityTable out = sum_;
+  for (std::int64_t i = 0; i < out.rows; ++i) {
+    double* row = out.values.data() + i * out.classes;
+    const double most = *std::max_element(row, row + out.classes);
+    double total = 0;
+    for (std::int64_t k = 0; k < out.classes; ++k) {
+      total += row[k] = std::exp((row[k] - most) / count_);
+    }
+    for (std::int64_t k = 0; k < out.classes; ++k) row[k] /= total;
+  }
+  return out;
+}
+
+}  // namespace athanor::distill
