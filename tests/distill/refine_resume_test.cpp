@@ -13,6 +13,7 @@
 #include "distill/refine/table_stages.h"
 #include "tensor/base/parallel.h"
 #include "tensor/random.h"
+#include "tests/distill/bright_images.h"
 #include "tests/distill/temporary_directory.h"
 
 using namespace athanor;
@@ -178,21 +179,7 @@ TEST_CASE("stages of other settings or another input are not taken, and it is sa
 TEST_CASE("folds of images that were judged before a kill are not trained again",
           "[refine_resume]") {
   const TemporaryDirectory dir;
-  // Two classes, bright above or bright below, in blocks of 2 x 2 on a dark ground.
-  Generator random(8);
-  Tensor images = zeros({60, 12, 12}, DType::u8), labels = empty({60}, DType::u8);
-  for (std::int64_t i = 0; i < 60; ++i) {
-    labels.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(i % 2);
-    for (std::int64_t block = 0; block < 25; ++block) {
-      const std::int64_t y = 1 + block / 5 * 2, x = 1 + block % 5 * 2;
-      const bool bright = (y < 6) == (i % 2 == 0);
-      const std::int64_t value = bright ? 120 + random.next_below(110) : 20 + random.next_below(40);
-      for (std::int64_t k = 0; k < 4; ++k) {
-        images.data<std::uint8_t>()[(i * 12 + y + k / 2) * 12 + x + k % 2] =
-            static_cast<std::uint8_t>(value);
-      }
-    }
-  }
+  const auto [images, labels] = bright_images(60);
   ImageRefineOptions o;
   o.images = dir.path() / "images";
   o.labels = dir.path() / "labels";
