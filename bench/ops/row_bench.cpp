@@ -30,6 +30,7 @@ ATHANOR_ROW_BENCH(exp, 2, exp(x));
 ATHANOR_ROW_BENCH(tanh, 2, tanh(x));
 ATHANOR_ROW_BENCH(erf, 2, erf(x));
 ATHANOR_ROW_BENCH(gelu, 2, gelu(x));
+ATHANOR_ROW_BENCH(gelu_grad, 3, gelu_grad(x, x));
 ATHANOR_ROW_BENCH(sigmoid, 2, sigmoid(x));
 ATHANOR_ROW_BENCH(softmax, 2, softmax(x, -1));
 ATHANOR_ROW_BENCH(log_softmax, 2, log_softmax(x, -1));

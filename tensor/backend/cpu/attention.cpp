@@ -43,7 +43,7 @@ struct ForwardBuffers {
 };
 
 // Turns the scores of one query over `seen` keys into exp(s - shift), moves its running largest
-// score, total and result to the new shift, and sets the rest of the row to 0. `s` has room for
+// score, total and result to the new shift, and sets the rest of `count` to 0. `s` has room for
 // whole vectors.
 template <class T>
 void absorb_row(T* s, std::int64_t seen, std::int64_t count, T& largest, T& total, T* o,
@@ -93,19 +93,20 @@ void attend_tile(const AttentionArgs& a, const Sight& sight, std::int64_t b, std
   const std::int64_t end = sight.end(first + rows - 1);
   for (std::int64_t j = 0; j < end; j += kKeyTile) {
     const std::int64_t count = smaller(kKeyTile, end - j);
+    const Stairs stairs(sight, first, j);
     const Strips<T> keys{buffers.k + j * D, D * kMicroColumns<T>, kMicroColumns<T>};
     tile_gemm<false, false>(rows, padded<T>(count), D, static_cast<const T*>(buffers.q), width,
-                            keys, buffers.s, kKeyTile);
+                            keys, buffers.s, kKeyTile, ResultStairs{stairs});
     for (std::int64_t r = 0; r < rows; ++r) {
       T* s = buffers.s + r * kKeyTile;
       const std::int64_t seen = larger(0, smaller(count, sight.end(first + r) - j));
       if (a.mask.data) add_mask<const S>(a.mask, b, h, first + r, j, seen, s);
-      absorb_row(s, seen, count, buffers.largest[r], buffers.total[r], buffers.o + r * width,
-                 width);
+      absorb_row(s, seen, stairs.read(seen, count), buffers.largest[r], buffers.total[r],
+                 buffers.o + r * width, width);
     }
     const Strips<T> values{buffers.v + j * width, kMicroColumns<T>, width};
     tile_gemm<false, true>(rows, width, count, static_cast<const T*>(buffers.s), kKeyTile, values,
-                           buffers.o, width);
+                           buffers.o, width, LeftStairs{stairs});
   }
   T* lse = a.lse.as<T>() + (b * a.q.sizes[1] + h) * a.q.sizes[2] + first;
   for (std::int64_t r = 0; r < rows; ++r) {

@@ -113,24 +113,25 @@ void backward_tile(const AttentionBackwardArgs& a, const Sight& sight, std::int6
     const auto read = [](T* data) { return static_cast<const T*>(data); };
     const Strips<T> keys{buffers.k_strips + at * D, D * kStrip, kStrip};
     const Strips<T> values{buffers.v_strips + at * D, D * kStrip, kStrip};
+    const Stairs stairs(sight, first, j);
     tile_gemm<false, false>(rows, padded<T>(count), D, read(buffers.q), width, keys, buffers.p,
-                            kKeyTile);
+                            kKeyTile, ResultStairs{stairs});
     tile_gemm<false, false>(rows, padded<T>(count), D, read(buffers.dy), width, values, buffers.ds,
-                            kKeyTile);
+                            kKeyTile, ResultStairs{stairs});
     for (std::int64_t r = 0; r < rows; ++r) {
       T *p = buffers.p + r * kKeyTile, *ds = buffers.ds + r * kKeyTile;
       const std::int64_t seen = larger(0, smaller(count, sight.end(first + r) - j));
       if (a.mask.data) add_mask<const S>(a.mask, b, h, first + r, j, seen, p);
-      score_gradients(p, ds, seen, count, buffers.lse[r], buffers.delta[r]);
+      score_gradients(p, ds, seen, stairs.read(seen, count), buffers.lse[r], buffers.delta[r]);
     }
     const Strips<T> dy{buffers.dy, kStrip, width}, q{buffers.q, kStrip, width};
     const Strips<T> key_rows{buffers.k + at * width, kStrip, width};
     tile_gemm<true, true>(count, width, rows, read(buffers.p), kKeyTile, dy,
-                          buffers.dv + at * width, width);
+                          buffers.dv + at * width, width, TurnedStairs{stairs});
     tile_gemm<true, true>(count, width, rows, read(buffers.ds), kKeyTile, q,
-                          buffers.dk + at * width, width);
+                          buffers.dk + at * width, width, TurnedStairs{stairs});
     tile_gemm<false, true>(rows, width, count, read(buffers.ds), kKeyTile, key_rows, buffers.dq,
-                           width);
+                           width, LeftStairs{stairs});
   }
 }
 

@@ -3,8 +3,6 @@
 // Included after isa_begin.h, row.h and micro_gemm.h.
 #pragma once
 
-#include "tensor/backend/cpu/isa_integers.h"
-
 // Queries and keys of one tile of scores: multiples of kMicroRows, and kKeyTile of kMicroColumns
 // of every instruction set. Scores of 18 kB and a tile of keys stay in the second-level cache.
 inline constexpr std::int64_t kQueryTile = 48;
@@ -14,8 +12,6 @@ template <class T>
 inline std::int64_t padded(std::int64_t n) {
   return (n + kMicroColumns<T> - 1) / kMicroColumns<T> * kMicroColumns<T>;
 }
-
-inline std::int64_t larger(std::int64_t a, std::int64_t b) { return a > b ? a : b; }
 
 // The matrix [L, D] of batch b and head h in an operand [B, H, L, D] of type S.
 template <class S>
@@ -43,6 +39,33 @@ struct Sight {
   std::int64_t end(std::int64_t i) const {
     return causal ? larger(0, smaller(keys, i + offset)) : keys;
   }
+};
+
+// The scores of a tile that are seen: row r has the columns below r + shift. As parts of a product
+// (tile_gemm): of its result, of its left side, and of its left side transposed.
+struct Stairs {
+  std::int64_t shift;
+
+  // Rows from query `row` on, columns from key `column` on.
+  Stairs(const Sight& sight, std::int64_t row, std::int64_t column)
+      : shift(sight.causal ? row + sight.offset - column : sight.keys) {}
+  // Of `count` columns those that products read in a row with `seen`: to the end of its block's
+  // last.
+  std::int64_t read(std::int64_t seen, std::int64_t count) const {
+    return smaller(count, seen + kMicroRows - 1);
+  }
+  std::int64_t first(std::int64_t) const { return 0; }
+  std::int64_t begin(std::int64_t) const { return 0; }
+  std::int64_t end(std::int64_t, std::int64_t K) const { return K; }
+};
+struct ResultStairs : Stairs {
+  std::int64_t first(std::int64_t n) const { return larger(0, n + 1 - shift); }
+};
+struct LeftStairs : Stairs {
+  std::int64_t end(std::int64_t m, std::int64_t K) const { return smaller(K, m - 1 + shift); }
+};
+struct TurnedStairs : Stairs {
+  std::int64_t begin(std::int64_t m) const { return larger(0, m + 1 - shift); }
 };
 
 // s[c] += mask[i, j + c] for c < count; the mask is that of batch b and head h.

@@ -5,6 +5,7 @@
 // that of k for every block, so a result does not depend on where a tile ends.
 #pragma once
 
+#include "tensor/backend/cpu/isa_integers.h"
 #include "tensor/backend/cpu/turn.h"
 
 inline constexpr std::int64_t kMicroRows = 6;
@@ -49,18 +50,22 @@ inline void micro_block(std::int64_t K, const T* a, std::int64_t lda, const T* b
   }
 }
 
-// c [M, N] = (or +=) a [M, K] b [K, N]; N a multiple of kMicroColumns.
-template <bool kTransposed, bool kAdd, class T>
+// c [M, N] = (or +=) a [M, K] b [K, N]; N a multiple of kMicroColumns. `part` says what is left out
+// (attention_tile.h): in columns from n on the rows of c before first(n), and for the rows [m, end)
+// of a all but [begin(m), end(end, K)) of k, where nothing may be left when c is not added to.
+template <bool kTransposed, bool kAdd, class Part, class T>
 inline void tile_gemm(std::int64_t M, std::int64_t N, std::int64_t K, const T* a, std::int64_t lda,
-                      const Strips<T>& b, T* c, std::int64_t ldc) {
+                      const Strips<T>& b, T* c, std::int64_t ldc, const Part& part) {
   constexpr std::int64_t kWidth = kMicroColumns<T>;
   for (std::int64_t n = 0; n < N; n += kWidth) {
     const T* strip = b.data + n / kWidth * b.strip;
     const auto rows = [&]<int R>(std::int64_t m) {
-      micro_block<R, kTransposed, kAdd>(K, a + (kTransposed ? m : m * lda), lda, strip, b.row,
-                                        c + m * ldc + n, ldc);
+      const std::int64_t k = part.begin(m), end = part.end(m + R, K);
+      if (kAdd && k >= end) return;
+      micro_block<R, kTransposed, kAdd>(end - k, a + (kTransposed ? m + k * lda : m * lda + k), lda,
+                                        strip + k * b.row, b.row, c + m * ldc + n, ldc);
     };
-    std::int64_t m = 0;
+    std::int64_t m = smaller(part.first(n), M) / kMicroRows * kMicroRows;
     for (; m + kMicroRows <= M; m += kMicroRows) rows.template operator()<6>(m);
     switch (M - m) {
       case 5:

@@ -109,9 +109,7 @@ void unary_grad_typed(const UnaryGradArgs& args) {
         return dy * (s * (x * (T(1) - s) + T(1)));
       });
     case UnaryOp::gelu:
-      return map([](T x, T dy) {
-        return dy * (normal_cdf_of(x) + x * (exp_of(T(-0.5) * x * x) * T(0.39894228040143267794)));
-      });
+      return map([](T x, T dy) { return dy * gelu_slope_of(x); });
     case UnaryOp::gelu_tanh:
       return map([](T x, T dy) {
         const T c = T(0.79788456080286535588), x2 = x * x;
