@@ -29,7 +29,7 @@ constexpr Product kProducts[] = {
     {"graph_nn", 2708, 16, 1433, false, false},    {"graph_tn", 1433, 16, 2708, true, false},
     {"few_nt", 4, 512, 128, false, true},          {"vector_nt", 1, 384, 384, false, true},
     {"small_nn", 64, 64, 64, false, false},        {"tiny_nn", 16, 16, 16, false, false},
-    {"square_nn", 1024, 1024, 1024, false, false},
+    {"square_nn", 1024, 1024, 1024, false, false}, {"infer_nt", 64, 128, 3136, false, true},
 };
 
 void matmul_rows(benchmark::State& state, const Product& p, void (*run)(const MatmulArgs&)) {
@@ -93,6 +93,15 @@ void conv2d_row(benchmark::State& state) {
   time_conv(state, [](const Conv& c, const Tensor&) { return conv2d(c.x, c.w, {}, c.options); });
 }
 BENCHMARK(conv2d_row)->Name("conv2d")->Apply(conv_sizes);
+
+void conv2d_pool_row(benchmark::State& state) {
+  time_conv(state, [](const Conv& c, const Tensor&) {
+    Conv2dOptions options = c.options;
+    options.relu = true;
+    return conv2d_max_pool2d(c.x, c.w, {}, options, {2});
+  });
+}
+BENCHMARK(conv2d_pool_row)->Name("conv2d_max_pool2d")->Apply(conv_sizes);
 
 void conv2d_input_row(benchmark::State& state) {
   time_conv(state, [](const Conv& c, const Tensor& dy) {
