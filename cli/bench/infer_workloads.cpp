@@ -4,6 +4,7 @@
 #include "autograd/ops.h"
 #include "cli/bench/bench.h"
 #include "cli/bench/models.h"
+#include "tensor/backend/winograd.h"
 #include "tensor/ops/device.h"
 
 namespace athanor::cli::bench {
@@ -33,6 +34,10 @@ void conv_bn_relu(const Bench& bench) {
   fused.relu = true;
   bench.time("conv_bn_relu", "folded+channels_last", work,
              [&] { conv2d(x, folded_w, folded_b, fused); });
+  if (bench.device() != Device{}) return;
+  const UseWinograd on;
+  bench.time("conv_bn_relu_winograd", "folded+channels_last", work,
+             [&] { conv2d(x, folded_w, folded_b, fused); });
 }
 
 void cnn_infer(const Bench& bench) {
@@ -45,6 +50,9 @@ void cnn_infer(const Bench& bench) {
   work.flops = 2.0 * 64 * (784.0 * 9 * 32 + 196.0 * 9 * 32 * 64 + 3136.0 * 128 + 1280);
   const InferenceMode inference;
   bench.time("cnn_infer", "f32", work, [&] { model->forward(x); });
+  if (bench.device() != Device{}) return;
+  const UseWinograd on;
+  bench.time("cnn_infer_winograd", "f32", work, [&] { model->forward(x); });
 }
 
 void encoder_infer(const Bench& bench) {
@@ -67,9 +75,12 @@ void encoder_infer(const Bench& bench) {
 
 std::vector<Workload> infer_workloads() {
   return {
-      {"conv_bn_relu", "64 x 64 x 28 x 28, convolution 3 x 3, batch norm, ReLU", conv_bn_relu},
+      {"conv_bn_relu",
+       "64 x 64 x 28 x 28, convolution 3 x 3, batch norm, ReLU; also with set_winograd(true)",
+       conv_bn_relu},
       {"encoder_infer", "the encoder of encoder_train, inference", encoder_infer},
-      {"cnn_infer", "the CNN of cnn_train, inference, batch 64", cnn_infer},
+      {"cnn_infer", "the CNN of cnn_train, inference, batch 64; also with set_winograd(true)",
+       cnn_infer},
   };
 }
 

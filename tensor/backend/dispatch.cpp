@@ -4,6 +4,7 @@
 
 #include "tensor/backend/device.h"
 #include "tensor/backend/kernels.h"
+#include "tensor/backend/winograd.h"
 #include "tensor/base/error.h"
 
 namespace athanor {
@@ -18,15 +19,20 @@ namespace {
 
 std::atomic<const DeviceBackend*> installed{nullptr};
 
-bool tf32_from_environment() {
-  const char* value = std::getenv("ATHANOR_TF32");
+bool switch_from_environment(const char* name) {
+  const char* value = std::getenv(name);
   if (!value || !*value || std::string_view(value) == "0") return false;
   if (std::string_view(value) == "1") return true;
-  raise(ErrorKind::usage, "ATHANOR_TF32: expected 0 or 1, got ", value);
+  raise(ErrorKind::usage, name, ": expected 0 or 1, got ", value);
 }
 
 std::atomic<bool>& tf32_switch() {
-  static std::atomic<bool> on{tf32_from_environment()};
+  static std::atomic<bool> on{switch_from_environment("ATHANOR_TF32")};
+  return on;
+}
+
+std::atomic<bool>& winograd_switch() {
+  static std::atomic<bool> on{switch_from_environment("ATHANOR_WINOGRAD")};
   return on;
 }
 
@@ -81,6 +87,9 @@ const DeviceBackend& backend_of(const char* op, Device device) {
 
 void set_tf32(bool on) { tf32_switch() = on; }
 bool tf32() { return tf32_switch(); }
+
+void set_winograd(bool on) { winograd_switch() = on; }
+bool winograd() { return winograd_switch(); }
 
 namespace detail {
 

@@ -2,9 +2,11 @@
 //
 // Activations have shape [N, C, H, W] and lie in N, H, W, C order in memory; an input in another
 // order is copied first (layout.h counts that), results always are in that order. Floating dtypes;
-// f16 and bf16 are summed in f32 or wider.
+// f16 and bf16 are summed in f32 or wider. set_winograd(true) allows fewer, differently rounded
+// products in forward passes.
 #pragma once
 
+#include "tensor/backend/winograd.h"
 #include "tensor/base/size2.h"
 #include "tensor/ops/pool2d.h"
 #include "tensor/tensor.h"

@@ -43,7 +43,7 @@ struct Sight {
 
 // The scores of a tile that are seen: row r has the columns below r + shift. As parts of a product
 // (tile_gemm): of its result, of its left side, and of its left side transposed.
-struct Stairs {
+struct Stairs : WholeProduct {
   std::int64_t shift;
 
   // Rows from query `row` on, columns from key `column` on.
@@ -54,9 +54,6 @@ struct Stairs {
   std::int64_t read(std::int64_t seen, std::int64_t count) const {
     return smaller(count, seen + kMicroRows - 1);
   }
-  std::int64_t first(std::int64_t) const { return 0; }
-  std::int64_t begin(std::int64_t) const { return 0; }
-  std::int64_t end(std::int64_t, std::int64_t K) const { return K; }
 };
 struct ResultStairs : Stairs {
   std::int64_t first(std::int64_t n) const { return larger(0, n + 1 - shift); }

@@ -10,6 +10,7 @@
 #include "tensor/backend/conv_args.h"
 #include "tensor/backend/cpu/isa_conv2d.h"
 #include "tensor/backend/cpu/scratch.h"
+#include "tensor/backend/winograd.h"
 #include "tensor/base/parallel.h"
 
 #include "tensor/backend/cpu/isa_begin.h"
@@ -26,15 +27,21 @@ namespace {
 
 #include "tensor/backend/cpu/conv2d_weight.h"
 
+#include "tensor/backend/cpu/conv2d_winograd.h"
+
 template <class T>
 void forward_typed(const Conv2dArgs& a) {
   Pass<T> p = forward_pass<T>(a);
   if (a.relu) p.floor = T(0);
   p.pool = a.pool;
   const T* w = a.w.as<const T>();
-  run_pass(p, [&](std::int64_t o, std::int64_t i, std::int64_t j, std::int64_t c) {
+  const auto weight = [&](std::int64_t o, std::int64_t i, std::int64_t j, std::int64_t c) {
     return w[((o * p.C + c) * p.kh + i) * p.kw + j];
-  });
+  };
+  if constexpr (std::is_same_v<T, float>) {
+    if (winograd() && winograd_fits(p)) return run_winograd(p, weight);
+  }
+  run_pass(p, weight);
 }
 
 template <class T>

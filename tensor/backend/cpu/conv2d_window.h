@@ -203,6 +203,12 @@ void strip_rows(const Pass<T>& p, const Image<T>& image, std::int64_t first, std
   }
 }
 
+template <class V>
+inline V larger_or_nan(V best, V value) {
+  const auto wins = ~(value <= best) & (best == best);
+  return wins ? value : best;
+}
+
 // The largest of each 2 x 2 window of `tile` [2, ow, kMicroColumns], `width` of its channels.
 template <class T>
 void pool_tile(const T* tile, std::int64_t ow, std::int64_t width, T* y, std::int64_t y_pixel) {
@@ -216,9 +222,8 @@ void pool_tile(const T* tile, std::int64_t ow, std::int64_t width, T* y, std::in
       best[half] = load_lanes(from);
       ATHANOR_UNROLL
       for (std::int64_t tap = 1; tap < 4; ++tap) {
-        const V value = load_lanes(from + (tap / 2 * ow + tap % 2) * kWidth);
-        const auto wins = ~(value <= best[half]) & (best[half] == best[half]);  // NaN wins
-        best[half] = wins ? value : best[half];
+        best[half] =
+            larger_or_nan(best[half], load_lanes(from + (tap / 2 * ow + tap % 2) * kWidth));
       }
     }
     if (width == kWidth) {

@@ -50,6 +50,13 @@ inline void micro_block(std::int64_t K, const T* a, std::int64_t lda, const T* b
   }
 }
 
+// A product of which nothing is left out.
+struct WholeProduct {
+  std::int64_t first(std::int64_t) const { return 0; }
+  std::int64_t begin(std::int64_t) const { return 0; }
+  std::int64_t end(std::int64_t, std::int64_t K) const { return K; }
+};
+
 // c [M, N] = (or +=) a [M, K] b [K, N]; N a multiple of kMicroColumns. `part` says what is left out
 // (attention_tile.h): in columns from n on the rows of c before first(n), and for the rows [m, end)
 // of a all but [begin(m), end(end, K)) of k, where nothing may be left when c is not added to.
