@@ -35,20 +35,18 @@ inline VectorOf<float>::type exp_below_one(VectorOf<float>::type x) {
   using V = VectorOf<float>::type;
   typedef int I __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
   constexpr float kRound = 0x1.8p23f, kLowest = -87.33654f;
-  const V zero{};
-  const V clamped = x < kLowest ? zero + kLowest : x;
-  const V shifted = clamped * 1.44269504f + kRound;
+  const V shifted = x * 1.44269504f + kRound;
   const V n = shifted - kRound;
-  const V r = (clamped - n * 0.693359375f) + n * 2.12194440e-4f;
+  const V r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
   V p = r * 1.98910799e-4f + 1.39337312e-3f;
   p = p * r + 8.33331048e-3f;
   p = p * r + 4.1666463e-2f;
   p = p * r + 0.166666672f;
   p = p * r + 0.5f;
   const V e = (r + (r * r) * p) + 1.0f;
-  // shifted ends in the integer n; 127 more make the exponent of 2^n.
-  const I exponent = ((I)shifted + (127 - 0x4b400000)) << 23;
-  return x < kLowest ? zero : e * (V)exponent;
+  // shifted ends in the integer n, the exponent of 2^n; what it gives below kLowest is masked.
+  const I power = ((I)shifted << 23) + 0x3f800000;
+  return (V)((I)(e * (V)power) & ~(x < kLowest));
 }
 inline VectorOf<double>::type exp_below_one(VectorOf<double>::type x) {
   ATHANOR_UNROLL

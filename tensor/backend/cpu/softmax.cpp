@@ -14,7 +14,8 @@ namespace {
 // One contiguous row whose largest value is finite; a NaN makes the whole row NaN. Meanwhile the
 // rows that follow in memory are asked for.
 template <class T>
-void softmax_lanes(const T* x, T largest, T* y, std::int64_t n) {
+__attribute__((noinline)) void softmax_lanes(  // inlined, it runs out of registers
+    const T* x, T largest, T* y, std::int64_t n) {
   using V = typename VectorOf<T>::type;
   V sum{};
   const std::int64_t ahead = is_short_row<T>(n) ? n : 0;
@@ -36,7 +37,11 @@ template <class T>
 void softmax_row(bool log, const T* x, std::int64_t xs, T* y, std::int64_t ys, std::int64_t n) {
   if (log) {
     const T lse = log_sum_exp(x, n, xs, T(1));
-    for (std::int64_t i = 0; i < n; ++i) y[i * ys] = x[i * xs] - lse;
+    if (xs == 1 && ys == 1) {
+      for (std::int64_t i = 0; i < n; ++i) y[i] = x[i] - lse;
+    } else {
+      for (std::int64_t i = 0; i < n; ++i) y[i * ys] = x[i * xs] - lse;
+    }
     return;
   }
   if (xs == 1 && ys == 1) {
