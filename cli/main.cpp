@@ -18,8 +18,10 @@ void limit_spinning(int argc, char** argv) {
     if (std::getenv(name)) return;
   }
   // One thread waits for nobody.
-  for (int k = 1; k + 1 < argc; ++k) {
-    if (std::strcmp(argv[k], "--threads") == 0 && std::strcmp(argv[k + 1], "1") == 0) return;
+  for (int k = 1; k < argc; ++k) {
+    if (std::strcmp(argv[k], "--threads=1") == 0) return;
+    const bool next = std::strcmp(argv[k], "--threads") == 0 && k + 1 < argc;
+    if (next && std::strcmp(argv[k + 1], "1") == 0) return;
   }
   setenv("GOMP_SPINCOUNT", "3000", 0);  // iterations: a few microseconds
   execv("/proc/self/exe", argv);        // returns only when it fails: then spinning stays

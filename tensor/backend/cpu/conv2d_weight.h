@@ -101,8 +101,8 @@ void add_image(const Pass<T>& p, bool bias, std::int64_t n, const T* dy, const T
   const std::int64_t blocks =
       ceil_div(p.oh, each) * p.strips() * p.kh * ceil_div(p.run(), kMicroRows);
   const bool more = n + 1 < p.N;
-  Ahead<T> next_x(p.x + (n + 1) * p.H * p.W * p.C, more ? p.H * p.W * p.C : 0, blocks);
-  Ahead<T> next_dy(next, more ? pixels * p.O : 0, blocks);
+  ImageAhead<T> next_x(p.x + (n + 1) * p.H * p.W * p.C, more ? p.H * p.W * p.C : 0, blocks);
+  ImageAhead<T> next_dy(next, more ? pixels * p.O : 0, blocks);
   for (std::int64_t first = 0; first < p.oh; first += each) {
     const std::int64_t rows = smaller(each, p.oh - first);
     const T* const x = image.data + first * p.sh * image.row;

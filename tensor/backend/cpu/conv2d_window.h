@@ -91,11 +91,11 @@ struct Image {
 // Asks for `count` elements that will be needed next, a piece with each of `calls` calls, so that
 // memory answers while the calls compute.
 template <class T>
-struct Ahead {
+struct ImageAhead {
   const T* next;
   std::int64_t piece;
 
-  Ahead(const T* from, std::int64_t count, std::int64_t calls)
+  ImageAhead(const T* from, std::int64_t count, std::int64_t calls)
       : next(from), piece(ceil_div(count, calls)) {}
   void ask() {
     constexpr std::int64_t kLine = 64 / sizeof(T);
@@ -105,15 +105,12 @@ struct Ahead {
 };
 
 // R output pixels, whose windows start at image + from(r), times one strip of weights
-// [kh, run, kMicroColumns], added to `start`; at least `floor`, to y + to(r).
-template <int R, class T, class From, class To>
-inline void window_block(const T* image, const From& from, std::int64_t kh, std::int64_t row,
-                         std::int64_t run, const T* w, const T* start, T floor, T* y,
-                         const To& to) {
-  using V = typename VectorOf<T>::type;
+// [kh, run, kMicroColumns], added to `start`.
+template <int R, class T, class From, class V>
+ATHANOR_INLINE void window_sums(const T* image, const From& from, std::int64_t kh, std::int64_t row,
+                                std::int64_t run, const T* w, const T* start, V (&left)[R],
+                                V (&right)[R]) {
   constexpr std::int64_t W = VectorOf<T>::lanes;
-  const V low = V{} + floor;
-  V left[R], right[R];
   ATHANOR_UNROLL
   for (int r = 0; r < R; ++r) {
     left[r] = load_lanes(start);
@@ -133,6 +130,18 @@ inline void window_block(const T* image, const From& from, std::int64_t kh, std:
       }
     }
   }
+}
+
+// Such pixels, at least `floor`, to y + to(r).
+template <int R, class T, class From, class To>
+inline void window_block(const T* image, const From& from, std::int64_t kh, std::int64_t row,
+                         std::int64_t run, const T* w, const T* start, T floor, T* y,
+                         const To& to) {
+  using V = typename VectorOf<T>::type;
+  constexpr std::int64_t W = VectorOf<T>::lanes;
+  const V low = V{} + floor;
+  V left[R], right[R];
+  window_sums<R>(image, from, kh, row, run, w, start, left, right);
   ATHANOR_UNROLL
   for (int r = 0; r < R; ++r) {
     // A NaN stays.
@@ -165,7 +174,7 @@ inline void window_rows(std::int64_t count, const T* image, const From& from, co
 template <class T>
 void strip_rows(const Pass<T>& p, const Image<T>& image, std::int64_t first, std::int64_t rows,
                 const T* w, const T* start, std::int64_t width, T* y, std::int64_t y_row,
-                std::int64_t y_pixel, Ahead<T>& ahead) {
+                std::int64_t y_pixel, ImageAhead<T>& ahead) {
   constexpr std::int64_t kWidth = kMicroColumns<T>;
   const std::int64_t pixels = rows * p.ow, step = p.sw * p.C;
   const T* const data = image.data + first * p.sh * image.row;
@@ -203,10 +212,13 @@ void strip_rows(const Pass<T>& p, const Image<T>& image, std::int64_t first, std
   }
 }
 
+// The largest of four by lane, NaN where one of them is.
 template <class V>
-inline V larger_or_nan(V best, V value) {
-  const auto wins = ~(value <= best) & (best == best);
-  return wins ? value : best;
+inline V largest_of_four(V a, V b, V c, V d) {
+  const V left = a > b ? a : b, right = c > d ? c : d, best = left > right ? left : right;
+  const auto ordered = ((a <= b) | (a > b)) & ((c <= d) | (c > d));
+  return ordered ? best
+                 : V{} + std::numeric_limits<std::remove_cvref_t<decltype(a[0])>>::quiet_NaN();
 }
 
 // The largest of each 2 x 2 window of `tile` [2, ow, kMicroColumns], `width` of its channels.
@@ -218,13 +230,9 @@ void pool_tile(const T* tile, std::int64_t ow, std::int64_t width, T* y, std::in
     V best[2];
     ATHANOR_UNROLL
     for (std::int64_t half = 0; half < 2; ++half) {
-      const T* from = tile + half * W;
-      best[half] = load_lanes(from);
-      ATHANOR_UNROLL
-      for (std::int64_t tap = 1; tap < 4; ++tap) {
-        best[half] =
-            larger_or_nan(best[half], load_lanes(from + (tap / 2 * ow + tap % 2) * kWidth));
-      }
+      const T *one = tile + half * W, *two = one + ow * kWidth;
+      best[half] = largest_of_four(load_lanes(one), load_lanes(one + kWidth), load_lanes(two),
+                                   load_lanes(two + kWidth));
     }
     if (width == kWidth) {
       store_lanes(y, best[0]);
@@ -235,6 +243,40 @@ void pool_tile(const T* tile, std::int64_t ow, std::int64_t width, T* y, std::in
   }
 }
 
+// The largest of each 2 x 2 window of the output rows `row` and row + 1 of those that `image`
+// serves. For short windows of x, where leaving the pixels in registers saves more than blocks of
+// six do.
+template <class T>
+void pooled_rows(const Pass<T>& p, const Image<T>& image, std::int64_t row, const T* w,
+                 const T* start, std::int64_t width, T* y, ImageAhead<T>& ahead) {
+  using V = typename VectorOf<T>::type;
+  constexpr std::int64_t W = VectorOf<T>::lanes;
+  const std::int64_t step = p.sw * p.C, down = p.sh * image.row;
+  const T* from = image.data + row * down;
+  const V low = V{} + p.floor;
+  for (std::int64_t j = 0; j + 2 <= p.ow; j += 2, from += 2 * step, y += p.y_pixel) {
+    ahead.ask();
+    V left[4], right[4];
+    window_sums<4>(
+        from, [=](int r) { return r / 2 * down + r % 2 * step; }, p.kh, image.row, p.run(), w,
+        start, left, right);
+    const auto largest = [low](const V(&v)[4]) {
+      const V best = largest_of_four(v[0], v[1], v[2], v[3]);
+      return best < low ? low : best;
+    };
+    const V one = largest(left), two = largest(right);
+    if (width == 2 * W) {
+      store_lanes(y, one);
+      store_lanes(y + W, two);
+    } else {
+      for (std::int64_t i = 0; i < width; ++i) y[i] = i < W ? one[i] : two[i - W];
+    }
+  }
+}
+
+// Of a window of x beyond which its pixels are pooled through memory.
+constexpr std::int64_t kShortWindow = 32;
+
 // Output rows [first, first + rows) of image n; `strips` as pack_weights leaves them. `tile` has
 // room for two rows of a strip where the pass pools, and `first` and `rows` are even.
 template <class T>
@@ -244,9 +286,9 @@ void forward_rows(const Pass<T>& p, std::int64_t n, std::int64_t first, std::int
   const Image<T> image(p, n, first, rows, buffer);
   const bool more = n + 1 < p.N;
   const std::int64_t each = p.pool ? 2 : rows;
-  Ahead<T> ahead(p.x + ((n + 1) * p.H + first * p.sh) * p.W * p.C,
-                 more ? rows * p.sh * p.W * p.C : 0,
-                 p.strips() * (rows / each) * ceil_div(each * p.ow, kMicroRows));
+  ImageAhead<T> ahead(p.x + ((n + 1) * p.H + first * p.sh) * p.W * p.C,
+                      more ? rows * p.sh * p.W * p.C : 0,
+                      p.strips() * (rows / each) * ceil_div(each * p.ow, kMicroRows));
   alignas(64) T start[kWidth];
   for (std::int64_t o = 0; o < p.O; o += kWidth, strips += p.window() * kWidth) {
     const std::int64_t width = smaller(kWidth, p.O - o);
@@ -258,6 +300,10 @@ void forward_rows(const Pass<T>& p, std::int64_t n, std::int64_t first, std::int
       continue;
     }
     for (std::int64_t row = 0; row + 2 <= rows; row += 2) {
+      if (p.window() <= kShortWindow) {
+        pooled_rows(p, image, row, strips, from, width, y + row / 2 * p.y_row, ahead);
+        continue;
+      }
       strip_rows(p, image, row, 2, strips, from, kWidth, tile, p.ow * kWidth, kWidth, ahead);
       pool_tile(static_cast<const T*>(tile), p.ow, width, y + row / 2 * p.y_row, p.y_pixel);
     }

@@ -179,8 +179,8 @@ void transform_results(const Winograd<T>& wino, std::int64_t first, std::int64_t
     T* const y = p.y + n * p.y_image + o;
     if (p.pool) {
       write(y + row * p.y_row + column * p.y_pixel,
-            larger_or_nan(larger_or_nan(left[0], left[1]), larger_or_nan(left[2], left[3])),
-            larger_or_nan(larger_or_nan(right[0], right[1]), larger_or_nan(right[2], right[3])));
+            largest_of_four(left[0], left[1], left[2], left[3]),
+            largest_of_four(right[0], right[1], right[2], right[3]));
       continue;
     }
     for (std::int64_t i = 0; i < smaller(2, p.oh - 2 * row); ++i) {

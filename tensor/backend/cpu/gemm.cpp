@@ -73,13 +73,13 @@ Reading reading_of(const Gemm<T>& g) {
 // Asks for the rows [m, m + rows) and depths [k, k + depth) of a, which will be packed next, a few
 // lines with each of `calls` calls, so that memory answers while the calls compute.
 template <class T>
-struct Ahead {
+struct PanelAhead {
   const T* line = nullptr;
   std::int64_t step = 0, width = 0, left = 0, at = 0, each = 0;  // left: lines of memory along a
 
-  Ahead() = default;
-  Ahead(const Gemm<T>& g, std::int64_t m, std::int64_t rows, std::int64_t k, std::int64_t depth,
-        std::int64_t calls)
+  PanelAhead() = default;
+  PanelAhead(const Gemm<T>& g, std::int64_t m, std::int64_t rows, std::int64_t k,
+             std::int64_t depth, std::int64_t calls)
       : line(g.a + m * g.am + k * g.ak) {
     if (g.ak == 1) {
       step = g.am, width = depth, left = rows;
@@ -103,7 +103,7 @@ struct Ahead {
 template <bool kAdd, class T>
 void block_product(const Gemm<T>& g, Reading reading, std::int64_t m, std::int64_t rows,
                    std::int64_t columns, std::int64_t k, std::int64_t depth, const T* panels,
-                   const Strips<T>& b, T* tile, std::int64_t ldt, Ahead<T> ahead) {
+                   const Strips<T>& b, T* tile, std::int64_t ldt, PanelAhead<T> ahead) {
   constexpr std::int64_t kWidth = kMicroColumns<T>;
   alignas(64) T edge[kMicroRows * kWidth];
   const T* strips = b.data;
@@ -175,8 +175,8 @@ void finish_tile(const Gemm<T>& g, std::int64_t m, std::int64_t rows, std::int64
 
 // What is packed after the rows [m, m + rows) from depth k on.
 template <class T>
-Ahead<T> after(const Gemm<T>& g, Reading reading, std::int64_t m, std::int64_t rows,
-               std::int64_t columns, std::int64_t k) {
+PanelAhead<T> after(const Gemm<T>& g, Reading reading, std::int64_t m, std::int64_t rows,
+                    std::int64_t columns, std::int64_t k) {
   if (reading != Reading::packed) return {};
   const std::int64_t calls = ceil_div(rows, kMicroRows) * ceil_div(columns, kMicroColumns<T>);
   if (k + kDepth < g.K) {
