@@ -31,27 +31,51 @@ inline void store_lanes(T* x, typename VectorOf<T>::type v) {
 
 // exp(x) for x up to about 0 (at most 88), by lane: what a softmax needs. Within 1 ULP; 0 instead
 // of subnormal results, which cost a processor dearly and add nothing to a sum with 1 in it.
-inline VectorOf<float>::type exp_below_one(VectorOf<float>::type x) {
+// Several vectors go through step by step: one alone waits for its own results.
+template <int N>
+inline void exp_below_one(VectorOf<float>::type (&x)[N]) {
   using V = VectorOf<float>::type;
   typedef int I __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
   constexpr float kRound = 0x1.8p23f, kLowest = -87.33654f;
-  const V shifted = x * 1.44269504f + kRound;
-  const V n = shifted - kRound;
-  const V r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-  V p = r * 1.98910799e-4f + 1.39337312e-3f;
-  p = p * r + 8.33331048e-3f;
-  p = p * r + 4.1666463e-2f;
-  p = p * r + 0.166666672f;
-  p = p * r + 0.5f;
-  const V e = (r + (r * r) * p) + 1.0f;
-  // shifted ends in the integer n, the exponent of 2^n; what it gives below kLowest is masked.
-  const I power = ((I)shifted << 23) + 0x3f800000;
-  return (V)((I)(e * (V)power) & ~(x < kLowest));
+  constexpr float kTerms[] = {1.39337312e-3f, 8.33331048e-3f, 4.1666463e-2f, 0.166666672f, 0.5f};
+  V shifted[N], r[N], p[N];
+  ATHANOR_UNROLL
+  for (int i = 0; i < N; ++i) shifted[i] = x[i] * 1.44269504f + kRound;
+  ATHANOR_UNROLL
+  for (int i = 0; i < N; ++i) {
+    const V n = shifted[i] - kRound;
+    r[i] = (x[i] - n * 0.693359375f) + n * 2.12194440e-4f;
+    p[i] = V{} + 1.98910799e-4f;
+  }
+  ATHANOR_UNROLL
+  for (const float term : kTerms) {
+    ATHANOR_UNROLL
+    for (int i = 0; i < N; ++i) p[i] = p[i] * r[i] + term;
+  }
+  ATHANOR_UNROLL
+  for (int i = 0; i < N; ++i) {
+    const V e = (r[i] + (r[i] * r[i]) * p[i]) + 1.0f;
+    // shifted ends in the integer n, the exponent of 2^n; what it gives below kLowest is masked.
+    const I power = ((I)shifted[i] << 23) + 0x3f800000;
+    x[i] = (V)((I)(e * (V)power) & ~(x[i] < kLowest));
+  }
+}
+template <int N>
+inline void exp_below_one(VectorOf<double>::type (&x)[N]) {
+  for (VectorOf<double>::type& v : x) {
+    ATHANOR_UNROLL
+    for (std::int64_t lane = 0; lane < VectorOf<double>::lanes; ++lane) v[lane] = std::exp(v[lane]);
+  }
+}
+inline VectorOf<float>::type exp_below_one(VectorOf<float>::type x) {
+  VectorOf<float>::type one[1] = {x};
+  exp_below_one(one);
+  return one[0];
 }
 inline VectorOf<double>::type exp_below_one(VectorOf<double>::type x) {
-  ATHANOR_UNROLL
-  for (std::int64_t lane = 0; lane < VectorOf<double>::lanes; ++lane) x[lane] = std::exp(x[lane]);
-  return x;
+  VectorOf<double>::type one[1] = {x};
+  exp_below_one(one);
+  return one[0];
 }
 template <class T>
 inline T exp_below_one(T x) {

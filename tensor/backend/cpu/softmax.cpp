@@ -17,19 +17,30 @@ template <class T>
 __attribute__((noinline)) void softmax_lanes(  // inlined, it runs out of registers
     const T* x, T largest, T* y, std::int64_t n) {
   using V = typename VectorOf<T>::type;
+  constexpr std::int64_t W = VectorOf<T>::lanes;
   V sum{};
   const std::int64_t ahead = is_short_row<T>(n) ? n : 0;
-  for_lanes(x, n, -std::numeric_limits<T>::infinity(),
+  std::int64_t i = 0;
+  for (; i + 2 * W <= n; i += 2 * W) {
+    for (std::int64_t line = 0; line < 2 * W; line += 64 / sizeof(T)) {
+      __builtin_prefetch(x + i + line + ahead);
+      __builtin_prefetch(y + i + line + ahead, 1);
+    }
+    V e[2] = {load_lanes(x + i) - largest, load_lanes(x + i + W) - largest};
+    exp_below_one(e);
+    sum += e[0];
+    sum += e[1];
+    store_lanes(y + i, e[0]);
+    store_lanes(y + i + W, e[1]);
+  }
+  for_lanes(x + i, n - i, -std::numeric_limits<T>::infinity(),
             [&](V v, std::int64_t first, std::int64_t count) {
-              __builtin_prefetch(x + first + ahead);
-              __builtin_prefetch(y + first + ahead, 1);
               const V e = exp_below_one(v - largest);
               sum += e;
-              if (count == VectorOf<T>::lanes) return store_lanes(y + first, e);
-              for (std::int64_t i = 0; i < count; ++i) y[first + i] = e[i];
+              for (std::int64_t k = 0; k < count; ++k) y[i + first + k] = e[k];
             });
   const T scale = T(1) / sum_lanes<T>(sum);
-  for (std::int64_t i = 0; i < n; ++i) y[i] *= scale;
+  for (i = 0; i < n; ++i) y[i] *= scale;
 }
 
 // One row; x [n] with stride xs, y [n] with stride ys.
