@@ -268,15 +268,20 @@ def attention_train(bench):
 
 
 @torch.no_grad()
-def conv_bn_relu(bench):
+def conv_bn_relu(bench, workload="conv_bn_relu"):
     model = nn.Sequential(nn.Conv2d(64, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU()).eval()
     x = torch.randn(64, 64, 28, 28)
     last = x.contiguous(memory_format=torch.channels_last)
-    bench.time("conv_bn_relu", "eager", lambda: model(x))
+    bench.time(workload, "eager", lambda: model(x))
     folded = torch.nn.utils.fusion.fuse_conv_bn_eval(model[0], model[1])
-    bench.time("conv_bn_relu", "folded", lambda: torch.relu_(folded(x)))
+    bench.time(workload, "folded", lambda: torch.relu_(folded(x)))
     folded = folded.to(memory_format=torch.channels_last)
-    bench.time("conv_bn_relu", "folded+channels_last", lambda: torch.relu_(folded(last)))
+    bench.time(workload, "folded+channels_last", lambda: torch.relu_(folded(last)))
+
+
+# Whatever algorithm the peer takes.
+def conv_bn_relu_winograd(bench):
+    conv_bn_relu(bench, "conv_bn_relu_winograd")
 
 
 @torch.no_grad()
@@ -293,17 +298,21 @@ def encoder_infer_bf16(bench):
 
 
 @torch.no_grad()
-def cnn_infer(bench):
+def cnn_infer(bench, workload="cnn_infer"):
     model, x = small_cnn().eval(), torch.randn(64, 1, 28, 28)
-    bench.time("cnn_infer", "f32", lambda: model(x))
+    bench.time(workload, "f32", lambda: model(x))
     if bench.device.type == "cpu":
-        onnx_cnn(bench, model, x)
+        onnx_cnn(bench, model, x, workload)
     model = model.to(memory_format=torch.channels_last)
     last = x.contiguous(memory_format=torch.channels_last)
-    bench.time("cnn_infer", "f32+channels_last", lambda: model(last))
+    bench.time(workload, "f32+channels_last", lambda: model(last))
 
 
-def onnx_cnn(bench, model, x):
+def cnn_infer_winograd(bench):
+    cnn_infer(bench, "cnn_infer_winograd")
+
+
+def onnx_cnn(bench, model, x, workload):
     try:
         import onnxruntime
     except ImportError:
@@ -316,7 +325,7 @@ def onnx_cnn(bench, model, x):
         options.intra_op_num_threads = bench.threads
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         array = x.numpy()
-        bench.time("cnn_infer", "onnxruntime", lambda: session.run(None, {"x": array}))
+        bench.time(workload, "onnxruntime", lambda: session.run(None, {"x": array}))
 
 
 def dbscan(bench):
@@ -349,8 +358,8 @@ def cold_step(bench):
 WORKLOADS = {f.__name__: f for f in (
     op_chain, mlp_train, mlp1200_train, cnn_train, resnet8_train, encoder_train,
     encoder_train_bf16, gpt_train,
-    gcn_train, kd_loss, attention_train, conv_bn_relu, encoder_infer, encoder_infer_bf16, cnn_infer,
-    dbscan, startup, cold_step)}
+    gcn_train, kd_loss, attention_train, conv_bn_relu, conv_bn_relu_winograd, encoder_infer,
+    encoder_infer_bf16, cnn_infer, cnn_infer_winograd, dbscan, startup, cold_step)}
 WORKLOADS |= {
     "softmax": on_rows("softmax", lambda x: torch.softmax(x, 1)),
     "layer_norm": on_rows("layer_norm", lambda x: functional.layer_norm(x, (1024,))),

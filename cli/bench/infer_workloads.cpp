@@ -1,6 +1,7 @@
 // Inference: models in evaluation mode, nothing recorded.
 #include <memory>
 
+#include "autograd/autocast.h"
 #include "autograd/ops.h"
 #include "cli/bench/bench.h"
 #include "cli/bench/models.h"
@@ -10,7 +11,8 @@
 namespace athanor::cli::bench {
 namespace {
 
-void conv_bn_relu(const Bench& bench) {
+// As three operations and folded into the convolution, to rows named `workload`.
+void time_conv_bn_relu(const Bench& bench, const char* workload) {
   Generator g(0);
   constexpr std::int64_t N = 64, C = 64, H = 28;
   Conv2dOptions same;
@@ -25,22 +27,17 @@ void conv_bn_relu(const Bench& bench) {
   Work work;
   work.flops = 2.0 * N * C * H * H * C * 9;
   const InferenceMode inference;
-  bench.time("conv_bn_relu", "eager+channels_last", work,
+  bench.time(workload, "eager+channels_last", work,
              [&] { relu(batch_norm(conv2d(x, w, b, same), gamma, beta, mean, variance, norm)); });
   const Tensor scale = mul(gamma, rsqrt(add(variance, norm.eps)));
   const Tensor folded_w = mul(w, reshape(scale, {C, 1, 1, 1}));
   const Tensor folded_b = add(mul(sub(b, mean), scale), beta);
   Conv2dOptions fused = same;
   fused.relu = true;
-  bench.time("conv_bn_relu", "folded+channels_last", work,
-             [&] { conv2d(x, folded_w, folded_b, fused); });
-  if (bench.device() != Device{}) return;
-  const UseWinograd on;
-  bench.time("conv_bn_relu_winograd", "folded+channels_last", work,
-             [&] { conv2d(x, folded_w, folded_b, fused); });
+  bench.time(workload, "folded+channels_last", work, [&] { conv2d(x, folded_w, folded_b, fused); });
 }
 
-void cnn_infer(const Bench& bench) {
+void time_cnn_infer(const Bench& bench, const char* workload) {
   Generator g(0);
   const auto model = cnn(g);
   model->eval();
@@ -49,13 +46,22 @@ void cnn_infer(const Bench& bench) {
   Work work;
   work.flops = 2.0 * 64 * (784.0 * 9 * 32 + 196.0 * 9 * 32 * 64 + 3136.0 * 128 + 1280);
   const InferenceMode inference;
-  bench.time("cnn_infer", "f32", work, [&] { model->forward(x); });
-  if (bench.device() != Device{}) return;
-  const UseWinograd on;
-  bench.time("cnn_infer_winograd", "f32", work, [&] { model->forward(x); });
+  bench.time(workload, "f32", work, [&] { model->forward(x); });
 }
 
-void encoder_infer(const Bench& bench) {
+void conv_bn_relu(const Bench& bench) { time_conv_bn_relu(bench, "conv_bn_relu"); }
+void conv_bn_relu_winograd(const Bench& bench) {
+  const UseWinograd on;
+  time_conv_bn_relu(bench, "conv_bn_relu_winograd");
+}
+
+void cnn_infer(const Bench& bench) { time_cnn_infer(bench, "cnn_infer"); }
+void cnn_infer_winograd(const Bench& bench) {
+  const UseWinograd on;
+  time_cnn_infer(bench, "cnn_infer_winograd");
+}
+
+void time_encoder_infer(const Bench& bench, const char* workload, DType precision) {
   Generator g(0);
   const auto model = encoder(g);
   model->eval();
@@ -68,19 +74,27 @@ void encoder_infer(const Bench& bench) {
   Work work;
   work.flops = 2.0 * 32 * 2 * (64.0 * (4 * 256 * 256 + 2 * 256 * 1024) + 2.0 * 64 * 64 * 256);
   const InferenceMode inference;
-  bench.time("encoder_infer", "f32", work, [&] { model->run(tokens); });
+  const Autocast scope(precision);
+  bench.time(workload, precision == DType::f32 ? "f32" : "autocast", work,
+             [&] { model->run(tokens); });
+}
+
+void encoder_infer(const Bench& bench) { time_encoder_infer(bench, "encoder_infer", DType::f32); }
+void encoder_infer_bf16(const Bench& bench) {
+  time_encoder_infer(bench, "encoder_infer_bf16", DType::bf16);
 }
 
 }  // namespace
 
 std::vector<Workload> infer_workloads() {
   return {
-      {"conv_bn_relu",
-       "64 x 64 x 28 x 28, convolution 3 x 3, batch norm, ReLU; also with set_winograd(true)",
-       conv_bn_relu},
+      {"conv_bn_relu", "64 x 64 x 28 x 28, convolution 3 x 3, batch norm, ReLU", conv_bn_relu},
+      {"conv_bn_relu_winograd", "the same by Winograd's minimal filtering", conv_bn_relu_winograd,
+       true},
       {"encoder_infer", "the encoder of encoder_train, inference", encoder_infer},
-      {"cnn_infer", "the CNN of cnn_train, inference, batch 64; also with set_winograd(true)",
-       cnn_infer},
+      {"encoder_infer_bf16", "the same with autocast to bf16", encoder_infer_bf16},
+      {"cnn_infer", "the CNN of cnn_train, inference, batch 64", cnn_infer},
+      {"cnn_infer_winograd", "the same by Winograd's minimal filtering", cnn_infer_winograd, true},
   };
 }
 
