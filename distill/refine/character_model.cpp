@@ -15,6 +15,7 @@ constexpr int kOrder = 3;      // characters of context
 constexpr int kCharBits = 21;  // of a code point
 constexpr std::uint32_t kEnd = 0x110000;
 constexpr double kAlphabet = 4096;
+constexpr std::size_t kAhead = 12;  // n-grams whose cells are asked for ahead of their use
 // Bytes of text that a model is estimated from: half a million characters tell usual runs of 4 from
 // unusual ones, and more would only cost time.
 constexpr std::size_t kCounted = std::size_t{1} << 19;
@@ -54,40 +55,52 @@ class GramCounts {
     std::uint32_t character = 0, count = 0;
   };
 
-  // Returns the n-gram's number.
-  std::uint32_t add(History h, std::uint32_t c) {
-    for (std::size_t at = place(h, c);; at = (at + 1) & mask_) {
-      Slot& slot = slot_[at];
-      if (slot.history == h && slot.character == c) {
-        ++slot.count;
-        return slot.number;
-      }
-      if (slot.character != kFree) continue;
-      const auto number = static_cast<std::uint32_t>(gram_.size());
-      slot = {h, c, number, 1};
-      gram_.push_back({h, c, 0});
-      if (gram_.size() * 2 > slot_.size()) grow();
-      return number;
-    }
+  // Adds the n-grams of a text; their numbers follow in `run`.
+  void add(std::string_view text, std::vector<std::uint32_t>& run) {
+    // The slots are spread over more memory than the caches hold: all of a text's are asked for
+    // before the first is needed.
+    wanted_.clear();
+    along(text, [&](History h, std::uint32_t c) {
+      wanted_.push_back({h, c, hash(h, c)});
+      __builtin_prefetch(&slot_[wanted_.back().hash & mask_]);
+    });
+    for (const Wanted& w : wanted_) run.push_back(add(w));
   }
-  // Their counts are those at the last call of finish().
+  // Their counts are those at the last call of count().
   const std::vector<Gram>& in_order() const { return gram_; }
-  void finish() {
-    for (const Slot& slot : slot_) {
-      if (slot.character != kFree) gram_[slot.number].count = slot.count;
-    }
+  // `run`: of all texts.
+  void count(const std::vector<std::uint32_t>& run) {
+    std::vector<std::uint32_t> count(gram_.size());
+    for (const std::uint32_t number : run) ++count[number];
+    for (std::size_t k = 0; k < count.size(); ++k) gram_[k].count = count[k];
   }
 
  private:
   static constexpr std::uint32_t kFree = ~0u;  // no character
   struct Slot {
     History history = 0;
-    std::uint32_t character = kFree, number = 0, count = 0;
+    std::uint32_t character = kFree, number = 0;
+  };
+  struct Wanted {
+    History history = 0;
+    std::uint32_t character = 0, hash = 0;
   };
 
-  std::size_t place(History h, std::uint32_t c) const {
+  static std::uint32_t hash(History h, std::uint32_t c) {
     const std::uint64_t x = (h ^ std::uint64_t{c} << 43) * 0x9e3779b97f4a7c15u;
-    return (x ^ x >> 32) & mask_;
+    return static_cast<std::uint32_t>(x ^ x >> 32);
+  }
+  std::uint32_t add(const Wanted& w) {
+    for (std::size_t at = w.hash & mask_;; at = (at + 1) & mask_) {
+      Slot& slot = slot_[at];
+      if (slot.history == w.history && slot.character == w.character) return slot.number;
+      if (slot.character != kFree) continue;
+      const auto number = static_cast<std::uint32_t>(gram_.size());
+      slot = {w.history, w.character, number};
+      gram_.push_back({w.history, w.character, 0});
+      if (gram_.size() * 2 > slot_.size()) grow();
+      return number;
+    }
   }
   void grow() {
     std::vector<Slot> before(slot_.size() * 2);
@@ -95,13 +108,14 @@ class GramCounts {
     mask_ = slot_.size() - 1;
     for (const Slot& slot : before) {
       if (slot.character == kFree) continue;
-      std::size_t at = place(slot.history, slot.character);
+      std::size_t at = hash(slot.history, slot.character) & mask_;
       while (slot_[at].character != kFree) at = (at + 1) & mask_;
       slot_[at] = slot;
     }
   }
 
   std::vector<Gram> gram_;
+  std::vector<Wanted> wanted_;  // of the text that is added
   std::vector<Slot> slot_ = std::vector<Slot>(std::size_t{1} << 12);
   std::size_t mask_ = slot_.size() - 1;
 };
@@ -118,6 +132,7 @@ class CharacterModel {
   void learn(const GramCounts& grams, std::uint32_t texts) {
     struct Count {
       std::uint32_t seen = 0, kinds = 0;  // occurrences; different characters that followed
+      float p = 0;                        // the probability
     };
     struct Fresh {
       std::uint32_t cell, context, shorter;
@@ -130,11 +145,23 @@ class CharacterModel {
       // Before a text stands its beginning.
       if (order < kOrder) count[order][place(order, 0, 0)].seen = texts;
     }
-    for (const GramCounts::Gram& g : grams.in_order()) {
+    const std::vector<GramCounts::Gram>& gram_in_order = grams.in_order();
+    // Cells are spread over more memory than the caches hold: they are asked for ahead.
+    std::vector<std::array<std::uint32_t, kOrder + 1>> places(gram_in_order.size());
+    for (std::size_t k = 0; k < places.size(); ++k) {
+      for (int order = 0; order <= kOrder; ++order) {
+        places[k][order] = place(order, gram_in_order[k].history, gram_in_order[k].character);
+      }
+    }
+    for (std::size_t k = 0; k < places.size(); ++k) {
+      const GramCounts::Gram& g = gram_in_order[k];
+      for (int order = 1; k + kAhead < places.size() && order <= kOrder; ++order) {
+        __builtin_prefetch(&count[order][places[k + kAhead][order]], 1);
+      }
       all.seen += g.count;
       std::uint32_t shorter = 0;
       for (int order = 0; order <= kOrder; ++order) {
-        const std::uint32_t gram = place(order, g.history, g.character);
+        const std::uint32_t gram = places[k][order];
         Count& own = count[order][gram];
         if (own.seen == 0) {
           // The context: the last `order` characters, an n-gram of the table below.
@@ -149,15 +176,22 @@ class CharacterModel {
     }
     if (all.seen == 0) return;
     new_ = static_cast<float>(std::log(double(all.kinds) / (all.seen + all.kinds)));
-    std::vector<float> p[kOrder + 1];
     for (int order = 0; order <= kOrder; ++order) {
-      p[order].resize(cells(order));
-      for (const Fresh& f : fresh[order]) {
+      for (std::size_t k = 0; k < fresh[order].size(); ++k) {
+        const Fresh& f = fresh[order][k];
+        if (order > 0 && k + kAhead < fresh[order].size()) {
+          const Fresh& next = fresh[order][k + kAhead];
+          __builtin_prefetch(&count[order][next.cell], 1);
+          __builtin_prefetch(&count[order - 1][next.context]);
+          __builtin_prefetch(&count[order - 1][next.shorter]);
+          __builtin_prefetch(&cell_[order][next.cell], 1);
+          __builtin_prefetch(&cell_[order - 1][next.context], 1);
+        }
         const Count& before = order == 0 ? all : count[order - 1][f.context];
-        const double shorter = order == 0 ? 1 / kAlphabet : p[order - 1][f.shorter];
+        const double shorter = order == 0 ? 1 / kAlphabet : count[order - 1][f.shorter].p;
         const double with = count[order][f.cell].seen, kinds = std::max(before.kinds, 1u);
         const double value = std::min(1., (with + kinds * shorter) / (before.seen + kinds));
-        p[order][f.cell] = static_cast<float>(value);
+        count[order][f.cell].p = static_cast<float>(value);
         cell_[order][f.cell].log_p = std::min(static_cast<float>(std::log(value)), -1e-6f);
         if (order == 0 || cell_[order - 1][f.context].log_new < 0) continue;
         cell_[order - 1][f.context].log_new =
@@ -228,14 +262,13 @@ void read_half(const TextArena& texts, int which, Half& half, std::vector<std::s
     if (half_of(i) != which || texts[i].empty()) continue;
     if (double(taken) <= share * double(passed)) {
       begin[i] = half.run.size();
-      along(texts[i],
-            [&](History h, std::uint32_t c) { half.run.push_back(half.grams.add(h, c)); });
+      half.grams.add(texts[i], half.run);
       ++half.texts;
       taken += texts[i].size();
     }
     passed += texts[i].size();
   }
-  half.grams.finish();
+  half.grams.count(half.run);
   half.model.learn(half.grams, half.texts);
 }
 

@@ -1,6 +1,7 @@
 #include "distill/refine/feature_values.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "nn/metrics.h"
@@ -20,16 +21,17 @@ double applicable_mean(std::span<const double> values) {
 }
 
 double applicable_quantile(std::span<const double> values, double q) {
-  std::vector<double> sorted;
+  std::vector<double> known;
   for (double value : values) {
-    if (is_applicable(value)) sorted.push_back(value);
+    if (is_applicable(value)) known.push_back(value);
   }
-  if (sorted.empty()) return kNotApplicable;
-  std::sort(sorted.begin(), sorted.end());
-  const double place = q * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<std::size_t>(place);
-  const std::size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+  if (known.empty()) return kNotApplicable;
+  const double place = q * static_cast<double>(known.size() - 1);
+  const auto at = known.begin() + static_cast<std::ptrdiff_t>(place);
+  std::nth_element(known.begin(), at, known.end());
+  const double below = *at;
+  const double above = at + 1 < known.end() ? *std::min_element(at + 1, known.end()) : below;
+  return below + (place - std::floor(place)) * (above - below);
 }
 
 double auroc(std::span<const double> score, std::span<const char> positive) {

@@ -152,30 +152,58 @@ std::vector<double> class_posteriors(const ProbabilityTable& p,
   return out;
 }
 
+namespace {
+
+// Counts [C, C] plus `records` a row that all rows share; 0.1 in any case.
+void draw_to_equal_rows(std::vector<double>& count, std::int64_t C, double records) {
+  double right = 0;
+  for (std::int64_t k = 0; k < C; ++k) right += count[k * C + k];
+  const double all = std::accumulate(count.begin(), count.end(), 0.);
+  const double kept = all > 0 ? right / all : 1;
+  const double moved = (1 - kept) / static_cast<double>(C - 1);
+  for (std::int64_t k = 0; k < C; ++k) {
+    for (std::int64_t y = 0; y < C; ++y) {
+      count[k * C + y] += records * (k == y ? kept : moved) + .1;
+    }
+  }
+}
+
+}  // namespace
+
 SlicedNoise estimate_sliced_noise(const ProbabilityTable& p, std::span<const std::int64_t> labels,
                                   std::span<const std::int64_t> rows,
                                   std::span<const std::int64_t> slice, std::int64_t slices,
-                                  double shrink, int iterations) {
+                                  const NoiseOptions& options) {
   const std::int64_t C = p.classes, cells = C * C;
-  SlicedNoise noise{C, slices, std::vector<double>(static_cast<std::size_t>(slices * cells), 1.)};
-  for (int iteration = 0; iteration < std::max(1, iterations); ++iteration) {
-    std::vector<double> count(noise.matrix.size()), pooled(static_cast<std::size_t>(cells), .1);
+  SlicedNoise noise{C, slices, std::vector<double>(static_cast<std::size_t>(slices * cells), 1.),
+                    std::vector<double>(static_cast<std::size_t>(C), 1.)};
+  for (int iteration = 0; iteration < std::max(1, options.iterations); ++iteration) {
+    std::vector<double> count(noise.matrix.size()), pooled(static_cast<std::size_t>(cells));
+    std::vector<double> said(static_cast<std::size_t>(C));  // by p
     for (const std::int64_t i : rows) {
       if (!usable(p, labels, i)) continue;
       const double* matrix = noise.of(slice[i]);
       const std::int64_t y = labels[i];
       double sum = 0;
-      for (std::int64_t k = 0; k < C; ++k) sum += p.row(i)[k] * matrix[k * C + y];
+      for (std::int64_t k = 0; k < C; ++k) sum += p.row(i)[k] * noise.share[k] * matrix[k * C + y];
       if (!(sum > 0)) continue;
       for (std::int64_t k = 0; k < C; ++k) {
-        const double r = p.row(i)[k] * matrix[k * C + y] / sum;
+        const double r = p.row(i)[k] * noise.share[k] * matrix[k * C + y] / sum;
+        said[k] += p.row(i)[k];
         count[slice[i] * cells + k * C + y] += r;
         pooled[k * C + y] += r;
       }
     }
+    if (options.shares) {
+      for (std::int64_t k = 0; k < C; ++k) {
+        const double seen = std::accumulate(&pooled[k * C], &pooled[k * C] + C, 0.);
+        noise.share[k] = said[k] > 0 ? seen / said[k] : 1;
+      }
+    }
+    draw_to_equal_rows(pooled, C, options.equal_rows);
     normalise_rows(pooled, C);
     for (std::int64_t s = 0; s < slices; ++s) {
-      for (std::int64_t c = 0; c < cells; ++c) count[s * cells + c] += shrink * pooled[c];
+      for (std::int64_t c = 0; c < cells; ++c) count[s * cells + c] += options.shrink * pooled[c];
     }
     normalise_rows(count, C);
     noise.matrix = std::move(count);
@@ -198,6 +226,22 @@ double mean_log_likelihood(const ProbabilityTable& p, std::span<const std::int64
     ++count;
   }
   return count > 0 ? sum / static_cast<double>(count) : kNotApplicable;
+}
+
+ProbabilityTable with_shares(const ProbabilityTable& p, std::span<const double> share) {
+  ProbabilityTable out = p;
+  for (std::int64_t i = 0; i < p.rows; ++i) {
+    if (!p.known(i)) continue;
+    double* row = out.values.data() + i * p.classes;
+    double sum = 0;
+    for (std::int64_t k = 0; k < p.classes; ++k) sum += row[k] *= share[k];
+    if (!(sum > 0)) {
+      std::copy_n(p.row(i), p.classes, row);
+      continue;
+    }
+    for (std::int64_t k = 0; k < p.classes; ++k) row[k] /= sum;
+  }
+  return out;
 }
 
 ProbabilityTable sharpened(const ProbabilityTable& p, double exponent) {

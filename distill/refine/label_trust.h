@@ -45,15 +45,29 @@ std::vector<double> estimate_noise_matrix(const ProbabilityTable& p,
 struct SlicedNoise {
   std::int64_t classes = 0, slices = 1;
   std::vector<double> matrix;  // [slices, C, C]
+  // By how much each class is more frequent than p says, 1 unless asked for.
+  std::vector<double> share;
 
   const double* of(std::int64_t slice) const { return matrix.data() + slice * classes * classes; }
 };
-// As above for each slice, shrunk towards the matrix of all by `shrink` records a class. `slice`:
-// one in [0, slices) a record.
+struct NoiseOptions {
+  double shrink = 20;  // records a class by which a slice is drawn towards the matrix of all
+  int iterations = 20;
+  // Records a class by which the matrix of all is drawn towards equal rows: the share of right
+  // labels that all classes have together, wrong ones spread evenly. A rare class, most of whose
+  // labels are other classes' errors, says little of its own row.
+  double equal_rows = 0;
+  // Whether the classes' shares are estimated, too: models that learned from labels give a rare
+  // class the share of its labels, wrong ones included.
+  bool shares = false;
+};
+// As above for each slice; `slice`: one in [0, slices) a record.
 SlicedNoise estimate_sliced_noise(const ProbabilityTable& p, std::span<const std::int64_t> labels,
                                   std::span<const std::int64_t> rows,
                                   std::span<const std::int64_t> slice, std::int64_t slices,
-                                  double shrink = 20, int iterations = 20);
+                                  const NoiseOptions& options = {});
+// p with each class's probability times its factor, normalised.
+ProbabilityTable with_shares(const ProbabilityTable& p, std::span<const double> share);
 // Mean ln P(label given) of `rows` under the model: sum over k of p_k T_s[k, y].
 double mean_log_likelihood(const ProbabilityTable& p, std::span<const std::int64_t> labels,
                            std::span<const std::int64_t> rows, std::span<const std::int64_t> slice,

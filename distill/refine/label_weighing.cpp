@@ -10,8 +10,7 @@ namespace {
 
 constexpr std::int64_t kSpans = 4;
 constexpr std::int64_t kLeastOfSpan = 100;  // records
-constexpr double kShrink = 20;              // of estimate_sliced_noise()
-constexpr int kIterations = 12;
+constexpr NoiseOptions kNoise{.shrink = 20, .iterations = 12, .equal_rows = 400, .shares = true};
 
 }  // namespace
 
@@ -55,7 +54,8 @@ Weighed LabelWeighing::weigh(const ProbabilityTable& p, double exponent) const {
   w.exponent = exponent;
   w.p = sharpened(p, exponent);
   const SlicedNoise noise =
-      estimate_sliced_noise(w.p, labels_, rows_, slices_.of, slices_.count, kShrink, kIterations);
+      estimate_sliced_noise(w.p, labels_, rows_, slices_.of, slices_.count, kNoise);
+  w.p = with_shares(w.p, noise.share);
   w.likelihood = mean_log_likelihood(w.p, labels_, rows_, slices_.of, noise);
   w.posterior = sliced_class_posteriors(w.p, labels_, slices_.of, noise);
   for (const auto& copies : copies_) join(copies, w, noise);

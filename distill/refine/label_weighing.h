@@ -34,8 +34,8 @@ class LabelWeighing {
   LabelWeighing(const TableRecords& records, const std::vector<std::int64_t>& group,
                 const std::vector<char>& sound);
 
-  // p to the power `exponent`; a noise matrix for each span of time; one posterior for all sound
-  // copies of each other, from the labels of all of them.
+  // p to the power `exponent` and with the classes' shares estimated; a noise matrix for each span
+  // of time; one posterior for all sound copies of each other, from the labels of all of them.
   Weighed weigh(const ProbabilityTable& p, double exponent) const;
   // With the power under which the labels, which the models of p have not seen, are likeliest.
   Weighed search(const ProbabilityTable& p) const;

@@ -83,7 +83,6 @@ class FeatureWork {
         pack_copies, unpack_copies);
     done(task, 1, "duplicates");
     fields_and_rules();
-    tokens_ = tokens_of(r_.text);
     const std::vector<double> nll = stages_.run(
         "likelihood", [&] { return character_nll(r_.text); }, pack_values, unpack_values);
     put(kLikelihood, likelihood_of(nll));
@@ -252,7 +251,7 @@ class FeatureWork {
     NeighbourFeatures near = stages_.run(
         "neighbours",
         [&] {
-          return neighbour_features(tokens_, embeddings_, f_.groups.group, o_.near_duplicate,
+          return neighbour_features(r_.tokens, embeddings_, f_.groups.group, o_.near_duplicate,
                                     o_.seed, earlier_records());
         },
         pack_neighbours, unpack_neighbours);
@@ -303,7 +302,7 @@ class FeatureWork {
       evidence = stages_.run(
           "labels",
           [&] {
-            return judge_new_labels(r_, {tokens_, embeddings_}, f_.groups.group, sound_rows,
+            return judge_new_labels(r_, {r_.tokens, embeddings_}, f_.groups.group, sound_rows,
                                     *earlier_->labels, o_.seed);
           },
           pack_labels, unpack_labels);
@@ -313,7 +312,7 @@ class FeatureWork {
       evidence = stages_.run(
           "labels",
           [&] {
-            return judge_labels(r_, {tokens_, embeddings_}, f_.groups.group, sound_rows, o_.seed);
+            return judge_labels(r_, {r_.tokens, embeddings_}, f_.groups.group, sound_rows, o_.seed);
           },
           pack_labels, unpack_labels);
       judged_by_models = true;
@@ -374,7 +373,6 @@ class FeatureWork {
   ProgressSink& progress_;
   const std::int64_t n_;
   TableFeatures f_;
-  TokenRows tokens_;
   Tensor embeddings_;  // f32 [n, d], or undefined
   std::vector<std::int64_t> cluster_;
   std::int64_t clusters_ = 0;

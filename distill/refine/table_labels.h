@@ -24,7 +24,7 @@ struct LabelEvidence {
   // power under which the labels given are likeliest, so that it is neither too sure nor unsure.
   ProbabilityTable p;
   // P(true class | p, label given, time): p_k T_s[k, y], normalised; T_s is the noise matrix of the
-  // record's span of time s, estimated from all records.
+  // record's span of time s, estimated from all records together with the classes' shares in p.
   ProbabilityTable posterior;
   // Sound copies of each other have one posterior, which takes in the labels of all.
   bool joint = false;
@@ -32,14 +32,15 @@ struct LabelEvidence {
 };
 
 // Discriminants out of fold on sentence vectors (where given) beside the leading directions of the
-// words, or on these alone, in two rounds: the second learns from the class posteriors that the
-// first one's answers and the labels give, made for each fold without its own labels. Three
-// partitions into folds and two strengths of shrinkage are averaged. `training` is a robust linear
-// model on hashed words that learns from each record by how probable its label is by then; without
-// vectors it counts as a second view, by as much as makes the labels likeliest. Beyond 50,000
-// records the directions of the words are left out, and without vectors that model judges alone,
-// `posterior` being p; beyond 32 classes there is one round, one partition, no second view.
-// `sound`: records to learn from; of a group of copies all its sound records together count as one.
+// words, or on these alone, in three rounds with vectors and two without: each later one learns
+// from the class posteriors that the answers of the one before and the labels give, made for each
+// fold without its own labels. Three partitions into folds and two strengths of shrinkage are
+// averaged. `training` is a robust linear model on hashed words that learns from each record by how
+// probable its label is by then; without vectors it counts as a second view, by as much as makes
+// the labels likeliest. Beyond 50,000 records the directions of the words are left out, and without
+// vectors that model judges alone, `posterior` being p; beyond 32 classes there is one round, one
+// partition, no second view. `sound`: records to learn from; of a group of copies all its sound
+// records together count as one.
 LabelEvidence judge_labels(const TableRecords& records, const ClassifierInputs& inputs,
                            const std::vector<std::int64_t>& group, const std::vector<char>& sound,
                            std::uint64_t seed);

@@ -159,7 +159,7 @@ class TableReading {
       if (!raw.empty()) raw += '\n';
       raw += record.fields[c];
     }
-    if (!r_.has_text) tokens_.push_back(table_tokens(record));
+    if (!r_.has_text) fields_as_words_.push_back(fields_as_words(record));
   }
 
   // Completeness, and the faults of single fields that the columns' specifications tell.
@@ -206,7 +206,7 @@ class TableReading {
 
   // A record without text as words: each word of a field with the column's number before it,
   // numbers rounded to two digits.
-  std::string table_tokens(const data::Record& record) const {
+  std::string fields_as_words(const data::Record& record) const {
     std::string out;
     for (std::size_t c : content_) {
       std::string_view value = record.fields[c];
@@ -235,6 +235,7 @@ class TableReading {
     const std::int64_t n = std::ssize(raw_);
     const std::size_t first = r_.content.size();
     std::vector<std::string> normal(raw_.size());
+    std::vector<std::vector<std::uint32_t>> tokens(raw_.size());
     r_.content.resize(first + raw_.size());
     if (r_.has_text) {
       r_.surface.resize(first + raw_.size());
@@ -248,7 +249,9 @@ class TableReading {
         const XXH128_hash_t hash = XXH3_128bits(raw.data(), raw.size());
         r_.content[first + i] = {hash.low64, hash.high64};
         if (!r_.has_text) {
-          normal[i] = cut(tokens_[i], kMaxContent);
+          normal[i] = cut(fields_as_words_[i], kMaxContent);
+          split_words(normal[i], words);
+          tokens_of_words(words.hash, tokens[i]);
           continue;
         }
         normal[i] = normalised(raw);
@@ -256,12 +259,17 @@ class TableReading {
         r_.surface[first + i] = check_text(raw, words);
         hash_grams(normal[i], grams);
         r_.bands[first + i] = band_keys(minhash_signature(grams));
-        normal[i] = cut(normal[i], kMaxContent);
+        if (normal[i].size() > kMaxContent) {
+          normal[i] = cut(normal[i], kMaxContent);
+          split_words(normal[i], words);
+        }
+        tokens_of_words(words.hash, tokens[i]);
       }
     });
     for (const std::string& text : normal) r_.text.add(text);
+    for (const std::vector<std::uint32_t>& row : tokens) r_.tokens.add(row);
     raw_.clear();
-    tokens_.clear();
+    fields_as_words_.clear();
   }
 
   const TableInput& input_;
@@ -273,8 +281,8 @@ class TableReading {
   std::vector<std::size_t> content_, text_;  // columns
   std::size_t label_ = 0, time_ = 0;
   std::optional<std::size_t> group_;
-  std::vector<std::string> raw_, tokens_;  // of the batch
-  std::uint64_t done_ = 0;                 // bytes of the files before
+  std::vector<std::string> raw_, fields_as_words_;  // of the batch
+  std::uint64_t done_ = 0;                          // bytes of the files before
 };
 
 }  // namespace

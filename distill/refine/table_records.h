@@ -60,6 +60,7 @@ struct TableRecords {
   std::vector<std::array<std::uint64_t, 2>> content;  // 128-bit hash of what the record says
   std::vector<BandKeys> bands;                        // where has_text
   TextArena text;                                     // normalised content
+  TokenRows tokens;                                   // of `text`
   std::vector<RuleCheck> checks;
   std::vector<CellIssue> issues;  // ordered by row, then column
 

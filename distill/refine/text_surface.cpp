@@ -45,23 +45,33 @@ double repeated_lines(std::string_view text) {
   return lines < 4 ? 0 : share_of(lines - std::ssize(seen), lines);
 }
 
-std::int64_t control_characters(std::string_view text) {
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0; });
+}
+
+bool is_control(std::int32_t c) {
+  return (c < 0x20 && c != '\n' && c != '\t' && c != '\r') || c == 0x7f || c == 0xfffd;
+}
+
+std::int64_t control_characters(std::string_view text, bool ascii) {
+  if (ascii) return std::count_if(text.begin(), text.end(), is_control);
   std::int64_t count = 0;
   for (std::size_t at = 0; at < text.size();) {
-    const std::int32_t c = next_character(text, at);
-    count += (c < 0x20 && c != '\n' && c != '\t' && c != '\r') || c == 0x7f || c == 0xfffd;
+    count += is_control(next_character(text, at));
   }
   return count;
 }
 
-std::int64_t commonest(std::vector<std::uint32_t> words) {
-  std::sort(words.begin(), words.end());
-  std::int64_t most = 0, run = 0;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    run = i > 0 && words[i] == words[i - 1] ? run + 1 : 1;
-    most = std::max(most, run);
+// Whether one word makes up more than half (Boyer & Moore 1991: pairs of different words cancel
+// out).
+bool one_word_prevails(std::span<const std::uint32_t> words) {
+  std::uint32_t candidate = 0;
+  std::int64_t ahead = 0;
+  for (const std::uint32_t word : words) {
+    if (ahead == 0) candidate = word;
+    ahead += word == candidate ? 1 : -1;
   }
-  return most;
+  return 2 * std::count(words.begin(), words.end(), candidate) > std::ssize(words);
 }
 
 bool is_closed(std::string_view raw) {
@@ -108,6 +118,7 @@ TextSurface check_text(std::string_view raw, const Words& words) {
   result.closed = is_closed(raw);
   const auto check = [&](TextFault fault, bool bad) { result.check(fault, bad); };
   const std::int64_t count = std::ssize(words.hash);
+  const bool ascii = is_ascii(raw);
   check(TextFault::empty, words.letters == 0);
   if (words.plain >= 3) {
     const double mean = share_of(words.letters - words.cjk, words.plain);
@@ -119,18 +130,16 @@ TextSurface check_text(std::string_view raw, const Words& words) {
   if (std::count(raw.begin(), raw.end(), '\n') >= 3) {
     check(TextFault::repeated_lines, repeated_lines(raw) > .3);
   }
-  if (count >= 8) check(TextFault::repeated_words, 2 * commonest(words.hash) > count);
+  if (count >= 8) check(TextFault::repeated_words, one_word_prevails(words.hash));
   if (words.plain >= 25 && words.cjk == 0) {
     const bool any = std::any_of(words.hash.begin(), words.hash.end(),
                                  [](std::uint32_t word) { return stop_words().contains(word); });
     // Letters beyond ASCII belong to scripts whose common words are not listed.
-    if (std::all_of(raw.begin(), raw.end(), [](char c) { return c >= 0; })) {
-      check(TextFault::stop_words, !any);
-    }
+    if (ascii) check(TextFault::stop_words, !any);
   }
   if (!raw.empty()) {
     check(TextFault::control,
-          100 * control_characters(raw) > std::max<std::int64_t>(words.characters, 1));
+          100 * control_characters(raw, ascii) > std::max<std::int64_t>(words.characters, 1));
   }
   return result;
 }

@@ -3,6 +3,7 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <memory>
 
@@ -14,7 +15,7 @@ namespace {
 
 constexpr std::size_t kGram = 5;
 
-bool is_space(unsigned char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+constexpr bool is_space(unsigned char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 // Lower case and single blanks; the text is ASCII.
 std::string normalised_ascii(std::string_view text) {
@@ -33,7 +34,7 @@ std::string normalised_ascii(std::string_view text) {
   return out;
 }
 
-enum class Kind { space, letter, cjk, symbol };
+enum class Kind : std::uint8_t { space, letter, cjk, symbol };
 
 bool is_cjk(std::int32_t c) {
   return (c >= 0x3041 && c <= 0x30ff) || (c >= 0x3400 && c <= 0x4dbf) ||
@@ -41,13 +42,18 @@ bool is_cjk(std::int32_t c) {
          (c >= 0x20000 && c <= 0x3134f);
 }
 
-Kind kind_of(std::int32_t c) {
-  if (c < 0x80) {
-    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')) {
-      return Kind::letter;
-    }
-    return is_space(static_cast<unsigned char>(c)) ? Kind::space : Kind::symbol;
+constexpr std::array<Kind, 0x80> kAsciiKinds = [] {
+  std::array<Kind, 0x80> kinds{};
+  for (int c = 0; c < 0x80; ++c) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+    const bool space = is_space(static_cast<unsigned char>(c));
+    kinds[c] = letter ? Kind::letter : space ? Kind::space : Kind::symbol;
   }
+  return kinds;
+}();
+
+Kind kind_of(std::int32_t c) {
+  if (c >= 0 && c < 0x80) return kAsciiKinds[c];
   if (is_cjk(c)) return Kind::cjk;
   switch (utf8proc_category(c)) {
     case UTF8PROC_CATEGORY_ZS:
@@ -122,7 +128,9 @@ void split_words(std::string_view text, Words& words) {
   };
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t begin = at;
-    const Kind kind = kind_of(next_character(text, at));
+    const auto byte = static_cast<unsigned char>(text[at]);
+    const Kind kind = byte < 0x80 ? kAsciiKinds[byte] : kind_of(next_character(text, at));
+    at += byte < 0x80;
     ++words.characters;
     if (kind == Kind::letter) {
       ++words.letters;

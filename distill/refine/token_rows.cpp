@@ -28,19 +28,18 @@ std::uint32_t mixed(std::uint32_t a, std::uint32_t b) {
 
 std::size_t idf_cell(std::uint32_t token) { return token >> (32 - kIdfBits); }
 
-void row_tokens(std::string_view text, Words& words, std::vector<std::uint32_t>& out) {
-  split_words(text, words);
-  if (words.hash.size() > kMaxWords) words.hash.resize(kMaxWords);
-  out.clear();
-  for (std::size_t i = 0; i < words.hash.size(); ++i) {
-    out.push_back(mixed(words.hash[i], 0));
-    if (i > 0) out.push_back(mixed(words.hash[i - 1], words.hash[i]));
-  }
-  std::sort(out.begin(), out.end());
-  out.erase(std::unique(out.begin(), out.end()), out.end());
-}
-
 }  // namespace
+
+void tokens_of_words(std::span<const std::uint32_t> words, std::vector<std::uint32_t>& tokens) {
+  words = words.first(std::min(words.size(), kMaxWords));
+  tokens.clear();
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    tokens.push_back(mixed(words[i], 0));
+    if (i > 0) tokens.push_back(mixed(words[i - 1], words[i]));
+  }
+  std::sort(tokens.begin(), tokens.end());
+  tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
+}
 
 TokenRows tokens_of(const TextArena& texts) {
   TokenRows result;
@@ -51,12 +50,12 @@ TokenRows tokens_of(const TextArena& texts) {
     const std::int64_t count = std::min(kTextBlock, n - start);
     parallel_for(count, 256, [&](std::int64_t begin, std::int64_t end) {
       Words words;
-      for (std::int64_t i = begin; i < end; ++i) row_tokens(texts[start + i], words, block[i]);
+      for (std::int64_t i = begin; i < end; ++i) {
+        split_words(texts[start + i], words);
+        tokens_of_words(words.hash, block[i]);
+      }
     });
-    for (std::int64_t i = 0; i < count; ++i) {
-      result.token.insert(result.token.end(), block[i].begin(), block[i].end());
-      result.begin.push_back(result.token.size());
-    }
+    for (std::int64_t i = 0; i < count; ++i) result.add(block[i]);
   }
   return result;
 }
@@ -84,7 +83,9 @@ Tensor embed_tokens(const TokenRows& all, std::span<const std::int64_t> rows,
   parallel_for(std::ssize(rows), 256, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
       float* x = out + r * kDimensions;
-      for (const std::uint32_t token : all.row(rows[r])) {
+      const std::span<const std::uint32_t> tokens = all.row(rows[r]);
+      for (const std::uint32_t token : tokens) __builtin_prefetch(&idf[idf_cell(token)]);
+      for (const std::uint32_t token : tokens) {
         std::uint32_t bits = mixed(token, 0x7f4a7c15);
         const auto weight = std::bit_cast<std::uint32_t>(idf[idf_cell(token)]);
         for (int s = 0; s < kSigns; ++s, bits >>= 8) {

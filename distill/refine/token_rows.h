@@ -34,13 +34,20 @@ struct TokenRows {
   std::vector<std::uint32_t> token;
   std::vector<std::size_t> begin{0};  // size() + 1
 
+  void add(std::span<const std::uint32_t> tokens) {
+    token.insert(token.end(), tokens.begin(), tokens.end());
+    begin.push_back(token.size());
+  }
   std::int64_t size() const { return std::ssize(begin) - 1; }
   std::span<const std::uint32_t> row(std::int64_t i) const {
     return std::span(token).subspan(begin[i], begin[i + 1] - begin[i]);
   }
 };
 
-// Words and pairs of neighbouring words of each text, the first 1,000 words of it.
+// Words and pairs of neighbouring words, given the words' hashes, of which the first 1,000 count;
+// distinct, in order.
+void tokens_of_words(std::span<const std::uint32_t> words, std::vector<std::uint32_t>& tokens);
+// The same of each text.
 TokenRows tokens_of(const TextArena& texts);
 
 // Unit rows f32 [rows.size(), 128] of tf-idf weights projected by signs (Achlioptas 2003); zero for

@@ -186,14 +186,17 @@ std::vector<std::int64_t> best_of_groups(std::span<const std::int64_t> group,
 
 std::vector<char> agrees_with_group(std::span<const std::int64_t> group,
                                     std::span<const std::int64_t> labels) {
+  std::vector<std::int64_t> size(group.size()), most(group.size());
+  for (const std::int64_t g : group) ++size[g];
+  // Of the groups of several; most records stand alone.
   std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> count;
-  std::vector<std::int64_t> most(group.size());
   for (std::size_t i = 0; i < group.size(); ++i) {
+    if (size[group[i]] < 2) continue;
     most[group[i]] = std::max(most[group[i]], ++count[{group[i], labels[i]}]);
   }
   std::vector<char> agrees(group.size());
   for (std::size_t i = 0; i < group.size(); ++i) {
-    agrees[i] = count[{group[i], labels[i]}] == most[group[i]];
+    agrees[i] = size[group[i]] < 2 || count[{group[i], labels[i]}] == most[group[i]];
   }
   return agrees;
 }

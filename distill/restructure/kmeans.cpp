@@ -4,12 +4,30 @@
 #include <array>
 #include <limits>
 
+#include "tensor/base/avx2_clones.h"
 #include "tensor/base/parallel.h"
 #include "tensor/ops/copy.h"
 #include "tensor/random.h"
 
 namespace athanor::distill {
 namespace {
+
+constexpr std::int64_t kBlock = 16;  // centres that a point is compared with at a time
+
+// |point - centre|^2 for a block of centres that lie side by side [d, kBlock]: their sums take the
+// time of one.
+ATHANOR_AVX2_CLONES
+void squares_of_block(const float* point, const double* centres, std::int64_t d, double* squares) {
+  double sum[kBlock] = {};
+  for (std::int64_t j = 0; j < d; ++j) {
+    const double at = point[j];
+    for (std::int64_t c = 0; c < kBlock; ++c) {
+      const double difference = at - centres[j * kBlock + c];
+      sum[c] += difference * difference;
+    }
+  }
+  std::copy(sum, sum + kBlock, squares);
+}
 
 struct Lloyd {
   const float* points;
@@ -18,25 +36,26 @@ struct Lloyd {
   std::vector<std::int32_t> labels;
   std::vector<double> squares;  // of each point's distance to its centre
 
-  double square(std::int64_t i, std::int64_t c) const {
-    const float* point = points + i * d;
+  // No point is farther from its centre than from this one. Four points at a time: each sum waits
+  // for its own last addition only.
+  void nearer_to(std::int64_t c) {
+    constexpr std::int64_t kPoints = 4;
     const double* centre = centres.data() + c * d;
-    double sum = 0;
-    for (std::int64_t j = 0; j < d; ++j) sum += (point[j] - centre[j]) * (point[j] - centre[j]);
-    return sum;
-  }
-  // The same to 4 centres, given as [d, 4]: four sums side by side take the time of one.
-  std::array<double, 4> squares_of_four(std::int64_t i, const double* four) const {
-    const float* point = points + i * d;
-    std::array<double, 4> sum{};
-    for (std::int64_t j = 0; j < d; ++j) {
-      const double at = point[j];
-      for (int b = 0; b < 4; ++b) {
-        const double difference = at - four[4 * j + b];
-        sum[b] += difference * difference;
+    for (std::int64_t i = 0; i < n; i += kPoints) {
+      std::array<const float*, kPoints> point;
+      for (std::int64_t b = 0; b < kPoints; ++b) point[b] = points + std::min(i + b, n - 1) * d;
+      std::array<double, kPoints> sum{};
+      for (std::int64_t j = 0; j < d; ++j) {
+        for (std::int64_t b = 0; b < kPoints; ++b) {
+          const double difference = point[b][j] - centre[j];
+          sum[b] += difference * difference;
+        }
+      }
+      for (std::int64_t b = 0; b < std::min(kPoints, n - i); ++b) {
+        auto& best = squares[static_cast<std::size_t>(i + b)];
+        best = std::min(best, sum[b]);
       }
     }
-    return sum;
   }
   void place(std::int64_t c, std::int64_t i) {
     std::copy(points + i * d, points + (i + 1) * d, centres.begin() + c * d);
@@ -47,12 +66,9 @@ struct Lloyd {
     squares.assign(static_cast<std::size_t>(n), std::numeric_limits<double>::infinity());
     place(0, generator.next_below(n));
     for (std::int64_t c = 1; c < k; ++c) {
+      nearer_to(c - 1);
       double sum = 0;
-      for (std::int64_t i = 0; i < n; ++i) {
-        auto& best = squares[static_cast<std::size_t>(i)];
-        best = std::min(best, square(i, c - 1));
-        sum += best;
-      }
+      for (const double square : squares) sum += square;
       double rest = generator.next_uniform() * sum;
       std::int64_t chosen = 0;
       while (chosen + 1 < n && rest >= squares[static_cast<std::size_t>(chosen)]) {
@@ -65,28 +81,28 @@ struct Lloyd {
   // True when some point changed its centre.
   bool assign() {
     std::vector<char> changed(static_cast<std::size_t>((n + 255) / 256));
-    std::vector<double> fours(static_cast<std::size_t>(k / 4 * 4 * d));  // [k / 4, d, 4]
-    for (std::int64_t c = 0; c < k / 4 * 4; ++c) {
+    // [blocks, d, kBlock]; behind the last centre zeros, whose distances are not looked at.
+    const std::int64_t blocks = (k + kBlock - 1) / kBlock;
+    std::vector<double> side_by_side(static_cast<std::size_t>(blocks * d * kBlock));
+    for (std::int64_t c = 0; c < k; ++c) {
       for (std::int64_t j = 0; j < d; ++j) {
-        fours[(c / 4 * d + j) * 4 + c % 4] = centres[c * d + j];
+        side_by_side[(c / kBlock * d + j) * kBlock + c % kBlock] = centres[c * d + j];
       }
     }
     parallel_for(n, 256, [&](std::int64_t begin, std::int64_t end) {
+      std::array<double, kBlock> distance;
       for (std::int64_t i = begin; i < end; ++i) {
         std::int32_t best = 0;
         double least = std::numeric_limits<double>::infinity();
-        const auto take = [&](std::int64_t c, double distance) {
-          if (distance < least) {
-            least = distance;
+        for (std::int64_t c = 0; c < k; ++c) {
+          if (c % kBlock == 0) {
+            squares_of_block(points + i * d, side_by_side.data() + c * d, d, distance.data());
+          }
+          if (distance[c % kBlock] < least) {
+            least = distance[c % kBlock];
             best = static_cast<std::int32_t>(c);
           }
-        };
-        std::int64_t c = 0;
-        for (; c + 4 <= k; c += 4) {
-          const std::array<double, 4> distance = squares_of_four(i, fours.data() + c * d);
-          for (std::int64_t b = 0; b < 4; ++b) take(c + b, distance[b]);
         }
-        for (; c < k; ++c) take(c, square(i, c));
         auto& label = labels[static_cast<std::size_t>(i)];
         if (label != best) changed[static_cast<std::size_t>(begin / 256)] = 1;
         label = best;

@@ -1,22 +1,16 @@
 #include "distill/restructure/knn_graph.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <utility>
 
+#include "tensor/base/avx2_clones.h"
 #include "tensor/base/parallel.h"
 #include "tensor/ops.h"
 #include "tensor/ops/matmul.h"
-
-// One copy of a loop for each instruction set; the loader picks one. Not AVX-512, whose fused
-// multiply-add would give other bits. Sanitizers run before the loader's choice can be made.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define ATHANOR_ISA_CLONES __attribute__((target_clones("avx2", "default")))
-#else
-#define ATHANOR_ISA_CLONES
-#endif
 
 namespace athanor::distill {
 namespace {
@@ -24,15 +18,26 @@ namespace {
 // Rows of queries whose distances are held at once: 256 x 60,000 f32 are 61 MB.
 constexpr std::int64_t kQueryBlock = 256;
 constexpr std::int64_t kScanBlock = 16;  // distances that are looked at together
+// The search by a bound (few_smallest): lanes whose minima give it, the most it is made for, and
+// the fewest distances that it pays for.
+constexpr std::int64_t kLanes = 32, kFew = 16, kCandidates = 64, kManyDistances = 128;
 
 std::vector<float> squared_norms(const Tensor& x) {
   const std::int64_t n = x.size(0), d = x.size(1);
   const float* p = x.data<float>();
   std::vector<float> out(static_cast<std::size_t>(n));
-  for (std::int64_t i = 0; i < n; ++i) {
-    double sum = 0;
-    for (std::int64_t j = 0; j < d; ++j) sum += static_cast<double>(p[i * d + j]) * p[i * d + j];
-    out[static_cast<std::size_t>(i)] = static_cast<float>(sum);
+  // Four rows at a time: each sum waits for its own last addition only.
+  constexpr std::int64_t kRows = 4;
+  for (std::int64_t i = 0; i < n; i += kRows) {
+    std::array<const float*, kRows> row;
+    for (std::int64_t r = 0; r < kRows; ++r) row[r] = p + std::min(i + r, n - 1) * d;
+    std::array<double, kRows> sum{};
+    for (std::int64_t j = 0; j < d; ++j) {
+      for (std::int64_t r = 0; r < kRows; ++r) sum[r] += static_cast<double>(row[r][j]) * row[r][j];
+    }
+    for (std::int64_t r = 0; r < std::min(kRows, n - i); ++r) {
+      out[static_cast<std::size_t>(i + r)] = static_cast<float>(sum[r]);
+    }
   }
   return out;
 }
@@ -44,7 +49,7 @@ void check_rows(const char* op, const Tensor& x) {
 }
 
 // |q - x|^2 of a query to all units from their products with it [n], in place; b2 [n].
-ATHANOR_ISA_CLONES
+ATHANOR_AVX2_CLONES
 void to_squared_distances(float* product, std::int64_t n, float a2, const float* b2) {
   for (std::int64_t j = 0; j < n; ++j) {
     const float square = a2 + b2[j] - 2 * product[j];
@@ -53,7 +58,7 @@ void to_squared_distances(float* product, std::int64_t n, float a2, const float*
 }
 
 // The first block from `begin` on with a value below `limit`; n when there is none.
-ATHANOR_ISA_CLONES
+ATHANOR_AVX2_CLONES
 std::int64_t next_block_below(const float* value, std::int64_t begin, std::int64_t n, float limit) {
   for (; begin + kScanBlock <= n; begin += kScanBlock) {
     int less = 0;
@@ -81,6 +86,62 @@ void smallest(const float* distance, std::int64_t n, std::int64_t self, std::int
       index[at] = static_cast<std::int32_t>(j);
     }
   }
+}
+
+// The k-th smallest of the minima of kLanes interleaved parts of `value` [n]: k values at least are
+// not above it, and hardly more.
+ATHANOR_AVX2_CLONES
+float bound_of_few(const float* value, std::int64_t n, std::int64_t k) {
+  float least[kLanes];
+  for (float& l : least) l = std::numeric_limits<float>::infinity();
+  std::int64_t j = 0;
+  for (; j + kLanes <= n; j += kLanes) {
+    for (std::int64_t l = 0; l < kLanes; ++l) {
+      least[l] = value[j + l] < least[l] ? value[j + l] : least[l];
+    }
+  }
+  for (std::int64_t l = 0; j + l < n; ++l) least[l] = std::min(least[l], value[j + l]);
+  std::int32_t below[kLanes] = {};  // how many of the minima are less
+  for (std::int64_t a = 0; a < kLanes; ++a) {
+    for (std::int64_t l = 0; l < kLanes; ++l) below[l] += least[a] < least[l];
+  }
+  float bound = -std::numeric_limits<float>::infinity();
+  for (std::int64_t l = 0; l < kLanes; ++l) {
+    if (below[l] < k && least[l] > bound) bound = least[l];
+  }
+  return bound;
+}
+
+// As smallest() for k <= kFew, without a sorted list to keep: a bound first, then the order of the
+// few values up to it. `distance` of self is overwritten. False, and nothing found, where many
+// values are equal.
+bool few_smallest(float* distance, std::int64_t n, std::int64_t self, std::int64_t k,
+                  std::int32_t* index, float* value) {
+  if (self >= 0) distance[self] = std::numeric_limits<float>::infinity();
+  const float bound = bound_of_few(distance, n, k);
+  if (!(bound < std::numeric_limits<float>::infinity())) return false;
+  const float above = std::nextafter(bound, std::numeric_limits<float>::infinity());
+  std::array<std::int32_t, kCandidates + kScanBlock> at;
+  std::array<float, kCandidates + kScanBlock> of;
+  std::int64_t count = 0;
+  for (std::int64_t begin = 0; begin < n; begin += kScanBlock) {
+    begin = next_block_below(distance, begin, n, above);
+    for (std::int64_t j = begin; j < std::min(begin + kScanBlock, n); ++j) {
+      at[count] = static_cast<std::int32_t>(j);
+      of[count] = distance[j];
+      count += distance[j] < above;
+    }
+    if (count >= kCandidates) return false;
+  }
+  for (std::int64_t c = 0; c < count; ++c) {
+    std::int64_t rank = 0;
+    for (std::int64_t b = 0; b < c; ++b) rank += of[b] <= of[c];
+    for (std::int64_t b = c + 1; b < count; ++b) rank += of[b] < of[c];
+    if (rank >= k) continue;
+    index[rank] = at[c];
+    value[rank] = of[c];
+  }
+  return true;
 }
 
 }  // namespace
@@ -144,8 +205,12 @@ Neighbours nearest(const Tensor& queries, const Tensor& units, std::int64_t k, M
         } else {
           to_squared_distances(row, n, a2[q], b2.data());
         }
-        smallest(row, n, self.empty() ? -1 : self[q], k,
-                 &out.index[q * static_cast<std::size_t>(k)], found);
+        const std::int64_t own = self.empty() ? -1 : self[q];
+        std::int32_t* index = &out.index[q * static_cast<std::size_t>(k)];
+        const bool few = n >= kManyDistances && k <= kFew;
+        if (!few || !few_smallest(row, n, own, k, index, found)) {
+          smallest(row, n, own, k, index, found);
+        }
         if (!cosine) std::transform(found, found + k, found, [](float x) { return std::sqrt(x); });
       }
     });

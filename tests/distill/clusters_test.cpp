@@ -221,3 +221,30 @@ TEST_CASE("neighbours equal a full sort; graph edges are mutual", "[knn_graph]")
   }
   CHECK_THROWS_AS(knn_graph(x, 300), Error);
 }
+
+// Up to 16 neighbours are sought by a bound, more by a sorted list.
+TEST_CASE("few neighbours are the first of many, ties in the order of the units", "[knn_graph]") {
+  Generator generator(5);
+  for (const std::int64_t n : {127, 128, 131, 700}) {
+    for (const std::int64_t values : {3, 40, 1000}) {  // few: nearly all distances are tied
+      Tensor x = empty({n, 2});
+      for (std::int64_t i = 0; i < 2 * n; ++i) {
+        x.data<float>()[i] = static_cast<float>(1 + generator.next_below(values));
+      }
+      std::vector<std::int64_t> self(static_cast<std::size_t>(n));
+      std::iota(self.begin(), self.end(), std::int64_t{0});
+      for (const Metric metric : {Metric::cosine, Metric::euclidean}) {
+        const Neighbours many = nearest(x, x, 20, metric, self);
+        for (const std::int64_t k : {1, 10, 16}) {
+          const Neighbours few = nearest(x, x, k, metric, self);
+          bool same = true;
+          for (std::int64_t i = 0; i < n * k; ++i) {
+            const std::int64_t at = i / k * 20 + i % k;
+            same = same && few.index[i] == many.index[at] && few.distance[i] == many.distance[at];
+          }
+          CHECK(same);
+        }
+      }
+    }
+  }
+}

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
@@ -158,9 +159,64 @@ TEST_CASE("noise of one span of time casts no doubt on the others") {
   // Label 1 against a model that says 0: believed less where such labels went wrong.
   const double odds = .1 * noise.of(1)[3] / (.9 * noise.of(1)[1]);
   REQUIRE(posterior.row(0)[1] == about(odds / (1 + odds)));
-  const auto one = estimate_sliced_noise(model, y, rows, Labels(200, 0), 1, 0, 5);
+  const auto one =
+      estimate_sliced_noise(model, y, rows, Labels(200, 0), 1, {.shrink = 0, .iterations = 5});
   const auto plain = estimate_noise_matrix(model, y, rows, 5);
   for (int c = 0; c < 4; ++c) REQUIRE(one.matrix[c] == Approx(plain[c]).margin(.002));
+}
+
+TEST_CASE("the classes' shares come from the labels where the model is unsure") {
+  // 180 records of class 0 and 20 of class 1, labelled right; the model gives .7 to the true class,
+  // and so .34 of all to class 1.
+  Labels y, rows;
+  Values p;
+  for (std::int64_t i = 0; i < 200; ++i) {
+    y.push_back(i < 20);
+    rows.push_back(i);
+    p.push_back(i < 20 ? .3 : .7);
+    p.push_back(i < 20 ? .7 : .3);
+  }
+  const ProbabilityTable model{200, 2, p};
+  const auto noise = estimate_sliced_noise(model, y, rows, Labels(200, 0), 1,
+                                           {.shrink = 0, .iterations = 200, .shares = true});
+  // The 0.1 added to each cell leaves the rows a little short of right.
+  CHECK(.34 * noise.share[1] == Approx(.1).margin(.01));
+  const ProbabilityTable q = with_shares(model, noise.share);
+  const double odds = .3 * noise.share[1] / (.7 * noise.share[0]);
+  CHECK(q.row(100)[1] == about(odds / (1 + odds)));
+}
+
+// A class of 2% of the records, 30% wrong labels: most of its labels are other classes' errors.
+TEST_CASE("a rare class is drawn to the noise that all classes share") {
+  constexpr std::int64_t n = 4000;
+  constexpr double kShares[] = {.6, .38, .02};
+  const auto other = [](std::int64_t k, std::uint32_t step) { return (k + 1 + step) % 3; };
+  Generator random(11);
+  Labels y, rows, slice(n);
+  Values p;
+  std::array<double, 3> frequency{};
+  for (const std::int64_t k : {0, 1, 2}) {
+    for (const std::int64_t from : {0, 1, 2})
+      frequency[k] += kShares[from] * (k == from ? .7 : .15);
+  }
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double u = random.next_uniform();
+    const std::int64_t truth = u < kShares[0] ? 0 : u < kShares[0] + kShares[1] ? 1 : 2;
+    const auto step = [&] { return static_cast<std::uint32_t>(random.next_below(2)); };
+    y.push_back(random.next_uniform() < .7 ? truth : other(truth, step()));
+    const std::int64_t seen = random.next_uniform() < .94 ? truth : other(truth, step());
+    double sum = 0;
+    for (std::int64_t k = 0; k < 3; ++k) sum += frequency[k] * (k == seen ? .94 : .03);
+    for (std::int64_t k = 0; k < 3; ++k) p.push_back(frequency[k] * (k == seen ? .94 : .03) / sum);
+    rows.push_back(i);
+  }
+  const ProbabilityTable model{n, 3, p};
+  const auto plain =
+      estimate_sliced_noise(model, y, rows, slice, 1, {.shrink = 1000, .iterations = 50});
+  const auto drawn = estimate_sliced_noise(model, y, rows, slice, 1,
+                                           {.shrink = 1000, .iterations = 50, .equal_rows = 400});
+  CHECK(plain.share == Values{1, 1, 1});
+  CHECK(std::abs(drawn.matrix[8] - .7) < .5 * std::abs(plain.matrix[8] - .7));
 }
 
 TEST_CASE("confident joint flags a confident contradiction only") {

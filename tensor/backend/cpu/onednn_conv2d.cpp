@@ -12,6 +12,7 @@
 #include "tensor/backend/cpu/onednn.h"
 #include "tensor/backend/cpu/scratch.h"
 #include "tensor/base/deterministic.h"
+#include "tensor/base/profile.h"
 
 namespace athanor::cpu {
 namespace {
