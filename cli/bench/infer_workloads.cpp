@@ -1,6 +1,7 @@
 // Inference: models in evaluation mode, nothing recorded.
 #include <memory>
 
+#include "autograd/autocast.h"
 #include "autograd/ops.h"
 #include "cli/bench/bench.h"
 #include "cli/bench/models.h"
@@ -47,7 +48,7 @@ void cnn_infer(const Bench& bench) {
   bench.time("cnn_infer", "f32", work, [&] { model->forward(x); });
 }
 
-void encoder_infer(const Bench& bench) {
+void infer_encoder(const Bench& bench, const char* name, const char* variant, DType products) {
   Generator g(0);
   const auto model = encoder(g);
   model->eval();
@@ -60,7 +61,13 @@ void encoder_infer(const Bench& bench) {
   Work work;
   work.flops = 2.0 * 32 * 2 * (64.0 * (4 * 256 * 256 + 2 * 256 * 1024) + 2.0 * 64 * 64 * 256);
   const InferenceMode inference;
-  bench.time("encoder_infer", "f32", work, [&] { model->run(tokens); });
+  const Autocast scope(products);
+  bench.time(name, variant, work, [&] { model->run(tokens); });
+}
+
+void encoder_infer(const Bench& bench) { infer_encoder(bench, "encoder_infer", "f32", DType::f32); }
+void encoder_infer_bf16(const Bench& bench) {
+  infer_encoder(bench, "encoder_infer_bf16", "autocast", DType::bf16);
 }
 
 }  // namespace
@@ -69,6 +76,7 @@ std::vector<Workload> infer_workloads() {
   return {
       {"conv_bn_relu", "64 x 64 x 28 x 28, convolution 3 x 3, batch norm, ReLU", conv_bn_relu},
       {"encoder_infer", "the encoder of encoder_train, inference", encoder_infer},
+      {"encoder_infer_bf16", "the same with autocast to bf16", encoder_infer_bf16},
       {"cnn_infer", "the CNN of cnn_train, inference, batch 64", cnn_infer},
   };
 }
