@@ -6,9 +6,9 @@ namespace athanor::cpu::ATHANOR_ISA_NAMESPACE {
 void add_isa_kernels(Kernels& table) {
   table.copy = {copy, kAllDTypes};
   table.fill = {fill, kAllDTypes};
-  constexpr DTypeSet real{DType::f32, DType::f64, DType::f16, DType::bf16};
-  table.unary = {unary, real};
-  table.unary_grad = {unary_grad, real};
+  constexpr DTypeSet kReal{DType::f32, DType::f64, DType::f16, DType::bf16};
+  table.unary = {unary, kReal};
+  table.unary_grad = {unary_grad, kReal};
   table.binary = {binary, kFloatDTypes};
   table.matmul = {matmul, kFloatDTypes};
   table.adamw = {adamw, kFloatDTypes};
