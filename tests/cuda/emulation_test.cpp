@@ -1,4 +1,5 @@
 // The emulation itself: what it runs, and that it finds the mistakes that it claims to find.
+#include <cuda_pipeline.h>
 #include <cuda_runtime.h>
 #include <catch2/catch.hpp>
 
@@ -70,6 +71,20 @@ __global__ void misaligned(const float* x, float* y) {
 // store_pack writes global memory only.
 __global__ void global_store_to_shared(const float* x) {
   cuda::store_pack<4>(cuda::dynamic_shared<float>(), cuda::load_pack<4>(x));
+}
+
+// Two batches of copies; the sums of what is there with one, then none under way.
+__global__ void copies(const float* x, float* sums) {
+  float* here = cuda::dynamic_shared<float>();
+  for (int batch = 0; batch < 2; ++batch) {
+    __pipeline_memcpy_async(here + 4 * batch, x + 4 * batch, 16);
+    __pipeline_commit();
+  }
+  for (int left = 1; left >= 0; --left) {
+    __pipeline_wait_prior(static_cast<std::size_t>(left));
+    sums[2 * left] = here[0] + here[3];
+    sums[2 * left + 1] = here[4] + here[7];
+  }
 }
 
 template <class... Params, class... Args>
@@ -155,4 +170,16 @@ TEST_CASE("dynamic shared memory starts as NaN and static shared memory belongs 
   launch(Read::first_word, 2, 1, sizeof(float), result);
   CHECK(result[0] != result[0]);
   CHECK(result[1] != result[1]);
+}
+
+TEST_CASE("a copy to shared memory is NaN until its thread has waited for it") {
+  emulation::GuardedMemory x(32);
+  auto* from = reinterpret_cast<float*>(x.data());
+  for (int i = 0; i < 8; ++i) from[i] = static_cast<float>(i);
+  float sums[4] = {};
+  launch(copies, 1, 1, 32, static_cast<const float*>(from), sums);
+  CHECK(sums[2] == 3);
+  CHECK(sums[3] != sums[3]);
+  CHECK(sums[0] == 3);
+  CHECK(sums[1] == 11);
 }

@@ -19,8 +19,8 @@ DType wide_of(DType dtype) { return size_of(dtype) == 2 ? DType::f32 : dtype; }
 TEST_CASE("layer and RMS normalisation, with and without residual and parameters") {
   for (DType dtype : kReal) {
     for (RowNormOp op : {RowNormOp::layer_norm, RowNormOp::rms_norm}) {
-      for (const Dims& sizes :
-           {Dims{1, 1}, Dims{5, 24}, Dims{70, 33}, Dims{2, 1500}, Dims{300, 8}}) {
+      for (const Dims& sizes : {Dims{1, 1}, Dims{5, 24}, Dims{70, 33}, Dims{2, 1500}, Dims{300, 8},
+                                Dims{3, 768}, Dims{2, 400}}) {
         for (Layout layout : {Layout::dense, Layout::shifted}) {
           for (bool all : {false, true}) {
             const Dims rows{sizes[0]}, n{sizes[1]};
@@ -77,6 +77,8 @@ const std::vector<AttentionCase> kCases{{1, 1, 1, 1, 1, 1},
                                         {1, 2, 1, 90, 50, 64, true, false, true, Layout::channels},
                                         {1, 1, 1, 40, 100, 72, true, true},
                                         {1, 2, 2, 18, 130, 128, false, false, false, Layout::last2},
+                                        {1, 3, 3, 150, 140, 48, true},
+                                        {2, 2, 1, 130, 200, 64},
                                         {1, 1, 1, 5, 6, 200}};
 
 Dims dims(std::int64_t a, std::int64_t b, std::int64_t c, std::int64_t d) { return {a, b, c, d}; }

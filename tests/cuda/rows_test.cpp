@@ -15,8 +15,18 @@ constexpr DType kNumbers[] = {DType::f32, DType::f64, DType::f16, DType::bf16,
 DType wide_of(DType dtype) { return size_of(dtype) == 2 ? DType::f32 : dtype; }
 
 // Rows of one element up to several tiles of a block; parts of a warp, a warp, a block a row.
-const std::vector<Dims> kShapes{{1},     {3, 1},   {5, 2},      {70, 10},
-                                {9, 33}, {3, 200}, {2, 3, 130}, {2, 1500}};
+const std::vector<Dims> kShapes{{1},
+                                {3, 1},
+                                {5, 2},
+                                {70, 10},
+                                {9, 33},
+                                {3, 200},
+                                {2, 3, 130},
+                                {2, 1500},
+                                // Kept in registers: by a warp, f64 too, and by a block.
+                                {3, 768},
+                                {2, 400},
+                                {2, 4096}};
 
 Dims without_last(const Dims& sizes) {
   Dims result;

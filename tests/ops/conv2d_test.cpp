@@ -59,6 +59,9 @@ TEST_CASE("conv2d at sizes that reach each implementation, own and oneDNN's") {
     // With few channels or in groups a pass is oneDNN's, whose bits depend on the threads outside
     // the deterministic mode.
     c.thread_invariant = x[1] >= 4 && options.groups == 1;
+    // cuDNN's result is rounded before the bias comes on top; a sum that this moves across ReLU's
+    // kink changes by its whole gradient.
+    if (options.relu) c.tolerance_bf16 = 0.2;
     check_op_case(c);
   };
   check("conv2d/image", {4, 1, 28, 28}, {32, 1, 3, 3}, {.padding = 1});

@@ -6,8 +6,9 @@ namespace athanor::cpu::ATHANOR_ISA_NAMESPACE {
 void add_isa_kernels(Kernels& table) {
   table.copy = {copy, kAllDTypes};
   table.fill = {fill, kAllDTypes};
-  table.unary = {unary, kFloatDTypes};
-  table.unary_grad = {unary_grad, kFloatDTypes};
+  constexpr DTypeSet kReal{DType::f32, DType::f64, DType::f16, DType::bf16};
+  table.unary = {unary, kReal};
+  table.unary_grad = {unary_grad, kReal};
   table.binary = {binary, kFloatDTypes};
   table.matmul = {matmul, kFloatDTypes};
   table.adamw = {adamw, kFloatDTypes};

@@ -1,9 +1,12 @@
+#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
 
+#include "tensor/backend/convert.h"
 #include "tensor/backend/cpu/isa_kernels.h"
 #include "tensor/backend/elementwise.h"
+#include "tensor/backend/kernels.h"
 #include "tensor/base/parallel.h"
 
 #include "tensor/backend/cpu/isa_begin.h"
@@ -122,13 +125,87 @@ void unary_grad_typed(const UnaryGradArgs& args) {
   }
 }
 
+// 16-bit elements: in f32, by pieces that stay in the cache, rounded once.
+constexpr std::int64_t kPiece = 1024;
+
+Operand piece_of(float* values, const std::int64_t& n) {
+  static constexpr std::int64_t kSideBySide = 1;
+  return {values, &n, &kSideBySide, 1, DType::f32};
+}
+
+template <class T>
+void widen(std::int64_t n, const T* x, std::int64_t stride, float* values) {
+  if (stride == 1) {
+    for (std::int64_t i = 0; i < n; ++i) values[i] = static_cast<float>(x[i]);
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) values[i] = static_cast<float>(x[i * stride]);
+  }
+}
+template <class T>
+void narrow(std::int64_t n, const float* values, T* y, std::int64_t stride) {
+  if (stride == 1) {
+    for (std::int64_t i = 0; i < n; ++i) y[i] = converted<T>(values[i]);
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) y[i * stride] = converted<T>(values[i]);
+  }
+}
+
+// Calls f(n, inputs, result) for pieces of the planned axes, widened; operand 0 is the result.
+template <class T, int N, class F>
+void map_pieces(const LoopPlan<N>& short_or_long, T* y, const std::array<const T*, N - 1>& x, F f) {
+  const LoopPlan<N> plan = with_long_rows(short_or_long);
+  for_plan_rows(plan, [&](const auto& at, std::int64_t count) {
+    float inputs[N - 1][kPiece], result[kPiece];
+    for (std::int64_t begin = 0; begin < count; begin += kPiece) {
+      const std::int64_t n = count - begin < kPiece ? count - begin : kPiece;
+      for (int k = 0; k + 1 < N; ++k) {
+        const std::int64_t stride = plan.inner_stride(k + 1);
+        const auto operand = static_cast<std::size_t>(k);
+        widen(n, x[operand] + at[operand + 1] + begin * stride, stride, inputs[k]);
+      }
+      f(n, inputs, result);
+      narrow(n, result, y + at[0] + begin * plan.inner_stride(0), plan.inner_stride(0));
+    }
+  });
+}
+
+template <class T>
+void unary_low(const UnaryArgs& args) {
+  if (args.y.dtype != args.x.dtype) return reference_kernels().unary.run(args);  // to bool
+  map_pieces<T, 2>(
+      plan_loop<2>({&args.y, &args.x}), args.y.as<T>(), {args.x.as<T>()},
+      [&](const std::int64_t& n, auto& inputs, float* result) {
+        unary_typed<float>({args.op, args.a, args.b, piece_of(inputs[0], n), piece_of(result, n)});
+      });
+}
+
+template <class T>
+void unary_grad_low(const UnaryGradArgs& args) {
+  map_pieces<T, 3>(plan_loop<3>({&args.dx, &args.saved, &args.dy}), args.dx.as<T>(),
+                   {args.saved.as<T>(), args.dy.as<T>()},
+                   [&](const std::int64_t& n, auto& inputs, float* result) {
+                     unary_grad_typed<float>({args.op, piece_of(inputs[0], n),
+                                              piece_of(inputs[1], n), piece_of(result, n)});
+                   });
+}
+
+// Calls f(Tag<T>) for a 16-bit dtype; false for another.
+template <class F>
+bool visit_low(DType t, F&& f) {
+  if (t == DType::f16) return f(Tag<f16>{}), true;
+  if (t == DType::bf16) return f(Tag<bf16>{}), true;
+  return false;
+}
+
 }  // namespace
 
 void unary(const UnaryArgs& args) {
+  if (visit_low(args.x.dtype, [&]<class T>(Tag<T>) { unary_low<T>(args); })) return;
   visit_float(args.x.dtype, [&]<class T>(Tag<T>) { unary_typed<T>(args); });
 }
 
 void unary_grad(const UnaryGradArgs& args) {
+  if (visit_low(args.saved.dtype, [&]<class T>(Tag<T>) { unary_grad_low<T>(args); })) return;
   visit_float(args.saved.dtype, [&]<class T>(Tag<T>) { unary_grad_typed<T>(args); });
 }
 

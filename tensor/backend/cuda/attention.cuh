@@ -65,20 +65,21 @@ struct AttentionShape {
   }
 };
 
-__host__ __device__ inline std::int64_t tiles(std::int64_t rows) {
-  return (rows + kTileRows - 1) / kTileRows;
+__host__ __device__ inline std::int64_t tiles(std::int64_t rows, int tile_rows = kTileRows) {
+  return (rows + tile_rows - 1) / tile_rows;
 }
 
-// Which head and tile this block has, of `tile_count` a head; `last_first`: tiles with most keys
-// start first.
+// Which head and tile this block has, of `tile_count` tiles of `tile_rows` a head; `last_first`:
+// tiles with most keys start first.
 struct BlockWork {
   std::int64_t b, h, first;
 
-  __device__ BlockWork(std::int64_t heads, std::int64_t tile_count, bool last_first) {
+  __device__ BlockWork(std::int64_t heads, std::int64_t tile_count, bool last_first,
+                       int tile_rows = kTileRows) {
     const std::int64_t head = blockIdx.x / tile_count, tile = blockIdx.x - head * tile_count;
     b = head / heads;
     h = head - b * heads;
-    first = (last_first ? tile_count - 1 - tile : tile) * kTileRows;
+    first = (last_first ? tile_count - 1 - tile : tile) * tile_rows;
   }
 };
 

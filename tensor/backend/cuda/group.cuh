@@ -80,8 +80,14 @@ class Group {
 
   __device__ int size() const { return threads_; }
   __device__ int rank() const { return static_cast<int>(threadIdx.x) & (threads_ - 1); }
-  __device__ std::int64_t first_row() const { return grid_thread() / threads_; }
-  __device__ std::int64_t row_step() const { return grid_threads() / threads_; }
+  // The first row of the block's groups, that of this one, and how far the next ones are.
+  __device__ std::int64_t block_row() const {
+    return static_cast<std::int64_t>(blockIdx.x) * (blockDim.x >> shift());
+  }
+  __device__ std::int64_t first_row() const { return block_row() + (threadIdx.x >> shift()); }
+  __device__ std::int64_t row_step() const {
+    return static_cast<std::int64_t>(gridDim.x) * (blockDim.x >> shift());
+  }
 
   // Waits for the group's threads; what they wrote can be read afterwards.
   __device__ void sync() const {
@@ -116,6 +122,8 @@ class Group {
   }
 
  private:
+  // A group has a power of two of threads.
+  __device__ int shift() const { return __popc(static_cast<unsigned>(threads_) - 1); }
   static __device__ uint4* scratch() {
     __shared__ uint4 words[kWarp];
     return words;
@@ -165,13 +173,14 @@ inline bool rows_interleave(const Operand& x) {
   return x.rank >= 2 && row_stride(x) != 1 && x.strides[x.rank - 2] == 1;
 }
 
-// Calls f(item, present) for each of the group's items, equally often in every group of a launch,
-// so that f may join values: a group whose last turn has no item takes part with present = false.
+// Calls f(item, present) for each of the group's items, equally often in every group of a block, so
+// that f may join values: a group whose last turn has no item takes part with present = false.
 template <class F>
 __device__ inline void for_each_turn(const Group& group, std::int64_t items, F&& f) {
-  const std::int64_t step = group.row_step(), turns = (items + step - 1) / step;
-  for (std::int64_t turn = 0, item = group.first_row(); turn < turns; ++turn, item += step) {
+  std::int64_t item = group.first_row();
+  for (std::int64_t first = group.block_row(); first < items; first += group.row_step()) {
     f(item, item < items);
+    item += group.row_step();
   }
 }
 
@@ -243,6 +252,92 @@ __device__ inline void map_row(const Group& group, std::int64_t n, const F& f, R
   for (std::int64_t i = first + group.rank(); i < n; i += group.size()) {
     y.data[i * y.stride] = f(i, rows.data[i * rows.stride]...);
   }
+}
+
+// The group's share of a row in registers, widened, so that memory is read once: packs of
+// neighbours that are all under way before the first value is used. Only for rows that keeps_rows
+// allows.
+template <class T>
+inline constexpr int kKept = 128 / sizeof(compute_t<T>);  // values of a thread at most
+
+template <class T>
+class KeptRow {
+ public:
+  using C = compute_t<T>;
+  static constexpr int kPack = kPackSize<T>;
+
+  __device__ KeptRow(const Group& group, int n, const T* data)
+      : n_(n), first_(group.rank() * kPack), step_(group.size() * kPack) {
+    Pack<T, kPack> packs[kPacks];
+#pragma unroll
+    for (int s = 0; s < kPacks; ++s) {
+      if (start(s) < n_) packs[s] = load_pack<kPack>(data + start(s));
+    }
+#pragma unroll
+    for (int s = 0; s < kPacks; ++s) {
+#pragma unroll
+      for (int v = 0; v < kPack; ++v) values_[s * kPack + v] = wide(packs[s].v[v]);
+    }
+  }
+
+  // Calls f(value) for each value, which f may change.
+  template <class F>
+  __device__ void each(const F& f) {
+#pragma unroll
+    for (int s = 0; s < kPacks; ++s) {
+      if (start(s) >= n_) continue;
+#pragma unroll
+      for (int v = 0; v < kPack; ++v) f(values_[s * kPack + v]);
+    }
+  }
+
+  // Calls f(i, values) for each pack of values, which f may change; i is the first one's place.
+  template <class F>
+  __device__ void each_pack(const F& f) {
+#pragma unroll
+    for (int s = 0; s < kPacks; ++s) {
+      if (start(s) < n_) f(start(s), values_ + s * kPack);
+    }
+  }
+
+  __device__ static void store(T* to, const C* values) {
+    Pack<T, kPack> out;
+#pragma unroll
+    for (int v = 0; v < kPack; ++v) out.v[v] = narrow<T>(values[v]);
+    store_pack<kPack>(to, out);
+  }
+
+ private:
+  static constexpr int kPacks = kKept<T> / kPack;
+  __device__ int start(int s) const { return first_ + s * step_; }
+
+  int n_, first_, step_;
+  C values_[kKept<T>];
+};
+
+// Whether `data`, rows that are `row_stride` elements apart, can be taken in KeptRow's packs.
+template <class T>
+bool in_packs(const T* data, std::int64_t row_stride = 0) {
+  constexpr std::int64_t pack = kPackSize<T>;
+  return row_stride % pack == 0 && reinterpret_cast<std::uintptr_t>(data) % (sizeof(T) * pack) == 0;
+}
+// Whole packs, and enough of them to be worth the registers.
+template <class T>
+bool keeps_rows(const GroupPlan& plan, std::int64_t n) {
+  const std::int64_t most = std::int64_t{plan.threads} * kKept<T>;
+  return n % kPackSize<T> == 0 && n <= most && n * 2 >= most;
+}
+template <class T, int N>
+bool keeps_rows(const GroupPlan& plan, const DeviceRows<N>& rows,
+                const std::array<const Operand*, N>& operands) {
+  bool keeps = keeps_rows<T>(plan, row_size(*operands[0]));
+  for (int k = 0; k < N; ++k) {
+    keeps = keeps && row_stride(*operands[k]) == 1 && in_packs(operands[k]->template as<T>());
+    for (int axis = 0; axis < rows.rank; ++axis) {
+      keeps = keeps && in_packs(operands[k]->template as<T>(), rows.strides[axis][k]);
+    }
+  }
+  return keeps;
 }
 
 // The running log-sum-exp of a row: sum of exp(x - largest) beside the largest x. Infinities count

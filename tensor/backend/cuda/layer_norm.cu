@@ -77,6 +77,52 @@ __global__ void __launch_bounds__(kMostGroup) norm_rows(int threads, NormRows<T>
   });
 }
 
+// Rows that fit in their group's registers: read once.
+template <class T>
+__global__ void __launch_bounds__(kMostGroup) norm_kept_rows(int threads, NormRows<T> p) {
+  using C = compute_t<T>;
+  constexpr int kPack = KeptRow<T>::kPack;
+  const Group group(threads);
+  for_each_turn(group, p.rows, [&](std::int64_t row, bool present) {
+    const std::int64_t at = present ? row * p.n : 0;
+    KeptRow<T> kept(group, present ? static_cast<int>(p.n) : 0, p.x + at);
+    if (p.residual) {
+      kept.each_pack([&](int i, C* values) {
+        const auto added = load_pack<kPack>(p.residual + at + i);
+        for (int k = 0; k < kPack; ++k) values[k] = wide(narrow<T>(values[k] + wide(added.v[k])));
+        kept.store(p.sum + at + i, values);
+      });
+    }
+    C sum = 0, squares = 0;
+    if (p.centre) kept.each([&](C v) { sum += v; });
+    const C count = static_cast<C>(p.n);
+    const C mean = p.centre ? group.all<Sum<C>>(sum) / count : C(0);
+    kept.each([&](C v) { squares += (v - mean) * (v - mean); });
+    const C rstd = C(1) / ::sqrt(group.all<Sum<C>>(squares) / count + p.epsilon);
+    kept.each_pack([&](int i, C* values) {
+      Pack<T, kPack> gamma, beta;
+      if (p.gamma) gamma = load_pack<kPack>(p.gamma + i);
+      if (p.beta) beta = load_pack<kPack>(p.beta + i);
+      for (int k = 0; k < kPack; ++k) {
+        values[k] = (values[k] - mean) * rstd;
+        if (p.gamma) values[k] *= wide(gamma.v[k]);
+        if (p.beta) values[k] += wide(beta.v[k]);
+      }
+      kept.store(p.y + at + i, values);
+    });
+    if (present && group.rank() == 0) {
+      p.mean[row] = mean;
+      p.rstd[row] = rstd;
+    }
+  });
+}
+
+template <class T>
+bool keeps_norm_rows(const GroupPlan& plan, const NormRows<T>& p) {
+  return keeps_rows<T>(plan, p.n) && in_packs(p.x) && in_packs(p.residual) && in_packs(p.gamma) &&
+         in_packs(p.beta) && in_packs(p.y) && in_packs(p.sum);
+}
+
 template <class T>
 struct NormGradRows {
   std::int64_t rows, n;
@@ -179,10 +225,20 @@ void row_norm(const RowNormArgs& a) {
   if (rows == 0 || n == 0) return;
   visit_real(a.x.dtype, [&]<class T>(Tag<T>) {
     using C = compute_t<T>;
-    launch_rows(plan_groups(rows, n, false), norm_rows<T>,
-                NormRows<T>{rows, n, a.op == RowNormOp::layer_norm, static_cast<C>(a.epsilon),
-                            a.x.as<T>(), a.residual.as<T>(), a.gamma.as<T>(), a.beta.as<T>(),
-                            a.y.as<T>(), a.sum.as<T>(), a.mean.as<C>(), a.rstd.as<C>()});
+    const NormRows<T> p{rows,
+                        n,
+                        a.op == RowNormOp::layer_norm,
+                        static_cast<C>(a.epsilon),
+                        a.x.as<T>(),
+                        a.residual.as<T>(),
+                        a.gamma.as<T>(),
+                        a.beta.as<T>(),
+                        a.y.as<T>(),
+                        a.sum.as<T>(),
+                        a.mean.as<C>(),
+                        a.rstd.as<C>()};
+    const GroupPlan plan = plan_groups(rows, n, false);
+    launch_rows(plan, keeps_norm_rows(plan, p) ? norm_kept_rows<T> : norm_rows<T>, p);
   });
 }
 

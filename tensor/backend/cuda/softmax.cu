@@ -1,5 +1,6 @@
-// Softmax, its logarithm and gradient, and log-sum-exp: two passes over a row, the first of which
-// keeps the largest value and the sum at once.
+// Softmax, its logarithm and gradient, and log-sum-exp. Rows that fit in their group's registers
+// are read once, with one exponential an element; others in two passes, the first of which keeps
+// the largest value and the sum at once.
 #include "tensor/backend/cuda/cuda.h"
 #include "tensor/backend/cuda/group.cuh"
 
@@ -29,6 +30,46 @@ __global__ void __launch_bounds__(kMostGroup)
           group, length,
           [&](std::int64_t, T v) { return narrow<T>(::exp(wide(v) - largest) * scale); }, to, from);
     }
+  });
+}
+
+template <class C>
+struct Larger {  // NaN loses: it shows in the sum
+  static __device__ C identity() {
+    constexpr C lowest = kLowest<C>;
+    return lowest;
+  }
+  static __device__ C join(C a, C b) { return ::fmax(a, b); }
+};
+
+template <class T>
+__global__ void __launch_bounds__(kMostGroup)
+    softmax_kept_rows(int threads, DeviceRows<2> rows, int n, bool log, const T* x, T* y) {
+  using C = compute_t<T>;
+  const Group group(threads);
+  for_each_row(group, rows, [&](std::int64_t, bool present, const std::int64_t(&at)[2]) {
+    KeptRow<T> row(group, present ? n : 0, x + at[0]);
+    C largest = Larger<C>::identity(), sum = 0;
+    row.each([&](C v) { largest = Larger<C>::join(largest, v); });
+    largest = group.all<Larger<C>>(largest);
+    const auto add_shares = [&](auto of_infinity) {
+      row.each([&](C& v) {
+        const C share = ::exp(v - largest);
+        sum += of_infinity && v == largest ? C(1) : share;
+        if (!log) v = share;
+      });
+    };
+    if (largest - largest == C(0)) {
+      add_shares(std::false_type{});
+    } else {
+      add_shares(std::true_type{});
+    }
+    sum = group.all<Sum<C>>(sum);
+    const C factor = log ? C(1) : C(1) / sum, minus = log ? largest + ::log(sum) : C(0);
+    row.each_pack([&](int i, C* values) {
+      for (int k = 0; k < KeptRow<T>::kPack; ++k) values[k] = values[k] * factor - minus;
+      row.store(y + at[1] + i, values);
+    });
   });
 }
 
@@ -77,10 +118,15 @@ __global__ void __launch_bounds__(kMostGroup)
 void softmax(const SoftmaxArgs& args) {
   const DeviceRows<2> rows = device_rows<2>({&args.x, &args.y});
   if (rows.count == 0 || row_size(args.x) == 0) return;
+  const GroupPlan plan = plan_groups(args.x, rows.count);
+  const bool log = args.op == SoftmaxOp::log_softmax;
   visit_real(args.x.dtype, [&]<class T>(Tag<T>) {
-    launch_rows(plan_groups(args.x, rows.count), softmax_rows<T>, rows, row_size(args.x),
-                args.op == SoftmaxOp::log_softmax, args.x.as<T>(), row_stride(args.x),
-                args.y.as<T>(), row_stride(args.y));
+    if (keeps_rows<T, 2>(plan, rows, {&args.x, &args.y})) {
+      return launch_rows(plan, softmax_kept_rows<T>, rows, static_cast<int>(row_size(args.x)), log,
+                         args.x.as<T>(), args.y.as<T>());
+    }
+    launch_rows(plan, softmax_rows<T>, rows, row_size(args.x), log, args.x.as<T>(),
+                row_stride(args.x), args.y.as<T>(), row_stride(args.y));
   });
 }
 
