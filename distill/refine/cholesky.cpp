@@ -70,9 +70,30 @@ Tensor inverse_lower(const Tensor& lower) {
   return inverse;
 }
 
+Tensor gram(const Tensor& y) {
+  constexpr std::int64_t kBlock = 128;
+  if (y.rank() != 2 || y.dtype() != DType::f64) {
+    fail("gram", "expected f64 [rows, n], got ", describe(y));
+  }
+  const std::int64_t n = y.size(1);
+  const Tensor turned = transpose(y);
+  Tensor out = empty({n, n}, DType::f64);
+  double* to = out.data<double>();
+  for (std::int64_t begin = 0; begin < n; begin += kBlock) {
+    const std::int64_t end = std::min(begin + kBlock, n);
+    const Tensor block =
+        contiguous(matmul(slice(turned, 0, begin, end), slice(y, 1, 0, end)));  // [., end]
+    const double* from = block.data<double>();
+    for (std::int64_t i = begin; i < end; ++i, from += end) {
+      std::copy(from, from + i + 1, to + i * n);
+      for (std::int64_t j = 0; j < i; ++j) to[j * n + i] = from[j];
+    }
+  }
+  return out;
+}
+
 Tensor orthonormal_columns(const Tensor& y) {
-  const Tensor gram = matmul(transpose(y), y);
-  return matmul(y, transpose(inverse_lower(cholesky(gram, 1e-12))));
+  return matmul(y, transpose(inverse_lower(cholesky(gram(y), 1e-12))));
 }
 
 }  // namespace athanor::distill

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "distill/refine/label_trust.h"
+#include "distill/refine/tridiagonal.h"
 #include "tensor/tensor.h"
 
 namespace athanor::distill {
@@ -16,6 +18,11 @@ namespace athanor::distill {
 // wrong at random move the means of the classes together but hardly turn the directions between
 // them, which is why this learns better from bad labels than a model that is fitted to each of
 // them.
+//
+// Targets and shrinkage change the covariance by as many directions as there are classes and by a
+// multiple of the identity. So what is computed from the records alone is kept, for as long as
+// `without` is the same: it pays to try all targets and shrinkages of one before the next. One call
+// at a time.
 class DiscriminantFolds {
  public:
   static constexpr double kGaussian = std::numeric_limits<double>::infinity();
@@ -46,19 +53,28 @@ class DiscriminantFolds {
     std::vector<std::int64_t> rows;
     Tensor x, second;  // f64 [rows, d], weighted sum of x x' f64 [d, d]
   };
-  // Of each fold and class: the weight of its records, and the weighted sum of their x.
+  // Of each fold but one, and each class: the weight of its records, and the weighted sum of their
+  // x.
   struct Sums {
     std::vector<std::vector<double>> count;  // [folds][classes]
     std::vector<Tensor> x;                   // [folds] f64 [classes, d]
   };
   void take(const Tensor& x);
-  Sums sums_of(const ProbabilityTable& targets, double shrink) const;
+  Sums sums_of(const ProbabilityTable& targets, double shrink, int without) const;
   void judge(int fold, int without, const Sums& sums, double shrink, ProbabilityTable& out) const;
+  const Tridiagonal& scatter(int fold, int without) const;
+  Tensor turned(int fold, int without) const;
+  void keep_for(int without) const;
 
   std::int64_t n_, d_;
   double freedom_;
   std::vector<float> weight_;
   std::vector<Fold> fold_;
+  // [folds, folds]: the sum of `second` of all folds but two, which may be the same.
+  mutable std::vector<std::optional<Tridiagonal>> scatter_;
+  // x of a fold in that basis, f64 [d, rows]; with no other fold left out, and with kept_for_.
+  mutable std::vector<Tensor> alone_, beside_;
+  mutable int kept_for_ = -1;
 };
 
 }  // namespace athanor::distill

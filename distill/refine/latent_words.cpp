@@ -92,7 +92,7 @@ Tensor latent_words(const TokenRows& tokens, std::int64_t dimensions, std::uint6
   // q q'a a'q q' = x x' with x = q L, L L' = (a'q)'(a'q): rows of x have the inner products of the
   // projected rows, whatever the rotation.
   const Tensor z = times(t, q);
-  const Tensor x = matmul(q, cholesky(matmul(transpose(z), z), 1e-12));
+  const Tensor x = matmul(q, cholesky(gram(z), 1e-12));
   return unit_rows(contiguous(cast(x, DType::f32)));
 }
 

@@ -23,7 +23,7 @@ Tensor leading_directions(const Tensor& x, std::int64_t k, std::uint64_t seed, i
     for (std::int64_t j = 0; j < d; ++j) centred.data<double>()[i * d + j] -= middle[j];
   }
   if (m == d) return contiguous(cast(centred, DType::f32));
-  const Tensor scatter = contiguous(matmul(transpose(centred), centred));
+  const Tensor scatter = gram(centred);
   Generator random(seed, 12);
   Tensor q = empty({d, m}, DType::f64);
   for (std::int64_t i = 0; i < q.numel(); ++i) q.data<double>()[i] = random.next_normal();

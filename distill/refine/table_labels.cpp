@@ -71,19 +71,25 @@ namespace {
 // Rounds: models of the labels given, then models of the class posteriors that follow from the
 // round before. Those posteriors come from the labels, so that a model learning from them would
 // have seen the label that it is to judge, were they not made anew for each fold, from the other
-// folds alone.
-ProbabilityTable judge_in_rounds(const DiscriminantFolds& folds, const LabelWeighing& weighing,
-                                 const ProbabilityTable& given, double shrink, int rounds) {
-  const ProbabilityTable first = folds.out_of_fold(given, shrink);
-  const double exponent = weighing.search(first).exponent;
-  ProbabilityTable last = first;
+// folds alone. One answer for each shrinkage.
+std::vector<ProbabilityTable> judge_in_rounds(const DiscriminantFolds& folds,
+                                              const LabelWeighing& weighing,
+                                              const ProbabilityTable& given, int rounds) {
+  std::vector<ProbabilityTable> last;
+  std::vector<double> exponent;
+  for (const double shrink : kShrinkages) {
+    last.push_back(folds.out_of_fold(given, shrink));
+    exponent.push_back(weighing.search(last.back()).exponent);
+  }
   for (int fold = 0; fold < folds.folds(); ++fold) {
-    ProbabilityTable targets = given;
-    for (int round = 1; round < rounds; ++round) {
-      const ProbabilityTable others = folds.out_of_fold(targets, shrink, fold);
-      targets = weighing.weigh(others, exponent).posterior;
+    for (std::size_t s = 0; s < last.size(); ++s) {
+      ProbabilityTable targets = given;
+      for (int round = 1; round < rounds; ++round) {
+        const ProbabilityTable others = folds.out_of_fold(targets, kShrinkages[s], fold);
+        targets = weighing.weigh(others, exponent[s]).posterior;
+      }
+      folds.judge_fold(fold, targets, kShrinkages[s], last[s]);
     }
-    folds.judge_fold(fold, targets, shrink, last);
   }
   return last;
 }
@@ -182,9 +188,10 @@ LabelEvidence judge_labels(const TableRecords& r, const ClassifierInputs& inputs
   MeanOfLogs answers;
   for (std::uint64_t partition = 0; partition < (search ? kPartitions : 1); ++partition) {
     const DiscriminantFolds folds(view, group, weight, kFolds, seed + partition, freedom);
-    for (const double shrink : kShrinkages) {
-      answers.add(search ? judge_in_rounds(folds, weighing, given, shrink, rounds)
-                         : folds.out_of_fold(given, shrink));
+    if (search) {
+      for (const auto& p : judge_in_rounds(folds, weighing, given, rounds)) answers.add(p);
+    } else {
+      for (const double shrink : kShrinkages) answers.add(folds.out_of_fold(given, shrink));
     }
   }
   LabelEvidence evidence;

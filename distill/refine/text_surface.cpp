@@ -144,21 +144,71 @@ TextSurface check_text(std::string_view raw, const Words& words) {
   return result;
 }
 
-void check_corpus(std::span<const double> nll, std::span<TextSurface> surface) {
-  constexpr std::size_t kFewest = 50;
-  constexpr double kDeviations = 5, kNormal = 1.4826, kClosed = .85;
+namespace {
+
+struct Spread {
+  double median = 0, deviation = 0;  // the median absolute one, as of a normal distribution
+};
+Spread spread_of(std::span<const double> nll) {
+  constexpr double kNormal = 1.4826;
   std::vector<double> distance;
   const double median = applicable_quantile(nll, .5);
   for (const double value : nll) {
     if (is_applicable(value)) distance.push_back(std::abs(value - median));
   }
-  if (distance.size() < kFewest) return;
-  const double limit = median + kDeviations * kNormal * applicable_quantile(distance, .5);
+  return {median, kNormal * applicable_quantile(distance, .5)};
+}
+
+// By how many robust deviations each value lies above the median of those whose texts are about as
+// long: parts of equally many texts, of which those of one length share one. A part's deviation is
+// half of that of all at least.
+std::vector<double> deviations(std::span<const double> nll, std::span<const std::int64_t> length) {
+  constexpr std::int64_t kParts = 8, kLeastOfPart = 50;
+  std::vector<std::int64_t> rows;
+  for (std::size_t i = 0; i < nll.size(); ++i) {
+    if (is_applicable(nll[i])) rows.push_back(static_cast<std::int64_t>(i));
+  }
+  std::stable_sort(rows.begin(), rows.end(),
+                   [&](std::int64_t a, std::int64_t b) { return length[a] < length[b]; });
+  const std::int64_t n = std::ssize(rows);
+  const std::int64_t parts = std::clamp(n / kLeastOfPart, std::int64_t{1}, kParts);
+  const double least = spread_of(nll).deviation / 2;
+  std::vector<double> result(nll.size(), kNotApplicable), values;
+  for (std::int64_t begin = 0, end = 0; begin < n; begin = end) {
+    end = std::min(begin + std::max(n / parts, std::int64_t{1}), n);
+    while (end < n && length[rows[end]] == length[rows[end - 1]]) ++end;
+    if (n - end < kLeastOfPart) end = n;
+    values.clear();
+    for (std::int64_t k = begin; k < end; ++k) values.push_back(nll[rows[k]]);
+    const Spread part = spread_of(values);
+    const double deviation = std::max({part.deviation, least, 1e-12});
+    for (std::int64_t k = begin; k < end; ++k) {
+      result[rows[k]] = (nll[rows[k]] - part.median) / deviation;
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+void check_corpus(std::span<const double> nll, std::span<const std::int64_t> length,
+                  std::span<TextSurface> surface) {
+  constexpr std::int64_t kFewest = 50;
+  constexpr double kFar = 5, kDoubtful = 2, kClosed = .85;
+  if (std::count_if(nll.begin(), nll.end(), [](double x) { return is_applicable(x); }) < kFewest) {
+    return;
+  }
+  const std::vector<double> above = deviations(nll, length);
   std::int64_t closed = 0;
   for (const TextSurface& s : surface) closed += s.closed;
   const bool all_closed = share_of(closed, std::ssize(surface)) >= kClosed;
   for (std::size_t i = 0; i < surface.size(); ++i) {
-    if (is_applicable(nll[i])) surface[i].check(TextFault::unlikely, nll[i] > limit);
+    if (is_applicable(above[i])) {
+      surface[i].check(TextFault::unlikely, above[i] > kFar);
+      const double from = above[i] > kFar ? kFar : kDoubtful;
+      const double doubt = std::clamp((above[i] - from) / (kFar - kDoubtful), 0., 1.);
+      surface[i].doubt = static_cast<std::uint8_t>(std::lround(255 * doubt));
+    }
     if (all_closed) surface[i].check(TextFault::ending, !surface[i].closed);
   }
 }

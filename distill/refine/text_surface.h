@@ -1,6 +1,7 @@
 // Feature 8, surface validity of texts: cheap heuristics that need no model.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -30,10 +31,14 @@ std::string_view name_of(TextFault fault);
 struct TextSurface {
   std::uint16_t faults = 0;  // bits of TextFault
   std::uint8_t applied = 0, failed = 0;
-  bool closed = false;  // ends with a sentence mark, or a quote or bracket behind one
+  bool closed = false;     // ends with a sentence mark, or a quote or bracket behind one
+  std::uint8_t doubt = 0;  // 255ths of a failed check: how nearly the text is `unlikely`
 
   bool has(TextFault fault) const { return (faults & static_cast<std::uint16_t>(fault)) != 0; }
-  double share() const { return applied > 0 ? 1 - static_cast<double>(failed) / applied : 1; }
+  // Of the checks that apply, what holds.
+  double share() const {
+    return applied > 0 ? std::max(1 - (failed + doubt / 255.) / applied, 0.) : 1;
+  }
   void check(TextFault fault, bool bad) {
     ++applied;
     failed += bad;
@@ -44,9 +49,12 @@ struct TextSurface {
 // `raw` is the text as it stands in the record, `words` the units of its normalised form.
 TextSurface check_text(std::string_view raw, const Words& words);
 
-// What only the whole corpus can tell; `nll` of character_nll(). unlikely: above the median by more
-// than 5 robust deviations (1.4826 times the median absolute deviation), applied to all with 50
-// texts. ending: applied where at least 85% of the texts are closed.
-void check_corpus(std::span<const double> nll, std::span<TextSurface> surface);
+// What only the whole corpus can tell; `nll` of character_nll(), `length` in bytes. unlikely: above
+// the median by more than 5 robust deviations (1.4826 times the median absolute deviation), each
+// among texts of about that length (an eighth of them; short texts vary more), applied to all with
+// 50 texts; in doubt from 2 deviations on, in proportion, and beyond 5 as far again, where it
+// counts as two checks. ending: applied where at least 85% of the texts are closed.
+void check_corpus(std::span<const double> nll, std::span<const std::int64_t> length,
+                  std::span<TextSurface> surface);
 
 }  // namespace athanor::distill

@@ -8,6 +8,7 @@
 #include "distill/refine/feature_values.h"
 #include "distill/refine/latent_words.h"
 #include "distill/refine/leading_directions.h"
+#include "distill/refine/tridiagonal.h"
 #include "tensor/base/error.h"
 #include "tensor/ops.h"
 #include "tensor/ops/copy.h"
@@ -44,6 +45,43 @@ TEST_CASE("a Cholesky factor and its inverse", "[label_views]") {
   const Tensor flat = cholesky(from_values(std::vector<double>{1, 1, 1, 1}, {2, 2}), 0);
   CHECK(std::isfinite(inverse_lower(flat).data<double>()[2]));
   CHECK_THROWS_AS(cholesky(zeros({2, 3}, DType::f64), 0), Error);
+}
+
+TEST_CASE("a tridiagonal matrix in a turned basis", "[label_views]") {
+  for (const std::int64_t n : {1, 2, 3, 4, 20, 45}) {
+    Generator random(static_cast<std::uint64_t>(n));
+    Tensor half = empty({n, n}, DType::f64);
+    for (std::int64_t i = 0; i < n * n; ++i) half.data<double>()[i] = random.next_normal();
+    // The last one has a row and a column of zeros, where there is nothing to turn.
+    for (std::int64_t j = 0; n == 45 && j < n; ++j) half.data<double>()[j] = 0;
+    const Tensor a = contiguous(matmul(half, transpose(half)));
+    const Tridiagonal t = tridiagonalise(a);
+    REQUIRE(std::ssize(t.diagonal) == n);
+    REQUIRE(std::ssize(t.beside) == n - 1);
+    Tensor middle = zeros({n, n}, DType::f64);
+    for (std::int64_t i = 0; i < n; ++i) {
+      middle.data<double>()[i * n + i] = t.diagonal[i];
+      if (i == 0) continue;
+      middle.data<double>()[i * n + i - 1] = t.beside[i - 1];
+      middle.data<double>()[(i - 1) * n + i] = t.beside[i - 1];
+    }
+    const Tensor one = contiguous(matmul(transpose(t.q), t.q));
+    const Tensor back = contiguous(matmul(matmul(t.q, middle), transpose(t.q)));
+    for (std::int64_t i = 0; i < n * n; ++i) {
+      CHECK(one.data<double>()[i] == Approx(i % (n + 1) == 0).margin(1e-13));
+      CHECK(back.data<double>()[i] == Approx(a.data<double>()[i]).margin(1e-12));
+    }
+  }
+  CHECK_THROWS_AS(tridiagonalise(zeros({2, 3}, DType::f64)), Error);
+  CHECK_THROWS_AS(tridiagonalise(zeros({2, 2})), Error);
+}
+
+TEST_CASE("half of a product of columns with themselves", "[label_views]") {
+  Generator random(3);
+  Tensor y = empty({310, 290}, DType::f64);
+  for (std::int64_t i = 0; i < y.numel(); ++i) y.data<double>()[i] = random.next_normal();
+  CHECK(gram(y).to_vector<double>() == contiguous(matmul(transpose(y), y)).to_vector<double>());
+  CHECK_THROWS_AS(gram(zeros({2, 2})), Error);
 }
 
 TEST_CASE("latent words keep the cosines of tf-idf rows, and bring synonyms together",

@@ -112,6 +112,35 @@ TEST_CASE("unlikely texts have a higher negative log-likelihood", "[text]") {
   CHECK(std::isnan(nll[51]));
 }
 
+TEST_CASE("how unlikely a text is counts by degree, among texts of its length", "[text]") {
+  // Short texts: median 1.1, median absolute deviation .2; long ones: 1 and .1.
+  std::vector<double> nll;
+  std::vector<std::int64_t> length;
+  for (const bool longer : {false, true}) {
+    const double middle = longer ? 1 : 1.1, step = longer ? .1 : .2;
+    for (const double value : {-step, 0., step}) nll.insert(nll.end(), 20, middle + value);
+    for (const double z : {1.9, 3.5, 4.9, 5.1, 6.5, 9.}) {
+      nll.push_back(middle + z * 1.4826 * step);
+    }
+    length.resize(nll.size(), longer ? 100 : 10);
+  }
+  std::vector<TextSurface> surface(nll.size());
+  for (TextSurface& s : surface) {
+    for (int k = 0; k < 3; ++k) s.check(TextFault::empty, false);
+  }
+  check_corpus(nll, length, surface);
+  for (const int first : {0, 66}) {
+    CHECK(surface[first].share() == 1);
+    // Failed checks of four, the degree kept to 255ths.
+    const double expected[] = {0, .5, 2.9 / 3, 1 + .1 / 3, 1.5, 2};
+    for (int k = 0; k < 6; ++k) {
+      const TextSurface& s = surface[first + 60 + k];
+      CHECK(4 * (1 - s.share()) == Approx(expected[k]).margin(.005));
+      CHECK(s.has(TextFault::unlikely) == (k >= 3));
+    }
+  }
+}
+
 TEST_CASE("out-of-fold probabilities do not follow a record's own wrong label", "[classifier]") {
   Generator random(9);
   TextArena texts;
