@@ -28,10 +28,15 @@ Tensor tokens(std::int64_t B, std::int64_t T, std::int64_t vocabulary, Generator
   return reshape(labels(B * T, vocabulary, generator), {B, T});
 }
 
-// Multiply-adds of `macs` in the forward pass cost as many again for each of the two gradients.
-Work training_work(double macs) {
+// Multiply-adds of the forward pass: all, and those of them whose left side is data.
+struct Macs {
+  double all, on_data = 0;
+};
+
+// As many again for the weights' gradients, and for those of the inputs but where these are data.
+Work training_work(Macs macs) {
   Work work;
-  work.flops = 3 * 2 * macs;
+  work.flops = 2 * (3 * macs.all - macs.on_data);
   return work;
 }
 
@@ -72,7 +77,7 @@ void time_steps(const Bench& bench, const std::string& name, const std::string& 
 
 // A model's training step with AdamW; `low` is what Autocast computes products in.
 void time_training(const Bench& bench, const std::string& name, nn::Module& model, const Tensor& x,
-                   const Tensor& y, double macs, std::int64_t repeats = 0, DType low = DType::f32) {
+                   const Tensor& y, Macs macs, std::int64_t repeats = 0, DType low = DType::f32) {
   model.to(bench.device());
   nn::AdamW optimizer(model.parameters());
   const auto loss = [&](const std::vector<Tensor>& in) {
@@ -88,21 +93,22 @@ void time_training(const Bench& bench, const std::string& name, nn::Module& mode
 void mlp_train(const Bench& bench) {
   Generator g(0);
   time_training(bench, "mlp_train", *mlp({784, 256, 10}, g), random_normal({128, 784}, g),
-                labels(128, 10, g), 128.0 * (784 * 256 + 256 * 10), 100);
+                labels(128, 10, g), {128.0 * (784 * 256 + 256 * 10), 128.0 * 784 * 256}, 100);
 }
 
 void mlp1200_train(const Bench& bench) {
   Generator g(0);
   time_training(bench, "mlp1200_train", *mlp({784, 1200, 1200, 10}, g),
                 random_normal({128, 784}, g), labels(128, 10, g),
-                128.0 * (784 * 1200 + 1200 * 1200 + 1200 * 10), 40);
+                {128.0 * (784 * 1200 + 1200 * 1200 + 1200 * 10), 128.0 * 784 * 1200}, 40);
 }
 
 void cnn_train(const Bench& bench) {
   Generator g(0);
-  const double macs = 784.0 * 9 * 32 + 196.0 * 9 * 32 * 64 + 3136.0 * 128 + 1280;
+  const double first = 784.0 * 9 * 32;
+  const double macs = first + 196.0 * 9 * 32 * 64 + 3136.0 * 128 + 1280;
   time_training(bench, "cnn_train", *cnn(g), random_normal({128, 1, 28, 28}, g), labels(128, 10, g),
-                128 * macs);
+                {128 * macs, 128 * first});
 }
 
 void resnet8_train(const Bench& bench) {
@@ -111,19 +117,21 @@ void resnet8_train(const Bench& bench) {
   const double stage2 = 256.0 * (9 * (16 * 32 + 32 * 32) + 16 * 32);
   const double stage3 = 64.0 * (9 * (32 * 64 + 64 * 64) + 32 * 64);
   time_training(bench, "resnet8_train", *resnet8(g), random_normal({64, 3, 32, 32}, g),
-                labels(64, 10, g), 64 * (stage1 + stage2 + stage3 + 640));
+                labels(64, 10, g),
+                {64 * (stage1 + stage2 + stage3 + 640), 64.0 * 1024 * 9 * 3 * 16});
 }
 
-// Multiply-adds of one transformer layer for one sequence of T tokens.
-double layer_macs(double T, double D, double hidden) {
-  return T * (4 * D * D + 2 * D * hidden) + 2 * T * T * D;
+// Multiply-adds of one transformer layer for one sequence of T tokens, each of which sees `seen` of
+// them on average.
+double layer_macs(double T, double D, double hidden, double seen) {
+  return T * (4 * D * D + 2 * D * hidden) + 2 * T * seen * D;
 }
 
 void train_encoder(const Bench& bench, const std::string& name, DType low) {
   Generator g(0);
   const Tensor x = tokens(32, 64, 8000, g);
-  time_training(bench, name, *encoder(g), x, labels(32, 2, g), 32 * 2 * layer_macs(64, 256, 1024),
-                0, low);
+  time_training(bench, name, *encoder(g), x, labels(32, 2, g),
+                {32 * 2 * layer_macs(64, 256, 1024, 64)}, 0, low);
 }
 void encoder_train(const Bench& bench) { train_encoder(bench, "encoder_train", DType::f32); }
 void encoder_train_bf16(const Bench& bench) {
@@ -134,7 +142,7 @@ void gpt_train(const Bench& bench) {
   Generator g(0);
   const Tensor x = tokens(12, 128, 65, g);
   time_training(bench, "gpt_train", *gpt(g), x, labels(12 * 128, 65, g),
-                12 * (4 * layer_macs(128, 128, 512) + 128.0 * 128 * 65));
+                {12 * (4 * layer_macs(128, 128, 512, 64.5) + 128.0 * 128 * 65)});
 }
 
 // The normalised adjacency matrix of Cora with self loops: D^-1/2 (A + I) D^-1/2.
@@ -188,11 +196,10 @@ void gcn_train(const Bench& bench) {
   nn::AdamW optimizer({w1, w2});
   const Variable values(graph.values);
   const double edges = static_cast<double>(graph.values.numel());
-  // The gradient with respect to x is not needed: two products of that size, not three.
-  const double dense = 2.0 / 3 * kCoraNodes * kFeatures;
   const auto flops = [&](double features) {
-    return training_work(features * kHidden + kCoraNodes * kHidden * kClasses +
-                         edges * (kHidden + kClasses));
+    const double on_data = features * kHidden;
+    return training_work(
+        {on_data + kCoraNodes * kHidden * kClasses + edges * (kHidden + kClasses), on_data});
   };
   const auto step = [&] { optimizer.step(1e-2); };
   // `product` is that of the features and w1.
@@ -201,14 +208,15 @@ void gcn_train(const Bench& bench) {
     return cross_entropy(sparse_matmul(graph.pattern, values, matmul(h, w2)), y);
   };
   time_steps(
-      bench, "gcn_train", "csr", flops(dense), {w1, w2}, {placed(x), placed(y)},
+      bench, "gcn_train", "csr", flops(static_cast<double>(kCoraNodes * kFeatures)), {w1, w2},
+      {placed(x), placed(y)},
       [&](const std::vector<Tensor>& in) { return loss(matmul(Variable(in[0]), w1), in[1]); }, step,
       0);
   if (bench.device().type != DeviceType::cpu) return;  // NodeFeatures are made on the CPU
   const nn::NodeFeatures words = nn::NodeFeatures::sparse(x);
   const double kept = sum(x).item();  // its elements are 0 and 1
   time_steps(
-      bench, "gcn_train", "csr, csr features", flops(2.0 / 3 * kept), {w1, w2}, {y},
+      bench, "gcn_train", "csr, csr features", flops(kept), {w1, w2}, {y},
       [&](const std::vector<Tensor>& in) { return loss(words.times(transpose(w1, 0, 1)), in[0]); },
       step, 0);
 }
