@@ -36,6 +36,7 @@ template <int N>
 inline void exp_below_one(VectorOf<float>::type (&x)[N]) {
   using V = VectorOf<float>::type;
   typedef int I __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
+  typedef unsigned U __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
   constexpr float kRound = 0x1.8p23f, kLowest = -87.33654f;
   constexpr float kTerms[] = {1.39337312e-3f, 8.33331048e-3f, 4.1666463e-2f, 0.166666672f, 0.5f};
   V shifted[N], r[N], p[N];
@@ -56,7 +57,7 @@ inline void exp_below_one(VectorOf<float>::type (&x)[N]) {
   for (int i = 0; i < N; ++i) {
     const V e = (r[i] + (r[i] * r[i]) * p[i]) + 1.0f;
     // shifted ends in the integer n, the exponent of 2^n; what it gives below kLowest is masked.
-    const I power = ((I)shifted[i] << 23) + 0x3f800000;
+    const U power = ((U)shifted[i] << 23) + 0x3f800000u;
     x[i] = (V)((I)(e * (V)power) & ~(x[i] < kLowest));
   }
 }
