@@ -27,9 +27,16 @@ struct Winograd {
       kTiles * p.C + kPositionSlack;  // elements from one position of V to the next
 
   std::int64_t tiles() const { return p.N * down * across; }
+  // Which image a tile is of, and where it stands among its tiles.
+  struct Place {
+    std::int64_t n, row, column;
+  };
+  Place place(std::int64_t tile) const {
+    return {tile / (down * across), tile / across % down, tile % across};
+  }
   std::int64_t weights() const { return p.strips() * kPositions * p.C * kMicroColumns<T>; }
   // V, M and a pixel of zeros.
-  std::int64_t buffers() const { return kPositions * (apart + kTiles * kMicroColumns<T>)+p.C; }
+  std::int64_t buffers() const { return p.C + kPositions * (kTiles * kMicroColumns<T> + apart); }
 };
 
 // Row i of B^T times a column of d; likewise of d B, from a row of it.
@@ -74,15 +81,14 @@ void transform_inputs(const Winograd<T>& wino, std::int64_t first, std::int64_t 
                       const T* zeros, T* v) {
   const Pass<T>& p = wino.p;
   for (std::int64_t t = 0; t < count; ++t, v += p.C) {
-    const std::int64_t tile = first + t, n = tile / (wino.down * wino.across);
-    const std::int64_t top = tile / wino.across % wino.down * 2 - p.ph;
-    const std::int64_t left = tile % wino.across * 2 - p.pw;
+    const auto place = wino.place(first + t);
+    const std::int64_t top = 2 * place.row - p.ph, left = 2 * place.column - p.pw;
     const T* d[kPositions];
     for (std::int64_t i = 0; i < 4; ++i) {
       for (std::int64_t j = 0; j < 4; ++j) {
         const std::int64_t row = top + i, column = left + j;
         const bool inside = row >= 0 && row < p.H && column >= 0 && column < p.W;
-        d[4 * i + j] = inside ? p.x + ((n * p.H + row) * p.W + column) * p.C : zeros;
+        d[4 * i + j] = inside ? p.x + ((place.n * p.H + row) * p.W + column) * p.C : zeros;
       }
     }
     for (std::int64_t c = 0; c < p.C; c += VectorOf<T>::lanes) {
@@ -171,8 +177,7 @@ void transform_results(const Winograd<T>& wino, std::int64_t first, std::int64_t
     for (std::int64_t i = 0; i < width; ++i) to[i] = edge[i];
   };
   for (std::int64_t t = 0; t < count; ++t, m += kWidth) {
-    const std::int64_t tile = first + t, n = tile / (wino.down * wino.across);
-    const std::int64_t row = tile / wino.across % wino.down, column = tile % wino.across;
+    const auto [n, row, column] = wino.place(first + t);
     V left[4], right[4];
     results_of(m, load_lanes(bias), low, left);
     results_of(m + W, load_lanes(bias + W), low, right);
