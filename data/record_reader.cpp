@@ -13,6 +13,7 @@
 #include "data/byte_stream.h"
 #include "data/json_record.h"
 #include "data/record_scan.h"
+#include "data/text/unicode.h"
 #include "tensor/base/error.h"
 
 namespace athanor::data {
@@ -268,7 +269,7 @@ struct RecordReader::State {
     }
     if (dialect.latin1) {
       for (std::string_view& field : record.fields) {
-        if (std::all_of(field.begin(), field.end(), [](char c) { return c >= 0; })) continue;
+        if (is_ascii(field)) continue;
         field = decoded.emplace_back(from_latin1(field));
       }
     }

@@ -36,6 +36,10 @@ void append_mapped(std::vector<std::int32_t>& out, std::int32_t c, utf8proc_opti
 
 }  // namespace
 
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0; });
+}
+
 std::int32_t decode_utf8(std::string_view text, std::size_t& at) {
   const auto first = static_cast<unsigned char>(text[at]);
   if (first < 0x80) {

@@ -9,6 +9,8 @@
 
 namespace athanor::data {
 
+bool is_ascii(std::string_view text);  // every byte is below 0x80
+
 // The character at text[at], and `at` moves behind it; -1, and `at` stays, where the bytes are no
 // UTF-8 (overlong forms and surrogates included). at < text.size().
 std::int32_t decode_utf8(std::string_view text, std::size_t& at);

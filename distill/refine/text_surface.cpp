@@ -5,6 +5,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "data/text/unicode.h"
 #include "distill/refine/feature_values.h"
 
 namespace athanor::distill {
@@ -43,10 +44,6 @@ double repeated_lines(std::string_view text) {
     seen.insert(line);
   }
   return lines < 4 ? 0 : share_of(lines - std::ssize(seen), lines);
-}
-
-bool is_ascii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0; });
 }
 
 bool is_control(std::int32_t c) {
@@ -118,7 +115,7 @@ TextSurface check_text(std::string_view raw, const Words& words) {
   result.closed = is_closed(raw);
   const auto check = [&](TextFault fault, bool bad) { result.check(fault, bad); };
   const std::int64_t count = std::ssize(words.hash);
-  const bool ascii = is_ascii(raw);
+  const bool ascii = data::is_ascii(raw);
   check(TextFault::empty, words.letters == 0);
   if (words.plain >= 3) {
     const double mean = share_of(words.letters - words.cjk, words.plain);

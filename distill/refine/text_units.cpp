@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <memory>
 
+#include "data/text/unicode.h"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -96,9 +98,7 @@ std::int32_t next_character(std::string_view text, std::size_t& at) {
 }
 
 std::string normalised(std::string_view text) {
-  if (std::all_of(text.begin(), text.end(), [](char c) { return c >= 0; })) {
-    return normalised_ascii(text);
-  }
+  if (data::is_ascii(text)) return normalised_ascii(text);
   std::string valid;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t begin = at;
