@@ -23,7 +23,7 @@ struct RefineOptions {
   std::vector<std::string> inputs, text, without, dedup, against, embeddings;
   std::vector<double> split;
   std::string out, schema, save_schema, id, label, time, format, model, probabilities, teacher,
-      apply, split_group, extend;
+      apply, split_group, extend, trusted, trusted_embeddings;
   std::int64_t budget = -1, seed = 0, review = 0, similar = 0;
   double threshold = .5, retention = -1, effective = -1, near_duplicate = .8, link_threshold = -1;
   int threads = 0;
@@ -71,9 +71,9 @@ void run_images(const RefineOptions& o) {
   }
   const bool table_only = !o.text.empty() || !o.dedup.empty() || !o.against.empty() ||
                           !o.split.empty() || !o.apply.empty() || !o.model.empty() ||
-                          !o.teacher.empty() || !o.schema.empty() || !o.without.empty() ||
-                          o.effective >= 0 || o.review > 0 || o.similar > 0 || o.repair ||
-                          !o.extend.empty() || o.embeddings.size() > 1;
+                          !o.teacher.empty() || !o.trusted.empty() || !o.schema.empty() ||
+                          !o.without.empty() || o.effective >= 0 || o.review > 0 || o.similar > 0 ||
+                          o.repair || !o.extend.empty() || o.embeddings.size() > 1;
   if (table_only) {
     raise(ErrorKind::usage, "refine: expected for IDX files no options but --out, --time, ",
           "--probabilities, --embeddings, --threshold, --retention, --budget, --seed, --threads, ",
@@ -144,6 +144,7 @@ void run_refine(const RefineOptions& o) {
   }
   options.features.probabilities = o.probabilities;
   options.features.teacher = o.teacher;
+  options.features.trusted = {o.trusted, o.trusted_embeddings};
   options.features.embeddings.assign(o.embeddings.begin(), o.embeddings.end());
   options.extend = o.extend;
   options.features.seed = static_cast<std::uint64_t>(o.seed);
@@ -216,7 +217,13 @@ void add_refine(CLI::App& app) {
   c->add_flag("--dedup-across", o->across, "Link only between files, each record at most once");
   c->add_option("--probabilities", o->probabilities,
                 "Out-of-fold class probabilities (.npy [records, classes])");
-  c->add_option("--teacher", o->teacher, "A teacher's class probabilities (.npy)");
+  c->add_option("--teacher", o->teacher,
+                "Class probabilities (.npy) of a model that learned from none of these labels");
+  auto* trusted = c->add_option(
+      "--trusted", o->trusted, "Verified records beside the table: their labels are taken as true");
+  c->add_option("--trusted-embeddings", o->trusted_embeddings,
+                "Their sentence vectors (.npy), where --embeddings are given")
+      ->needs(trusted);
   c->add_option("--embeddings", o->embeddings,
                 "Sentence vectors (.npy [records, d], as of athanor embed); several files follow "
                 "each other")

@@ -10,9 +10,9 @@
 
 #include "distill/refine/feature_values.h"
 #include "distill/refine/label_trust.h"
+#include "distill/refine/label_weighing.h"
 #include "distill/refine/neighbors.h"
 #include "distill/refine/surface.h"
-#include "distill/refine/table_labels.h"
 #include "distill/refine/uniqueness.h"
 #include "tensor/base/error.h"
 #include "tensor/io/atomic_file.h"

@@ -35,30 +35,59 @@ TimeSlices time_slices(const std::vector<double>& times) {
   return slices;
 }
 
-LabelWeighing::LabelWeighing(const TableRecords& r, const std::vector<std::int64_t>& group,
-                             const std::vector<char>& sound)
-    : labels_(r.label), slices_(time_slices(r.time)) {
-  std::vector<std::vector<std::int64_t>> members(group.size());
-  for (std::int64_t i = 0; i < r.size(); ++i) {
-    if (!sound[i]) continue;
+LabelWeighing::LabelWeighing(const LabelTask& task) : task_(task), slices_(time_slices(task.time)) {
+  std::vector<std::vector<std::int64_t>> members(static_cast<std::size_t>(task.size()));
+  for (std::int64_t i = 0; i < task.size(); ++i) {
+    if (task.verified(i) && task.sound[i]) verified_.push_back(i);
+    if (!task.sound[i] || i >= task.judged) continue;
     rows_.push_back(i);
-    if (labels_[i] >= 0) members[group[i]].push_back(i);
+    if (!task.verified(i)) unsure_.push_back(i);
+    if (task.label[i] >= 0) members[task.group[i]].push_back(i);
   }
   for (auto& copies : members) {
     if (copies.size() > 1) copies_.push_back(std::move(copies));
   }
 }
 
+void LabelWeighing::settle(ProbabilityTable& p) const {
+  for (const std::int64_t i : verified_) {
+    if (!p.known(i)) continue;
+    double* row = p.values.data() + i * p.classes;
+    std::fill(row, row + p.classes, 0.);
+    row[task_.truth[i]] = 1;
+  }
+}
+
+double LabelWeighing::likelihood(const ProbabilityTable& p, const SlicedNoise& noise) const {
+  const double unsure = mean_log_likelihood(p, task_.label, unsure_, slices_.of, noise);
+  if (verified_.empty()) return unsure;
+  double sum = 0, count = 0;
+  if (is_applicable(unsure)) {
+    count = static_cast<double>(unsure_.size());
+    sum = unsure * count;
+  }
+  for (const std::int64_t i : verified_) {
+    // Answers with a teacher's and without are not to be told apart by one power.
+    if (!p.known(i) || (task_.teacher.rows > 0 && !task_.teacher.known(i))) continue;
+    sum += std::log(std::max(p.row(i)[task_.truth[i]], 1e-12));
+    ++count;
+  }
+  return count > 0 ? sum / count : kNotApplicable;
+}
+
 Weighed LabelWeighing::weigh(const ProbabilityTable& p, double exponent) const {
   Weighed w;
   w.exponent = exponent;
   w.p = sharpened(p, exponent);
-  const SlicedNoise noise =
-      estimate_sliced_noise(w.p, labels_, rows_, slices_.of, slices_.count, kNoise);
+  ProbabilityTable settled;
+  if (!verified_.empty()) settle(settled = w.p);
+  const SlicedNoise noise = estimate_sliced_noise(verified_.empty() ? w.p : settled, task_.label,
+                                                  rows_, slices_.of, slices_.count, kNoise);
   w.p = with_shares(w.p, noise.share);
-  w.likelihood = mean_log_likelihood(w.p, labels_, rows_, slices_.of, noise);
-  w.posterior = sliced_class_posteriors(w.p, labels_, slices_.of, noise);
+  w.likelihood = likelihood(w.p, noise);
+  w.posterior = sliced_class_posteriors(w.p, task_.label, slices_.of, noise);
   for (const auto& copies : copies_) join(copies, w, noise);
+  settle(w.posterior);
   return w;
 }
 
@@ -71,6 +100,15 @@ Weighed LabelWeighing::search(const ProbabilityTable& p) const {
   return best;
 }
 
+Weighed LabelWeighing::with_second_view(Weighed a, const ProbabilityTable& b) const {
+  const ProbabilityTable first = a.p;
+  for (const double power : kExponents) {
+    Weighed w = search(product_of(first, b, power));
+    if (w.likelihood > a.likelihood) a = std::move(w);
+  }
+  return a;
+}
+
 // Copies have one class: P(class | p, all their labels), p being their geometric mean.
 void LabelWeighing::join(const std::vector<std::int64_t>& copies, Weighed& w,
                          const SlicedNoise& noise) const {
@@ -79,7 +117,7 @@ void LabelWeighing::join(const std::vector<std::int64_t>& copies, Weighed& w,
   std::vector<double> log_p(static_cast<std::size_t>(classes));
   for (const std::int64_t i : copies) {
     for (std::int64_t k = 0; k < classes; ++k) {
-      const double given = noise.of(slices_.of[i])[k * classes + labels_[i]];
+      const double given = noise.of(slices_.of[i])[k * classes + task_.label[i]];
       log_p[k] += std::log(std::max(w.p.row(i)[k], 1e-12)) / static_cast<double>(copies.size()) +
                   std::log(std::max(given, 1e-12));
     }
@@ -97,6 +135,10 @@ ProbabilityTable product_of(const ProbabilityTable& a, const ProbabilityTable& b
   ProbabilityTable out{a.rows, a.classes, std::vector<double>(a.values.size())};
   for (std::int64_t i = 0; i < a.rows; ++i) {
     double* row = out.values.data() + i * a.classes;
+    if (!a.known(i) || !b.known(i)) {
+      std::copy_n(a.row(i), a.classes, row);
+      continue;
+    }
     double most = -std::numeric_limits<double>::infinity(), sum = 0;
     for (std::int64_t k = 0; k < a.classes; ++k) {
       row[k] =

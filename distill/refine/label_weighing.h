@@ -5,8 +5,7 @@
 #include <limits>
 #include <vector>
 
-#include "distill/refine/label_trust.h"
-#include "distill/refine/table_records.h"
+#include "distill/refine/label_task.h"
 
 namespace athanor::distill {
 
@@ -29,27 +28,35 @@ struct Weighed {
 
 class LabelWeighing {
  public:
-  // `group` tells copies, `sound` records whose labels the noise matrices are estimated from.
-  // `records` must outlive this.
-  LabelWeighing(const TableRecords& records, const std::vector<std::int64_t>& group,
-                const std::vector<char>& sound);
+  // Noise matrices are estimated from the sound ones of the records to judge. `task` must outlive
+  // this.
+  explicit LabelWeighing(const LabelTask& task);
 
   // p to the power `exponent` and with the classes' shares estimated; a noise matrix for each span
-  // of time; one posterior for all sound copies of each other, from the labels of all of them.
+  // of time; one posterior for all sound copies of each other, from the labels of all of them; of a
+  // verified record the class that is vouched for, which counts in the matrices, too.
   Weighed weigh(const ProbabilityTable& p, double exponent) const;
-  // With the power under which the labels, which the models of p have not seen, are likeliest.
+  // With the power under which the labels, which the models of p have not seen, are likeliest;
+  // those of verified records count as the true classes that they are.
   Weighed search(const ProbabilityTable& p) const;
+  // The same of a b^power, with the likeliest power; a as it is where none is likelier than that.
+  Weighed with_second_view(Weighed a, const ProbabilityTable& b) const;
 
  private:
   void join(const std::vector<std::int64_t>& copies, Weighed& w, const SlicedNoise& noise) const;
+  // Known rows of verified records become certain.
+  void settle(ProbabilityTable& p) const;
+  double likelihood(const ProbabilityTable& p, const SlicedNoise& noise) const;
 
-  const std::vector<std::int64_t>& labels_;
+  const LabelTask& task_;
   const TimeSlices slices_;
-  std::vector<std::int64_t> rows_;
+  std::vector<std::int64_t> rows_;    // that the noise matrices are estimated from
+  std::vector<std::int64_t> unsure_;  // those of them that nobody vouches for
+  std::vector<std::int64_t> verified_;
   std::vector<std::vector<std::int64_t>> copies_;  // groups of two sound labelled records or more
 };
 
-// a b^power, normalised.
+// a b^power, normalised; a where b is unknown.
 ProbabilityTable product_of(const ProbabilityTable& a, const ProbabilityTable& b, double power);
 
 // Geometric mean of tables of one shape, normalised; unknown rows stay unknown.

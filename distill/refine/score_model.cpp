@@ -195,12 +195,11 @@ void save_score_model(const std::filesystem::path& path, const ScoreModel& model
 
 ScoreModel default_score_model() {
   ScoreModel model;
-  // The teacher's weight is half of label_trust's, set by hand: the fit had no teacher.
+  // The teacher has no weight of its own: what it says is part of label_trust.
   model.bias = -1.24768;
   model.centre = {.528374, .985553, .945368, .760135, .329779, .8513,
                   .385106, .981657, .494049, .902625, .998007, .5};
-  model.weight = {.538109, 17.671, 12.7398, 7.35566, 0,       11.0911,
-                  0,       21.713, .544151, 0,       .761562, 3.7};
+  model.weight = {.538109, 17.671, 12.7398, 7.35566, 0, 11.0911, 0, 21.713, .544151, 0, .761562, 0};
   return model;
 }
 

@@ -9,13 +9,11 @@
 #include "distill/refine/character_model.h"
 #include "distill/refine/feature_values.h"
 #include "distill/refine/label_trust.h"
+#include "distill/refine/table_arrays.h"
 #include "distill/refine/table_labels.h"
 #include "distill/refine/table_neighbours.h"
 #include "distill/refine/table_stages.h"
 #include "tensor/base/error.h"
-#include "tensor/io/npy.h"
-#include "tensor/ops/cat.h"
-#include "tensor/ops/copy.h"
 
 namespace athanor::distill {
 namespace {
@@ -66,7 +64,7 @@ class FeatureWork {
       }
       raise(ErrorKind::usage, "--without: expected the name of a feature, found '", name, "'");
     }
-    if (!o_.embeddings.empty()) load_embeddings();
+    if (!o_.embeddings.empty()) embeddings_ = load_vectors(o_.embeddings, n_);
     FeatureRow none;
     none.fill(kNotApplicable);
     f_.row.assign(static_cast<std::size_t>(n_), none);
@@ -228,26 +226,6 @@ class FeatureWork {
     return result;
   }
 
-  void load_embeddings() {
-    std::vector<Tensor> parts;
-    std::int64_t rows = 0;
-    for (const std::filesystem::path& path : o_.embeddings) {
-      const Tensor part = load_npy(path);
-      if (part.rank() != 2 || part.size(1) < 1 ||
-          (!parts.empty() && part.size(1) != parts.front().size(1))) {
-        raise(ErrorKind::bad_input, path.string(), ": expected an array [records, width]",
-              parts.empty() ? "" : " as wide as the first", ", found ", describe(part));
-      }
-      rows += part.size(0);
-      parts.push_back(cast(part, DType::f32));
-    }
-    if (rows != n_) {
-      raise(ErrorKind::bad_input, o_.embeddings.back().string(), ": expected an array [", n_,
-            ", width], one row for each record that can be read, found ", rows, " rows");
-    }
-    embeddings_ = contiguous(parts.size() == 1 ? parts.front() : cat(parts, 0));
-  }
-
   // Features 5 and 7, and the clusters of the diversity.
   void neighbours() {
     NeighbourFeatures near = stages_.run(
@@ -264,14 +242,26 @@ class FeatureWork {
     clusters_ = near.clusters;
   }
 
-  Tensor load_array(const std::filesystem::path& path) const {
-    Tensor p = load_npy(path);
-    if (p.rank() != 2 || p.size(0) != n_ || p.size(1) != r_.label_names.size()) {
-      raise(ErrorKind::bad_input, path.string(), ": expected an array [", n_, ", ",
-            r_.label_names.size(),
-            "] (records, classes in the order of their first record), found ", describe(p));
+  TrustedSet read_trusted_set() {
+    TrustedSet trusted = read_trusted(in_, r_, o_.trusted,
+                                      embeddings_.defined() ? embeddings_.size(1) : 0, progress_);
+    f_.trusted = trusted.size();
+    f_.trusted_overlap = trusted.overlap();
+    std::string note = fmt::format("trusted: {} verified records beside the table", trusted.size());
+    if (f_.trusted_overlap > 0) {
+      const auto row = std::find_if(trusted.row.begin(), trusted.row.end(),
+                                    [](std::int64_t r) { return r >= 0; });
+      note += fmt::format(
+          "; {} of them say the same as records of the table (first: row {}), "
+          "whose labels they settle",
+          f_.trusted_overlap, *row);
     }
-    return p;
+    f_.notes.push_back(note);
+    return trusted;
+  }
+
+  ProbabilityTable load_table(const std::filesystem::path& path) const {
+    return load_probabilities(path, n_, r_.label_names.size());
   }
 
   ProbabilityTable unknown_probabilities() const {
@@ -284,6 +274,8 @@ class FeatureWork {
   void labels() {
     f_.suspect.assign(n_, 0);
     f_.guess.assign(n_, -1);
+    std::optional<TrustedSet> trusted;
+    if (!o_.trusted.records.empty()) trusted = read_trusted_set();
     const std::string why = label_obstacle(r_);
     if (!why.empty()) {
       f_.notes.push_back("label_trust, learnability, stability, teacher_agreement: " + why);
@@ -291,41 +283,44 @@ class FeatureWork {
     }
     std::vector<char> sound_rows(static_cast<std::size_t>(n_));
     for (std::int64_t i = 0; i < n_; ++i) sound_rows[i] = sound(i);
+    LabelTask task =
+        label_task(r_, embeddings_, f_.groups.group, sound_rows, trusted ? &*trusted : nullptr);
+    ProbabilityTable teacher;
+    if (!o_.teacher.empty()) {
+      teacher = load_table(o_.teacher);
+      task.teacher = teacher;
+      task.teacher.rows = task.size();
+      task.teacher.values.resize(static_cast<std::size_t>(task.size() * task.classes),
+                                 kNotApplicable);
+    }
     LabelEvidence evidence;
     bool judged_by_models = false;
     if (!on(kLabelTrust) && !on(kLearnability) && !on(kStability)) {
       f_.notes.push_back("label_trust, learnability, stability: switched off, nothing was trained");
       evidence.p = evidence.posterior = unknown_probabilities();
-    } else if (o_.probabilities.empty() && earlier_ != nullptr) {
+    } else if (!o_.probabilities.empty()) {
+      evidence.p = load_table(o_.probabilities);
+      evidence.posterior = evidence.p;
+      if (trusted || !o_.teacher.empty()) evidence = judge_by_answers(task, evidence.p);
+      f_.notes.push_back("stability: probabilities were given, no training was watched");
+    } else if (earlier_ != nullptr) {
       if (!earlier_->labels) {
         f_.notes.push_back("label_trust, learnability, stability: the earlier run judged no label");
         return;
       }
       evidence = stages_.run(
-          "labels",
-          [&] {
-            return judge_new_labels(r_, {r_.tokens, embeddings_}, f_.groups.group, sound_rows,
-                                    *earlier_->labels, o_.seed);
-          },
-          pack_labels, unpack_labels);
+          "labels", [&] { return judge_new_labels(task, *earlier_->labels, o_.seed); }, pack_labels,
+          unpack_labels);
       judged_by_models = true;
       f_.notes.push_back("stability: no training was watched for the new records");
-    } else if (o_.probabilities.empty()) {
+    } else {
       evidence = stages_.run(
-          "labels",
-          [&] {
-            return judge_labels(r_, {r_.tokens, embeddings_}, f_.groups.group, sound_rows, o_.seed);
-          },
-          pack_labels, unpack_labels);
+          "labels", [&] { return judge_labels(task, o_.seed); }, pack_labels, unpack_labels);
       judged_by_models = true;
       const OutOfFold& training = evidence.training;
       f_.confidence.assign(training.confidence.begin(), training.confidence.end());
       f_.variability.assign(training.variability.begin(), training.variability.end());
       put(kStability, stability_of(training.forgetting, training.presentations));
-    } else {
-      evidence.p = to_probability_table(load_array(o_.probabilities), n_);
-      evidence.posterior = evidence.p;
-      f_.notes.push_back("stability: probabilities were given, no training was watched");
     }
     const ProbabilityTable& p = evidence.p;
     if (evidence.joint) put(kRules, rule_consistency(most_probable_of_copies(evidence.posterior)));
@@ -343,7 +338,7 @@ class FeatureWork {
     if (o_.teacher.empty()) {
       f_.notes.push_back("teacher_agreement: no teacher given");
     } else {
-      put(kTeacher, label_agreements(to_probability_table(load_array(o_.teacher), n_), r_.label));
+      put(kTeacher, label_agreements(teacher, r_.label));
     }
     if (judged_by_models) f_.labels = std::move(evidence);
   }

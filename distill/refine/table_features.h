@@ -11,7 +11,9 @@
 #include "distill/refine/earlier_run.h"
 #include "distill/refine/linkage.h"
 #include "distill/refine/score_model.h"
+#include "distill/refine/table_labels.h"
 #include "distill/refine/table_records.h"
+#include "distill/refine/trusted_set.h"
 #include "distill/refine/uniqueness.h"
 #include "distill/run/stage_store.h"
 
@@ -22,7 +24,9 @@ struct FeatureOptions {
   double near_duplicate = .8;           // Jaccard index of 5-grams from which texts are copies
   LinkOptions link;                     // with fields: linked records are copies, too
   std::filesystem::path probabilities;  // .npy [records, classes]: out-of-fold, brought along
-  std::filesystem::path teacher;        // .npy [records, classes]: of a teacher
+  // .npy [records, classes]: of a model that learned from none of the table's labels.
+  std::filesystem::path teacher;
+  TrustedFiles trusted;
   // .npy [records, d], one row a record that can be read; several files follow each other.
   std::vector<std::filesystem::path> embeddings;
   ScoreModel model = default_score_model();
@@ -42,6 +46,7 @@ struct TableFeatures {
   double set_entropy = 0;          // normalised entropy over class x cluster
   double freshness_underflow = 0;  // share of stamps whose exp(-age/3600) is 0 in double
   double reference_time = 0, half_life = 0;
+  std::int64_t trusted = 0, trusted_overlap = 0;  // verified records; those that the table has, too
   double agreement = 0;            // of the proxy's most probable class with the labels
   std::vector<std::string> notes;  // what does not apply, and why
 };

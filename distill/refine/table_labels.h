@@ -2,12 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "distill/refine/hashed_classifier.h"
-#include "distill/refine/label_weighing.h"
+#include "distill/refine/label_task.h"
 #include "distill/refine/table_records.h"
 
 namespace athanor::distill {
@@ -39,20 +38,23 @@ struct LabelEvidence {
 // probable its label is by then; without vectors it counts as a second view, by as much as makes
 // the labels likeliest. Beyond 50,000 records the directions of the words are left out, and without
 // vectors that model judges alone, `posterior` being p; beyond 32 classes there is one round, one
-// partition, no second view. `sound`: records to learn from; of a group of copies all its sound
-// records together count as one.
-LabelEvidence judge_labels(const TableRecords& records, const ClassifierInputs& inputs,
-                           const std::vector<std::int64_t>& group, const std::vector<char>& sound,
-                           std::uint64_t seed);
+// partition, no search for a power. Models learn from sound records; of a group of copies all its
+// sound records together count as one. Verified records teach their true class. Where there is a
+// teacher, models learn in one round from the class posteriors that its answers and the labels
+// give, and its answers count as a further view, by as much as makes the labels likeliest.
+LabelEvidence judge_labels(const LabelTask& task, std::uint64_t seed);
+
+// The same from answers of models elsewhere [judged, classes] that did not learn from the record's
+// own label: noise matrices, power and joint copies as above, verified records, and a teacher.
+LabelEvidence judge_by_answers(const LabelTask& task, const ProbabilityTable& answers);
 
 // The same for a table whose first records were judged before (`before`, as of judge_labels() or
 // this): one model of each kind learns from their class posteriors and answers for the new ones,
 // which teach nothing; a copy of an earlier record takes over that one's answer. Noise matrices and
 // the power are estimated anew from all. What was said of the earlier records stays as it is; no
-// training is watched, and without `joint` the words' linear model judges alone.
-LabelEvidence judge_new_labels(const TableRecords& records, const ClassifierInputs& inputs,
-                               const std::vector<std::int64_t>& group,
-                               const std::vector<char>& sound, const LabelEvidence& before,
+// training is watched, and without `joint` the words' linear model judges alone. Nothing may be
+// verified.
+LabelEvidence judge_new_labels(const LabelTask& task, const LabelEvidence& before,
                                std::uint64_t seed);
 
 }  // namespace athanor::distill

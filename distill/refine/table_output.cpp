@@ -360,6 +360,8 @@ std::string table_summary(const TableRefineOptions& options, const TableRefineRe
       {"duplicate_groups", f.groups.count},
       {"faulty_fields", r.issues.size()},
       {"suspect_labels", std::count(f.suspect.begin(), f.suspect.end(), 1)},
+      {"trusted_records", f.trusted},
+      {"trusted_overlap", f.trusted_overlap},
       {"proxy_agreement", number(f.agreement)},
       {"set_entropy", f.set_entropy},
       {"freshness_underflow", f.freshness_underflow},

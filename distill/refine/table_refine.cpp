@@ -37,23 +37,32 @@ StageInputs judging_settings(const TableRefineOptions& o) {
           {"whether --embeddings are given", str(!o.features.embeddings.empty())}};
 }
 
+std::string fingerprint_of_files(const std::vector<std::filesystem::path>& files) {
+  std::string all;
+  for (const auto& file : files) all += fingerprint_of_file(file);
+  return fingerprint_of(all);
+}
+
 // All that the stages follow from.
 StageInputs stage_inputs(const TableRefineOptions& o) {
-  const auto fingerprint = [](const std::vector<std::filesystem::path>& files) {
-    std::string all;
-    for (const auto& file : files) all += fingerprint_of_file(file);
-    return fingerprint_of(all);
-  };
   StageInputs inputs = judging_settings(o);
   inputs["the program"] = fingerprint_of_program();
-  inputs["the input"] = fingerprint(o.input.files);
-  inputs["--embeddings"] = fingerprint(o.features.embeddings);
+  inputs["the input"] = fingerprint_of_files(o.input.files);
+  inputs["--embeddings"] = fingerprint_of_files(o.features.embeddings);
   if (!o.features.probabilities.empty()) {
-    inputs["--probabilities"] = fingerprint({o.features.probabilities});
+    inputs["--probabilities"] = fingerprint_of_files({o.features.probabilities});
+  }
+  if (!o.features.teacher.empty()) inputs["--teacher"] = fingerprint_of_files({o.features.teacher});
+  if (!o.features.trusted.records.empty()) {
+    inputs["--trusted"] = fingerprint_of_files({o.features.trusted.records});
+    if (!o.features.trusted.embeddings.empty()) {
+      inputs["--trusted-embeddings"] = fingerprint_of_files({o.features.trusted.embeddings});
+    }
   }
   inputs["--similar"] = str(o.similar);
   if (!o.extend.empty()) {
-    inputs["--extend"] = fingerprint({o.extend / "state.safetensors", o.extend / "scores.csv"});
+    inputs["--extend"] =
+        fingerprint_of_files({o.extend / "state.safetensors", o.extend / "scores.csv"});
   }
   return inputs;
 }
@@ -65,6 +74,10 @@ void check_options(const TableRefineOptions& o) {
     raise(ErrorKind::usage, "refine: expected one of budget, retention and effective, got several");
   }
   if (o.extend.empty()) return;
+  if (!o.features.trusted.records.empty()) {
+    raise(ErrorKind::usage,
+          "--extend: expected no --trusted; a run over all records learns from it");
+  }
   if (o.split) {
     raise(ErrorKind::usage, "--extend: expected no --split, which would part the records anew");
   }
