@@ -136,7 +136,7 @@ ProbabilityTable product_of(const ProbabilityTable& a, const ProbabilityTable& b
   for (std::int64_t i = 0; i < a.rows; ++i) {
     double* row = out.values.data() + i * a.classes;
     if (!a.known(i) || !b.known(i)) {
-      std::copy_n(a.row(i), a.classes, row);
+      std::copy_n((a.known(i) ? a : b).row(i), a.classes, row);
       continue;
     }
     double most = -std::numeric_limits<double>::infinity(), sum = 0;

@@ -56,7 +56,7 @@ class LabelWeighing {
   std::vector<std::vector<std::int64_t>> copies_;  // groups of two sound labelled records or more
 };
 
-// a b^power, normalised; a where b is unknown.
+// a b^power, normalised; where one is unknown the other as it is.
 ProbabilityTable product_of(const ProbabilityTable& a, const ProbabilityTable& b, double power);
 
 // Geometric mean of tables of one shape, normalised; unknown rows stay unknown.

@@ -139,20 +139,24 @@ ClassifierOptions classifier_options(std::uint64_t seed) {
 Weighed judged_alone(const LabelWeighing& weighing, const ProbabilityTable& p, bool search) {
   return search ? weighing.search(p) : weighing.weigh(p, 1);
 }
+// Known rows of `from` into `to`, all of them or where that one is unknown.
+void take_known_rows(const ProbabilityTable& from, ProbabilityTable& to, bool all) {
+  for (std::int64_t i = 0; i < from.rows; ++i) {
+    if (!from.known(i) || (!all && to.known(i))) continue;
+    std::copy_n(from.row(i), from.classes, to.values.begin() + i * from.classes);
+  }
+}
+
 // A teacher's answers together with those of models of the labels, or the likelier of the two
-// alone: neither may spoil the other.
+// alone: neither may spoil the other. Where the teacher knows nothing the models judge.
 Weighed with_advice(const LabelWeighing& weighing, const Weighed& advice, Weighed judged,
                     bool search) {
   if (!search) return weighing.weigh(product_of(judged.p, advice.p, 1), 1);
   Weighed both = weighing.with_second_view(advice, judged.p);
-  return both.likelihood > judged.likelihood ? both : judged;
-}
-
-void take_known_rows(const ProbabilityTable& from, ProbabilityTable& to) {
-  for (std::int64_t i = 0; i < from.rows; ++i) {
-    if (!from.known(i)) continue;
-    std::copy_n(from.row(i), from.classes, to.values.begin() + i * from.classes);
-  }
+  if (both.likelihood <= judged.likelihood) return judged;
+  take_known_rows(judged.p, both.p, false);
+  take_known_rows(judged.posterior, both.posterior, false);
+  return both;
 }
 
 // What each record teaches: of a group of copies all sound ones together as much as one.
@@ -245,7 +249,7 @@ LabelEvidence judge_labels(const LabelTask& task, std::uint64_t seed) {
   Weighed advice;
   if (advised) {
     advice = judged_alone(weighing, task.teacher, search);
-    take_known_rows(advice.posterior, given);
+    take_known_rows(advice.posterior, given, true);
   }
   MeanOfLogs answers;
   for (std::uint64_t partition = 0; partition < (search ? kPartitions : 1); ++partition) {

@@ -128,6 +128,7 @@ TEST_CASE("a verified record has its class for sure, whatever models say", "[tru
   unknown.values[2] = unknown.values[3] = kNotApplicable;
   CHECK_FALSE(weighing.weigh(unknown, 1).posterior.known(1));
   CHECK(product_of(p, unknown, 1).row(1)[0] == .2);
+  CHECK(product_of(unknown, p, 1).row(1)[0] == .2);
 }
 
 TEST_CASE("a trusted file that does not fit is refused with what is expected", "[trusted_set]") {
@@ -220,6 +221,14 @@ TEST_CASE("a teacher that learned elsewhere finds labels that the words do not t
   TableRefineOptions brought = pool.options();
   brought.features.probabilities = options.features.teacher;
   CHECK(pool.right(refined(brought)) >= .92 * kRecords);
+  // Records that the teacher says nothing of are judged all the same.
+  Tensor some = load_npy(options.features.teacher);
+  std::fill_n(some.data<float>(), 20, std::numeric_limits<float>::quiet_NaN());
+  save_npy(options.features.teacher, some);
+  const TableRefineResult partly = refined(options);
+  CHECK(is_applicable(partly.features.row[0][3]));
+  CHECK_FALSE(is_applicable(partly.features.row[0][11]));
+  CHECK(pool.right(partly) >= .88 * kRecords);
   // Words that tell outweigh a teacher that guesses.
   const Pool telling(.1);
   options.input = telling.options().input;
