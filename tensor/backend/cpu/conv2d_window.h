@@ -7,6 +7,16 @@
 // Tasks wanted when there are few images.
 constexpr std::int64_t kConvTasks = 8;
 
+// Rows of a block of results that is N vectors wide: twelve sums keep both multiply-add units busy
+// and fit into sixteen registers.
+template <int N>
+constexpr std::int64_t kBlockPixels = 2 * kMicroRows / N;
+// Whether one vector holds the `width` channels of a strip, whose second one is then left out.
+template <class T>
+constexpr bool is_narrow(std::int64_t width) {
+  return width <= VectorOf<T>::lanes;
+}
+
 // A forward pass: x [N, H, W, C] -> y [N, oh, ow, O].
 template <class T>
 struct Pass {
@@ -22,6 +32,12 @@ struct Pass {
   bool pool = false;
 
   std::int64_t strips() const { return ceil_div(O, kMicroColumns<T>); }
+  // Blocks of register results for `pixels` output pixels and all channels.
+  std::int64_t blocks(std::int64_t pixels) const {
+    const std::int64_t rest = O % kMicroColumns<T>, narrow = rest > 0 && is_narrow<T>(rest);
+    return (strips() - narrow) * ceil_div(pixels, kBlockPixels<2>) +
+           narrow * ceil_div(pixels, kBlockPixels<1>);
+  }
   std::int64_t window() const { return kh * kw * C; }
   std::int64_t run() const { return kw * C; }
   // What the windows of `rows` output rows touch.
@@ -104,95 +120,117 @@ struct ImageAhead {
   }
 };
 
-// R output pixels, whose windows start at image + from(r), times one strip of weights
-// [kh, run, kMicroColumns], added to `start`.
-template <int R, class T, class From, class V>
+// Calls run with the number of rows, which block_pixels() gave, as a constant.
+template <int N, class Run>
+ATHANOR_INLINE void with_rows(std::int64_t count, const Run& run) {
+  switch (count) {
+    case kBlockPixels<1>:
+      if constexpr (N == 1) run(std::integral_constant<int, kBlockPixels<1>>{});
+      return;
+    case 6:
+      return run(std::integral_constant<int, 6>{});
+    case 5:
+      return run(std::integral_constant<int, 5>{});
+    case 4:
+      return run(std::integral_constant<int, 4>{});
+    case 3:
+      return run(std::integral_constant<int, 3>{});
+    case 2:
+      return run(std::integral_constant<int, 2>{});
+    default:
+      return run(std::integral_constant<int, 1>{});
+  }
+}
+
+// How many of `left` rows one such block takes.
+template <int N>
+constexpr std::int64_t block_pixels(std::int64_t left) {
+  return left >= kBlockPixels<N> ? kBlockPixels<N> : smaller(left, kMicroRows);
+}
+
+// R output pixels, whose windows start at image + from(r), times the first N vectors of one strip
+// of weights [kh, run, kMicroColumns], added to `start`.
+template <int R, int N, class T, class From, class V>
 ATHANOR_INLINE void window_sums(const T* image, const From& from, std::int64_t kh, std::int64_t row,
-                                std::int64_t run, const T* w, const T* start, V (&left)[R],
-                                V (&right)[R]) {
+                                std::int64_t run, const T* w, const T* start, V (&sums)[R][N]) {
   constexpr std::int64_t W = VectorOf<T>::lanes;
   ATHANOR_UNROLL
   for (int r = 0; r < R; ++r) {
-    left[r] = load_lanes(start);
-    right[r] = load_lanes(start + W);
+    ATHANOR_UNROLL
+    for (int v = 0; v < N; ++v) sums[r][v] = load_lanes(start + v * W);
   }
   for (std::int64_t i = 0; i < kh; ++i, image += row) {
     const T* a[R];
     ATHANOR_UNROLL
     for (int r = 0; r < R; ++r) a[r] = image + from(r);
-    for (std::int64_t l = 0; l < run; ++l, w += 2 * W) {
-      const V b0 = load_lanes(w), b1 = load_lanes(w + W);
+    for (std::int64_t l = 0; l < run; ++l, w += kMicroColumns<T>) {
+      V b[N];
+      ATHANOR_UNROLL
+      for (int v = 0; v < N; ++v) b[v] = load_lanes(w + v * W);
       ATHANOR_UNROLL
       for (int r = 0; r < R; ++r) {
         const T value = a[r][l];
-        left[r] += value * b0;
-        right[r] += value * b1;
+        ATHANOR_UNROLL
+        for (int v = 0; v < N; ++v) sums[r][v] += value * b[v];
       }
     }
   }
 }
 
 // Such pixels, at least `floor`, to y + to(r).
-template <int R, class T, class From, class To>
+template <int R, int N, class T, class From, class To>
 inline void window_block(const T* image, const From& from, std::int64_t kh, std::int64_t row,
                          std::int64_t run, const T* w, const T* start, T floor, T* y,
                          const To& to) {
   using V = typename VectorOf<T>::type;
   constexpr std::int64_t W = VectorOf<T>::lanes;
   const V low = V{} + floor;
-  V left[R], right[R];
-  window_sums<R>(image, from, kh, row, run, w, start, left, right);
+  V sums[R][N];
+  window_sums<R, N>(image, from, kh, row, run, w, start, sums);
   ATHANOR_UNROLL
   for (int r = 0; r < R; ++r) {
-    // A NaN stays.
-    store_lanes(y + to(r), left[r] < low ? low : left[r]);
-    store_lanes(y + to(r) + W, right[r] < low ? low : right[r]);
+    ATHANOR_UNROLL
+    for (int v = 0; v < N; ++v) {
+      // A NaN stays.
+      store_lanes(y + to(r) + v * W, sums[r][v] < low ? low : sums[r][v]);
+    }
   }
 }
 
-template <class T, class From, class To>
+template <int N, class T, class From, class To>
 inline void window_rows(std::int64_t count, const T* image, const From& from, const Pass<T>& p,
                         std::int64_t row, const T* w, const T* start, T* y, const To& to) {
-  switch (count) {
-    case 6:
-      return window_block<6>(image, from, p.kh, row, p.run(), w, start, p.floor, y, to);
-    case 5:
-      return window_block<5>(image, from, p.kh, row, p.run(), w, start, p.floor, y, to);
-    case 4:
-      return window_block<4>(image, from, p.kh, row, p.run(), w, start, p.floor, y, to);
-    case 3:
-      return window_block<3>(image, from, p.kh, row, p.run(), w, start, p.floor, y, to);
-    case 2:
-      return window_block<2>(image, from, p.kh, row, p.run(), w, start, p.floor, y, to);
-    default:
-      return window_block<1>(image, from, p.kh, row, p.run(), w, start, p.floor, y, to);
-  }
+  const auto run = [&]<int R>(std::integral_constant<int, R>) {
+    window_block<R, N>(image, from, p.kh, row, p.run(), w, start, p.floor, y, to);
+  };
+  with_rows<N>(count, run);
 }
 
 // One strip of output channels for the rows [first, first + rows) of those that `image` serves, to
-// y with `row` and `pixel` elements from one to the next; `width` of the strip's channels.
-template <class T>
+// y with `row` and `pixel` elements from one to the next; `width` of the strip's channels, which N
+// vectors hold.
+template <int N, class T>
 void strip_rows(const Pass<T>& p, const Image<T>& image, std::int64_t first, std::int64_t rows,
                 const T* w, const T* start, std::int64_t width, T* y, std::int64_t y_row,
                 std::int64_t y_pixel, ImageAhead<T>& ahead) {
-  constexpr std::int64_t kWidth = kMicroColumns<T>;
+  constexpr std::int64_t kWidth = N * VectorOf<T>::lanes, kRows = kBlockPixels<N>;
   const std::int64_t pixels = rows * p.ow, step = p.sw * p.C;
   const T* const data = image.data + first * p.sh * image.row;
-  alignas(64) T edge[kMicroRows * kWidth];
-  std::int64_t row = 0, column = 0;
-  for (std::int64_t pixel = 0; pixel < pixels; pixel += kMicroRows) {
+  alignas(64) T edge[kRows * kWidth];
+  std::int64_t row = 0, column = 0, count = 0;
+  for (std::int64_t pixel = 0; pixel < pixels; pixel += count) {
     ahead.ask();
-    if (column + kMicroRows <= p.ow && width == kWidth) {
-      window_block<kMicroRows>(
+    count = block_pixels<N>(pixels - pixel);
+    if (count == kRows && column + kRows <= p.ow && width == kWidth) {
+      window_block<kRows, N>(
           data + row * p.sh * image.row + column * step, [=](std::int64_t r) { return r * step; },
           p.kh, image.row, p.run(), w, start, p.floor, y + row * y_row + column * y_pixel,
           [&](std::int64_t r) { return r * y_pixel; });
-      column += kMicroRows;
+      column += kRows;
       if (column == p.ow) column = 0, ++row;
       continue;
     }
-    const std::int64_t count = smaller(kMicroRows, pixels - pixel);
-    std::int64_t from[kMicroRows], to[kMicroRows];
+    std::int64_t from[kRows], to[kRows];
     for (std::int64_t r = 0; r < count; ++r) {
       from[r] = row * p.sh * image.row + column * step;
       to[r] = row * y_row + column * y_pixel;
@@ -200,12 +238,12 @@ void strip_rows(const Pass<T>& p, const Image<T>& image, std::int64_t first, std
     }
     const auto start_of = [&](std::int64_t r) { return from[r]; };
     if (width == kWidth) {
-      window_rows(count, data, start_of, p, image.row, w, start, y,
-                  [&](std::int64_t r) { return to[r]; });
+      window_rows<N>(count, data, start_of, p, image.row, w, start, y,
+                     [&](std::int64_t r) { return to[r]; });
       continue;
     }
-    window_rows(count, data, start_of, p, image.row, w, start, edge,
-                [](std::int64_t r) { return r * kWidth; });
+    window_rows<N>(count, data, start_of, p, image.row, w, start, edge,
+                   [](std::int64_t r) { return r * kWidth; });
     for (std::int64_t r = 0; r < count; ++r) {
       for (std::int64_t i = 0; i < width; ++i) y[to[r] + i] = edge[r * kWidth + i];
     }
@@ -227,18 +265,15 @@ void pool_tile(const T* tile, std::int64_t ow, std::int64_t width, T* y, std::in
   using V = typename VectorOf<T>::type;
   constexpr std::int64_t W = VectorOf<T>::lanes, kWidth = kMicroColumns<T>;
   for (std::int64_t j = 0; j + 2 <= ow; j += 2, tile += 2 * kWidth, y += y_pixel) {
-    V best[2];
-    ATHANOR_UNROLL
-    for (std::int64_t half = 0; half < 2; ++half) {
-      const T *one = tile + half * W, *two = one + ow * kWidth;
-      best[half] = largest_of_four(load_lanes(one), load_lanes(one + kWidth), load_lanes(two),
-                                   load_lanes(two + kWidth));
-    }
-    if (width == kWidth) {
-      store_lanes(y, best[0]);
-      store_lanes(y + W, best[1]);
-    } else {
-      for (std::int64_t i = 0; i < width; ++i) y[i] = best[i / W][i % W];
+    for (std::int64_t o = 0; o < width; o += W) {
+      const T *one = tile + o, *two = one + ow * kWidth;
+      const V best = largest_of_four(load_lanes(one), load_lanes(one + kWidth), load_lanes(two),
+                                     load_lanes(two + kWidth));
+      if (o + W <= width) {
+        store_lanes(y + o, best);
+      } else {
+        for (std::int64_t i = o; i < width; ++i) y[i] = best[i - o];
+      }
     }
   }
 }
@@ -256,15 +291,15 @@ void pooled_rows(const Pass<T>& p, const Image<T>& image, std::int64_t row, cons
   const V low = V{} + p.floor;
   for (std::int64_t j = 0; j + 2 <= p.ow; j += 2, from += 2 * step, y += p.y_pixel) {
     ahead.ask();
-    V left[4], right[4];
-    window_sums<4>(
+    V sums[4][2];
+    window_sums<4, 2>(
         from, [=](int r) { return r / 2 * down + r % 2 * step; }, p.kh, image.row, p.run(), w,
-        start, left, right);
-    const auto largest = [low](const V(&v)[4]) {
-      const V best = largest_of_four(v[0], v[1], v[2], v[3]);
+        start, sums);
+    const auto largest = [&](int v) {
+      const V best = largest_of_four(sums[0][v], sums[1][v], sums[2][v], sums[3][v]);
       return best < low ? low : best;
     };
-    const V one = largest(left), two = largest(right);
+    const V one = largest(0), two = largest(1);
     if (width == 2 * W) {
       store_lanes(y, one);
       store_lanes(y + W, two);
@@ -287,24 +322,25 @@ void forward_rows(const Pass<T>& p, std::int64_t n, std::int64_t first, std::int
   const bool more = n + 1 < p.N;
   const std::int64_t each = p.pool ? 2 : rows;
   ImageAhead<T> ahead(p.x + ((n + 1) * p.H + first * p.sh) * p.W * p.C,
-                      more ? rows * p.sh * p.W * p.C : 0,
-                      p.strips() * (rows / each) * ceil_div(each * p.ow, kMicroRows));
+                      more ? rows * p.sh * p.W * p.C : 0, rows / each * p.blocks(each * p.ow));
   alignas(64) T start[kWidth];
   for (std::int64_t o = 0; o < p.O; o += kWidth, strips += p.window() * kWidth) {
     const std::int64_t width = smaller(kWidth, p.O - o);
     for (std::int64_t i = 0; i < kWidth; ++i) start[i] = p.bias && i < width ? p.bias[o + i] : T(0);
     const T* const from = start;
     T* const y = p.y + n * p.y_image + first / (p.pool ? 2 : 1) * p.y_row + o;
+    const auto run = is_narrow<T>(width) ? strip_rows<1, T> : strip_rows<2, T>;
     if (!p.pool) {
-      strip_rows(p, image, 0, rows, strips, from, width, y, p.y_row, p.y_pixel, ahead);
+      run(p, image, 0, rows, strips, from, width, y, p.y_row, p.y_pixel, ahead);
       continue;
     }
+    const std::int64_t vectors = is_narrow<T>(width) ? kWidth / 2 : kWidth;
     for (std::int64_t row = 0; row + 2 <= rows; row += 2) {
       if (p.window() <= kShortWindow) {
         pooled_rows(p, image, row, strips, from, width, y + row / 2 * p.y_row, ahead);
         continue;
       }
-      strip_rows(p, image, row, 2, strips, from, kWidth, tile, p.ow * kWidth, kWidth, ahead);
+      run(p, image, row, 2, strips, from, vectors, tile, p.ow * kWidth, kWidth, ahead);
       pool_tile(static_cast<const T*>(tile), p.ow, width, y + row / 2 * p.y_row, p.y_pixel);
     }
   }
