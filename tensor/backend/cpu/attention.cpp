@@ -51,29 +51,41 @@ void absorb_row(T* s, std::int64_t seen, std::int64_t count, T& largest, T& tota
   using V = typename VectorOf<T>::type;
   constexpr std::int64_t W = VectorOf<T>::lanes;
   constexpr T kInfinity = std::numeric_limits<T>::infinity();
-  for (std::int64_t c = seen; c < count; ++c) s[c] = T(0);
-  if (seen == 0) return;
   const std::int64_t end = (seen + W - 1) / W * W;
-  for (std::int64_t c = seen; c < end; ++c) s[c] = -kInfinity;
+  for (std::int64_t c = end; c < count; ++c) s[c] = T(0);
+  if (seen == 0) return;
   // A NaN may get lost here: it comes back in the exponentials and reaches the total.
-  V top_lanes = load_lanes(s);
-  for (std::int64_t c = W; c < end; c += W) {
+  V top_lanes = load_lanes(s + end - W);
+  if (seen < end) {
+    top_lanes = first_lanes<T>(top_lanes, seen - end + W, -kInfinity);
+    store_lanes(s + end - W, top_lanes);
+  }
+  for (std::int64_t c = 0; c < end - W; c += W) {
     const V next = load_lanes(s + c);
     top_lanes = top_lanes > next ? top_lanes : next;
   }
   const T lanes_top = max_lanes<T>(top_lanes), top = lanes_top > largest ? lanes_top : largest;
   // All -inf so far: any finite shift gives 0 everywhere.
   const T shift = top == -kInfinity ? T(0) : top;
-  const T keep = largest == top ? T(1) : exp_below_one(largest - shift);
+  // Before the first score there is nothing to keep.
+  const bool moved = largest != top && largest != -kInfinity;
+  const T keep = moved ? exp_below_one(largest - shift) : T(1);
   V sum{};
-  for (std::int64_t c = 0; c < end; c += W) {
-    const V e = exp_below_one(load_lanes(s + c) - shift);
-    sum += e;
-    store_lanes(s + c, e);
-  }
+  for_vectors<2>(end / W, [&]<int N>(std::int64_t v) {
+    T* const at = s + v * W;
+    V e[N];
+    ATHANOR_UNROLL
+    for (int i = 0; i < N; ++i) e[i] = load_lanes(at + i * W) - shift;
+    exp_below_one(e);
+    ATHANOR_UNROLL
+    for (int i = 0; i < N; ++i) {
+      sum += e[i];
+      store_lanes(at + i * W, e[i]);
+    }
+  });
   total = total * keep + sum_lanes<T>(sum);
   largest = top;
-  if (keep == T(1)) return;
+  if (!moved) return;
   for (std::int64_t d = 0; d < width; ++d) o[d] *= keep;
 }
 

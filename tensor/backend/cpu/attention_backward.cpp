@@ -92,12 +92,27 @@ template <class T>
 void score_gradients(T* __restrict p, T* __restrict ds, std::int64_t seen, std::int64_t count,
                      T lse, T delta) {
   constexpr std::int64_t W = VectorOf<T>::lanes;
-  for (std::int64_t c = 0; c < seen; c += W) {
-    const auto e = exp_below_one(load_lanes(p + c) - lse);
-    store_lanes(p + c, e);
-    store_lanes(ds + c, e * (load_lanes(ds + c) - delta));
+  const std::int64_t whole = seen / W, end = (seen + W - 1) / W * W;
+  const auto step = [&]<int N>(std::int64_t v) {
+    const std::int64_t c = v * W;
+    typename VectorOf<T>::type e[N];
+    ATHANOR_UNROLL
+    for (int i = 0; i < N; ++i) e[i] = load_lanes(p + c + i * W) - lse;
+    exp_below_one(e);
+    ATHANOR_UNROLL
+    for (int i = 0; i < N; ++i) {
+      store_lanes(p + c + i * W, e[i]);
+      store_lanes(ds + c + i * W, e[i] * (load_lanes(ds + c + i * W) - delta));
+    }
+  };
+  for_vectors<2>(whole, step);
+  if (whole * W < end) {
+    T *const last = p + whole * W, *const ds_last = ds + whole * W;
+    step.template operator()<1>(whole);
+    store_lanes(last, first_lanes<T>(load_lanes(last), seen - whole * W, T(0)));
+    store_lanes(ds_last, first_lanes<T>(load_lanes(ds_last), seen - whole * W, T(0)));
   }
-  for (std::int64_t c = seen; c < count; ++c) p[c] = ds[c] = T(0);
+  for (std::int64_t c = end; c < count; ++c) p[c] = ds[c] = T(0);
 }
 
 // Adds what queries [first, first + rows) of head h and the chunk's keys [begin, end) give.

@@ -65,6 +65,25 @@ struct TurnedStairs : Stairs {
   std::int64_t begin(std::int64_t m) const { return larger(0, m + 1 - shift); }
 };
 
+// The first `count` lanes of v, `other` in the rest.
+template <class T>
+ATHANOR_INLINE typename VectorOf<T>::type first_lanes(typename VectorOf<T>::type v,
+                                                      std::int64_t count, T other) {
+  typename VectorOf<T>::type number;
+  ATHANOR_UNROLL
+  for (std::int64_t lane = 0; lane < VectorOf<T>::lanes; ++lane)
+    number[lane] = static_cast<T>(lane);
+  return number < static_cast<T>(count) ? v : other;
+}
+
+// Calls f with the first of N vectors, as often as `count` has them, then with each that is left.
+template <int N, class F>
+ATHANOR_INLINE void for_vectors(std::int64_t count, const F& f) {
+  std::int64_t v = 0;
+  for (; v + N <= count; v += N) f.template operator()<N>(v);
+  for (; v < count; ++v) f.template operator()<1>(v);
+}
+
 // s[c] += mask[i, j + c] for c < count; the mask is that of batch b and head h.
 template <class S, class T>
 inline void add_mask(const Operand& mask, std::int64_t b, std::int64_t h, std::int64_t i,

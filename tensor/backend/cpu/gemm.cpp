@@ -27,29 +27,38 @@ namespace {
 constexpr std::int64_t kDepth = 256;                  // of k in one pass
 constexpr std::int64_t kBlockRows = 16 * kMicroRows;  // of a in one block
 constexpr std::int64_t kBlockColumns = 512;           // of c in one task
-constexpr std::int64_t kPackedBytes = 7 << 18;        // of b packed at a time, 1.75 MiB
+// Of b packed at a time: for AVX-512, whose CPUs have 2 MiB of second-level cache, what stays
+// there; else 1.75 MiB, for the third level.
+constexpr std::int64_t kPackedBytes = (kVectorBytes == 64 ? 5 : 7) << 18;
+constexpr std::int64_t kPackedColumns = 512;  // of b, where c gathers the sums of several passes
 // Multiply-adds below which a second task does not pay for waking a thread, and the number of
 // tasks wanted, for which blocks are halved and quartered.
 constexpr std::int64_t kTaskWork = 1 << 19;
 constexpr std::int64_t kGemmTasks = 8;
 
-// One register block of at most kMicroRows rows.
-template <bool kTransposed, bool kAdd, class T>
+// One register block of at most kMicroRows rows, or of twice as many where it is one vector wide.
+template <int N, bool kTransposed, bool kAdd, class T>
 void micro(std::int64_t rows, std::int64_t K, const T* a, std::int64_t lda, const T* b,
-           std::int64_t ldb, T* c, std::int64_t ldc) {
+           std::int64_t ldb, T* c, std::int64_t ldc, std::int64_t panel) {
+  const auto run = [&]<int R>() {
+    micro_block<R, N, kTransposed, kAdd>(K, a, lda, b, ldb, c, ldc, panel);
+  };
   switch (rows) {
+    case 2 * kMicroRows:
+      if constexpr (N == 1) run.template operator()<2 * kMicroRows>();
+      return;
     case 6:
-      return micro_block<6, kTransposed, kAdd>(K, a, lda, b, ldb, c, ldc);
+      return run.template operator()<6>();
     case 5:
-      return micro_block<5, kTransposed, kAdd>(K, a, lda, b, ldb, c, ldc);
+      return run.template operator()<5>();
     case 4:
-      return micro_block<4, kTransposed, kAdd>(K, a, lda, b, ldb, c, ldc);
+      return run.template operator()<4>();
     case 3:
-      return micro_block<3, kTransposed, kAdd>(K, a, lda, b, ldb, c, ldc);
+      return run.template operator()<3>();
     case 2:
-      return micro_block<2, kTransposed, kAdd>(K, a, lda, b, ldb, c, ldc);
+      return run.template operator()<2>();
     default:
-      return micro_block<1, kTransposed, kAdd>(K, a, lda, b, ldb, c, ldc);
+      return run.template operator()<1>();
   }
 }
 
@@ -62,6 +71,9 @@ enum class Reading { rows, packed };
 constexpr std::int64_t kFewRows = 3 * kMicroRows;
 constexpr std::int64_t kFewRowsDepth = 64;
 constexpr std::int64_t kFewRowsColumns = 256;
+
+// Rows of a from which on packing b costs little beside the product.
+constexpr std::int64_t kManyRows = 256;
 
 template <class T>
 Reading reading_of(const Gemm<T>& g) {
@@ -98,45 +110,61 @@ struct PanelAhead {
   static constexpr std::int64_t kLine = 64 / sizeof(T);
 };
 
+// Rows [m, m + rows) and `width` columns of c, N vectors wide, for the depths [k, k + depth): one
+// strip. `tile` (leading dimension `ldt`) receives or gathers the sums.
+template <int N, bool kAdd, class T>
+void strip_product(const Gemm<T>& g, Reading reading, std::int64_t m, std::int64_t rows,
+                   std::int64_t width, std::int64_t k, std::int64_t depth, const T* panels,
+                   const T* strip, std::int64_t ldb, T* tile, std::int64_t ldt,
+                   PanelAhead<T>& ahead) {
+  constexpr std::int64_t kWidth = N * VectorOf<T>::lanes, kRows = 2 * kMicroRows / N;
+  alignas(64) T edge[kRows * kWidth];
+  std::int64_t count = 0;
+  for (std::int64_t r = 0; r < rows; r += count) {
+    count = rows - r >= kRows ? kRows : smaller(kMicroRows, rows - r);
+    T* to = tile + r * ldt;
+    T* c = width == kWidth ? to : edge;
+    const std::int64_t ldc = width == kWidth ? ldt : kWidth;
+    // The lines of c that this block will write.
+    for (std::int64_t row = 0; row < count; ++row) __builtin_prefetch(to + row * ldt, 1);
+    if (kAdd && c == edge) {
+      for (std::int64_t row = 0; row < count; ++row) {
+        for (std::int64_t i = 0; i < width; ++i) edge[row * kWidth + i] = to[row * ldt + i];
+      }
+    }
+    if (reading == Reading::rows) {
+      micro<N, false, kAdd>(count, depth, g.a + (m + r) * g.am + k * g.ak, g.am, strip, ldb, c, ldc,
+                            0);
+    } else if (count == kMicroRows && ahead.left > 0) {
+      micro_block<kMicroRows, N, true, kAdd>(depth, panels + r * depth, kMicroRows, strip, ldb, c,
+                                             ldc, 0, [&] { ahead.ask(); });
+    } else {
+      micro<N, true, kAdd>(count, depth, panels + r * depth, kMicroRows, strip, ldb, c, ldc,
+                           depth * kMicroRows);
+    }
+    if (c == edge) {
+      for (std::int64_t row = 0; row < count; ++row) {
+        for (std::int64_t i = 0; i < width; ++i) to[row * ldt + i] = edge[row * kWidth + i];
+      }
+    }
+  }
+}
+
 // c's rows [m, m + rows), columns [n, n + columns) for the depths [k, k + depth); `b` holds b from
-// column n and depth k on. `tile` (leading dimension `ldt`) receives or gathers the sums.
+// column n and depth k on.
 template <bool kAdd, class T>
 void block_product(const Gemm<T>& g, Reading reading, std::int64_t m, std::int64_t rows,
                    std::int64_t columns, std::int64_t k, std::int64_t depth, const T* panels,
                    const Strips<T>& b, T* tile, std::int64_t ldt, PanelAhead<T> ahead) {
   constexpr std::int64_t kWidth = kMicroColumns<T>;
-  alignas(64) T edge[kMicroRows * kWidth];
-  const T* strips = b.data;
-  for (std::int64_t n = 0; n < columns; n += kWidth, strips += b.strip) {
+  const T* strip = b.data;
+  for (std::int64_t n = 0; n < columns; n += kWidth, strip += b.strip) {
     if (b.row != kWidth) {  // in place: its rows are far apart
-      for (std::int64_t i = 0; i < depth; ++i) __builtin_prefetch(strips + i * b.row + 2 * kWidth);
+      for (std::int64_t i = 0; i < depth; ++i) __builtin_prefetch(strip + i * b.row + 2 * kWidth);
     }
     const std::int64_t width = smaller(kWidth, columns - n);
-    for (std::int64_t r = 0; r < rows; r += kMicroRows) {
-      const std::int64_t count = smaller(kMicroRows, rows - r);
-      T* to = tile + r * ldt + n;
-      T* c = width == kWidth ? to : edge;
-      const std::int64_t ldc = width == kWidth ? ldt : kWidth;
-      // The lines of c that this block will write.
-      for (std::int64_t row = 0; row < count; ++row) __builtin_prefetch(to + row * ldt, 1);
-      ahead.ask();
-      if (kAdd && c == edge) {
-        for (std::int64_t row = 0; row < count; ++row) {
-          for (std::int64_t i = 0; i < width; ++i) edge[row * kWidth + i] = to[row * ldt + i];
-        }
-      }
-      const T* a = g.a + (m + r) * g.am + k * g.ak;
-      if (reading == Reading::packed) {
-        micro<true, kAdd>(count, depth, panels + r * depth, kMicroRows, strips, b.row, c, ldc);
-      } else {
-        micro<false, kAdd>(count, depth, a, g.am, strips, b.row, c, ldc);
-      }
-      if (c == edge) {
-        for (std::int64_t row = 0; row < count; ++row) {
-          for (std::int64_t i = 0; i < width; ++i) to[row * ldt + i] = edge[row * kWidth + i];
-        }
-      }
-    }
+    const auto run = width <= kWidth / 2 ? strip_product<1, kAdd, T> : strip_product<2, kAdd, T>;
+    run(g, reading, m, rows, width, k, depth, panels, strip, b.row, tile + n, ldt, ahead);
   }
 }
 
@@ -178,7 +206,8 @@ template <class T>
 PanelAhead<T> after(const Gemm<T>& g, Reading reading, std::int64_t m, std::int64_t rows,
                     std::int64_t columns, std::int64_t k) {
   if (reading != Reading::packed) return {};
-  const std::int64_t calls = ceil_div(rows, kMicroRows) * ceil_div(columns, kMicroColumns<T>);
+  const std::int64_t calls = ceil_div(rows, kMicroRows) * ceil_div(columns, kMicroColumns<T>) *
+                             ceil_div(smaller(kDepth, g.K - k), kMicroPiece);
   if (k + kDepth < g.K) {
     return {g, m, rows, k + kDepth, smaller(kDepth, g.K - k - kDepth), calls};
   }
@@ -295,7 +324,7 @@ template <class T>
 void gemm(Gemm<T> g) {
   constexpr std::int64_t kWidth = kMicroColumns<T>;
   // c^T = b^T a^T where b would be expensive to pack, or a gives too few rows.
-  if (g.N >= 2 * g.M && ((g.bn != 1 && g.K >= 64) || g.M < kMicroRows)) {
+  if (g.N >= 2 * g.M && ((g.bn != 1 && g.K >= 64 && g.M < kManyRows) || g.M < kMicroRows)) {
     g = {g.N,  g.M, g.K,  g.b,  g.bn,   g.bk,     g.a,     g.ak,
          g.am, g.c, g.cn, g.cm, g.bias, g.bias_n, g.bias_m};
   }
@@ -306,22 +335,27 @@ void gemm(Gemm<T> g) {
       run_few_rows(g, n, smaller(kFewRowsColumns, g.N - n));
     });
   }
-  // As much of b at a time as stays in the cache when packed: whole columns, or all columns for a
-  // part of k where c can gather the sums, so that a, too, is packed once.
+  // As much of b at a time as stays in the cache when packed: whole columns, or some columns for a
+  // part of k where c can gather the sums. Fewer columns and more of k at a time read and write c
+  // less often, but a more often.
   const std::int64_t all = ceil_div(g.N, kWidth);
   const std::int64_t row = all * kWidth * static_cast<std::int64_t>(sizeof(T));
   const std::int64_t parts = ceil_div(row * g.K, kPackedBytes);
   if (parts > 1 && g.cn == 1 && row * kDepth <= kPackedBytes) {
-    const std::int64_t depth = ceil_div(ceil_div(g.K, parts), kDepth) * kDepth;
-    T* const packed =
-        static_cast<T*>(thread_scratch(all * kWidth * depth * sizeof(T), Scratch::shared));
-    for (std::int64_t k = 0; k < g.K; k += depth) {
-      Gemm<T> part = g;
-      part.a += k * g.ak, part.b += k * g.bk;
-      part.K = smaller(depth, g.K - k);
-      part.add = k > 0;
-      if (k + depth < g.K) part.bias = nullptr;
-      multiply_columns(part, 0, g.N, packed);
+    const std::int64_t wide = ceil_div(all, ceil_div(all * kWidth, kPackedColumns)) * kWidth;
+    const std::int64_t column = wide * static_cast<std::int64_t>(sizeof(T));
+    const std::int64_t even = ceil_div(g.K, ceil_div(column * g.K, kPackedBytes));
+    const std::int64_t depth = ceil_div(even, kDepth) * kDepth;
+    T* const packed = static_cast<T*>(thread_scratch(column * depth, Scratch::shared));
+    for (std::int64_t n = 0; n < g.N; n += wide) {
+      for (std::int64_t k = 0; k < g.K; k += depth) {
+        Gemm<T> part = g;
+        part.a += k * g.ak, part.b += k * g.bk;
+        part.K = smaller(depth, g.K - k);
+        part.add = k > 0;
+        if (k + depth < g.K) part.bias = nullptr;
+        multiply_columns(part, n, smaller(wide, g.N - n), packed);
+      }
     }
     return;
   }

@@ -21,32 +21,57 @@ struct Strips {
   std::int64_t strip, row;
 };
 
-// One block: R rows of c. a's element (r, k) is a[r * lda + k], or a[k * lda + r] if kTransposed.
-template <int R, bool kTransposed, bool kAdd, class T>
+// What a block does beside its product: nothing.
+struct NothingElse {
+  void operator()() const {}
+};
+// Depths between two calls of what a block does beside.
+inline constexpr std::int64_t kMicroPiece = 16;
+
+// One block: R rows of c, N vectors wide. a's element (r, k) is a[r * lda + k]; if kTransposed,
+// rows lie kMicroRows side by side: a[k * lda + r % kMicroRows + r / kMicroRows * panel]. `also()`
+// is called every kMicroPiece of K.
+template <int R, int N, bool kTransposed, bool kAdd, class T, class Also = NothingElse>
 inline void micro_block(std::int64_t K, const T* a, std::int64_t lda, const T* b, std::int64_t ldb,
-                        T* c, std::int64_t ldc) {
+                        T* c, std::int64_t ldc, std::int64_t panel = 0, const Also& also = {}) {
   using V = typename VectorOf<T>::type;
   constexpr std::int64_t W = VectorOf<T>::lanes;
-  V left[R], right[R];
+  V sums[R][N];
   ATHANOR_UNROLL
-  for (int r = 0; r < R; ++r) left[r] = right[r] = V{};
-  for (std::int64_t k = 0; k < K; ++k) {
-    const V b0 = *reinterpret_cast<const V*>(b), b1 = *reinterpret_cast<const V*>(b + W);
+  for (int r = 0; r < R; ++r) {
     ATHANOR_UNROLL
-    for (int r = 0; r < R; ++r) {
-      const T value = kTransposed ? a[r] : a[r * lda];
-      left[r] += value * b0;
-      right[r] += value * b1;
+    for (int v = 0; v < N; ++v) sums[r][v] = V{};
+  }
+  const auto depths = [&](std::int64_t count) __attribute__((always_inline)) {
+    for (std::int64_t k = 0; k < count; ++k) {
+      V right[N];
+      ATHANOR_UNROLL
+      for (int v = 0; v < N; ++v) right[v] = load_lanes(b + v * W);
+      ATHANOR_UNROLL
+      for (int r = 0; r < R; ++r) {
+        const T value = kTransposed ? a[r % kMicroRows + r / kMicroRows * panel] : a[r * lda];
+        ATHANOR_UNROLL
+        for (int v = 0; v < N; ++v) sums[r][v] += value * right[v];
+      }
+      a += kTransposed ? lda : 1;
+      b += ldb;
     }
-    a += kTransposed ? lda : 1;
-    b += ldb;
+  };
+  if constexpr (std::is_same_v<Also, NothingElse>) {
+    depths(K);
+  } else {
+    for (std::int64_t k = 0; k < K; k += kMicroPiece) {
+      also();
+      depths(smaller(kMicroPiece, K - k));
+    }
   }
   ATHANOR_UNROLL
   for (int r = 0; r < R; ++r) {
-    V* to = reinterpret_cast<V*>(c + r * ldc);
-    V* next = reinterpret_cast<V*>(c + r * ldc + W);
-    *to = kAdd ? *to + left[r] : left[r];
-    *next = kAdd ? *next + right[r] : right[r];
+    ATHANOR_UNROLL
+    for (int v = 0; v < N; ++v) {
+      T* const to = c + r * ldc + v * W;
+      store_lanes(to, kAdd ? load_lanes(to) + sums[r][v] : sums[r][v]);
+    }
   }
 }
 
@@ -69,8 +94,8 @@ inline void tile_gemm(std::int64_t M, std::int64_t N, std::int64_t K, const T* a
     const auto rows = [&]<int R>(std::int64_t m) {
       const std::int64_t k = part.begin(m), end = part.end(m + R, K);
       if (kAdd && k >= end) return;
-      micro_block<R, kTransposed, kAdd>(end - k, a + (kTransposed ? m + k * lda : m * lda + k), lda,
-                                        strip + k * b.row, b.row, c + m * ldc + n, ldc);
+      micro_block<R, 2, kTransposed, kAdd>(end - k, a + (kTransposed ? m + k * lda : m * lda + k),
+                                           lda, strip + k * b.row, b.row, c + m * ldc + n, ldc);
     };
     std::int64_t m = smaller(part.first(n), M) / kMicroRows * kMicroRows;
     for (; m + kMicroRows <= M; m += kMicroRows) rows.template operator()<6>(m);

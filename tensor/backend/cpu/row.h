@@ -85,22 +85,35 @@ inline T exp_below_one(T x) {
   return exp_below_one(v)[0];
 }
 
-// The sum (largest) of the lanes; NaN is not looked for.
+// v folded onto itself by `join` until one lane is left: as many steps as the logarithm of the
+// lanes.
+template <class T, int kLanes, class V, class Join>
+ATHANOR_INLINE T fold_lanes(V v, const Join& join) {
+  if constexpr (kLanes == 1) {
+    return v[0];
+  } else {
+    typedef T Half __attribute__((vector_size(sizeof(T) * kLanes / 2), may_alias));
+    Half halves[2];
+    __builtin_memcpy(halves, &v, sizeof(v));
+    return fold_lanes<T, kLanes / 2>(join(halves[0], halves[1]), join);
+  }
+}
+
+// The sum (largest) of the lanes; NaN is not looked for. A few lanes are added in their order.
 template <class T>
 inline T sum_lanes(typename VectorOf<T>::type v) {
-  T total = v[0];
-  ATHANOR_UNROLL
-  for (std::int64_t lane = 1; lane < VectorOf<T>::lanes; ++lane) total += v[lane];
-  return total;
+  if constexpr (kVectorBytes == 64) {
+    return fold_lanes<T, VectorOf<T>::lanes>(v, [](auto a, auto b) { return a + b; });
+  } else {
+    T total = v[0];
+    ATHANOR_UNROLL
+    for (std::int64_t lane = 1; lane < VectorOf<T>::lanes; ++lane) total += v[lane];
+    return total;
+  }
 }
 template <class T>
 inline T max_lanes(typename VectorOf<T>::type v) {
-  T largest = v[0];
-  ATHANOR_UNROLL
-  for (std::int64_t lane = 1; lane < VectorOf<T>::lanes; ++lane) {
-    largest = v[lane] > largest ? v[lane] : largest;
-  }
-  return largest;
+  return fold_lanes<T, VectorOf<T>::lanes>(v, [](auto a, auto b) { return a > b ? a : b; });
 }
 
 struct SumOf {
