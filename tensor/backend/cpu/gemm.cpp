@@ -22,6 +22,10 @@
 
 namespace {
 
+// Elements of a line of the caches.
+template <class T>
+constexpr std::int64_t kLineOf = 64 / sizeof(T);
+
 #include "tensor/backend/cpu/gemm_pack.h"
 
 constexpr std::int64_t kDepth = 256;                  // of k in one pass
@@ -126,7 +130,11 @@ void strip_product(const Gemm<T>& g, Reading reading, std::int64_t m, std::int64
     T* c = width == kWidth ? to : edge;
     const std::int64_t ldc = width == kWidth ? ldt : kWidth;
     // The lines of c that this block will write.
-    for (std::int64_t row = 0; row < count; ++row) __builtin_prefetch(to + row * ldt, 1);
+    for (std::int64_t row = 0; row < count; ++row) {
+      for (std::int64_t i = 0; i < kWidth; i += kLineOf<T>) {
+        __builtin_prefetch(to + row * ldt + i, 1);
+      }
+    }
     if (kAdd && c == edge) {
       for (std::int64_t row = 0; row < count; ++row) {
         for (std::int64_t i = 0; i < width; ++i) edge[row * kWidth + i] = to[row * ldt + i];

@@ -42,7 +42,9 @@ void pack_strips(const Gemm<T>& g, std::int64_t first, std::int64_t begin, std::
     for (std::int64_t k = 0; k < g.K; ++k, to += kWidth) {
       const T* row = g.b + k * g.bk + n;
       for (std::int64_t s = 0; s < whole; ++s, row += kWidth) {
-        __builtin_prefetch(row + 10 * g.bk);
+        for (std::int64_t i = 0; i < kWidth; i += kLineOf<T>) {
+          __builtin_prefetch(row + 10 * g.bk + i);
+        }
         store_lanes(to + s * size, load_lanes(row));
         store_lanes(to + s * size + kWidth / 2, load_lanes(row + kWidth / 2));
       }
