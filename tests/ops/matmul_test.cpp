@@ -102,6 +102,8 @@ TEST_CASE("every way to multiply agrees with the reference") {
                                                // Packed in parts; b in place under few rows.
                                                {40, 1300, 500},
                                                {13, 1433, 700},
+                                               {20, 700, 1300},
+                                               {31, 65, 130},
                                                {900, 10, 700}};
   for (const auto& [M, N, K] : sizes) {
     for (int form = 0; form < 8; ++form) {
@@ -116,6 +118,18 @@ TEST_CASE("every way to multiply agrees with the reference") {
       // K products of at most 1 in f32: errors of about K 6e-8 at worst, from both.
       const double limit = 1e-6 + 1.2e-7 * static_cast<double>(K);
       CHECK(largest_difference(by(cpu::own_matmul, x, y, bias), expected) <= limit);
+      for (const DType low : {DType::f16, DType::bf16}) {
+        INFO(name_of(low));
+        const auto narrow = [&](const Tensor& t) { return t.defined() ? cast(t, low) : t; };
+        const auto wide = [&](const Tensor& t) { return t.defined() ? cast(t, DType::f32) : t; };
+        const Tensor a = narrow(x), b = narrow(y), c = narrow(bias);
+        const Tensor exact = by(reference_kernels().matmul.run, wide(a), wide(b), wide(c));
+        const Tensor got = cast(by(cpu::own_matmul, a, b, c), DType::f32);
+        // Rounded once, from 8 or 11 significant bits.
+        const double half = low == DType::bf16 ? 0x1p-8 : 0x1p-11;
+        const Tensor beyond = sub(abs(sub(got, exact)), mul(abs(exact), half));
+        CHECK(amax(beyond).item() <= limit);
+      }
       if (!cpu::has_math_libraries()) continue;
       CHECK(largest_difference(by(cpu::openblas_matmul, x, y, bias), expected) <= limit);
       CHECK(largest_difference(by(cpu::onednn_matmul, x, y, bias), expected) <= limit);

@@ -22,9 +22,7 @@
 
 namespace {
 
-// Elements of a line of the caches.
-template <class T>
-constexpr std::int64_t kLineOf = 64 / sizeof(T);
+#include "tensor/backend/cpu/gemm_block.h"
 
 #include "tensor/backend/cpu/gemm_pack.h"
 
@@ -40,31 +38,9 @@ constexpr std::int64_t kPackedColumns = 512;  // of b, where c gathers the sums 
 constexpr std::int64_t kTaskWork = 1 << 19;
 constexpr std::int64_t kGemmTasks = 8;
 
-// One register block of at most kMicroRows rows, or of twice as many where it is one vector wide.
-template <int N, bool kTransposed, bool kAdd, class T>
-void micro(std::int64_t rows, std::int64_t K, const T* a, std::int64_t lda, const T* b,
-           std::int64_t ldb, T* c, std::int64_t ldc, std::int64_t panel) {
-  const auto run = [&]<int R>() {
-    micro_block<R, N, kTransposed, kAdd>(K, a, lda, b, ldb, c, ldc, panel);
-  };
-  switch (rows) {
-    case 2 * kMicroRows:
-      if constexpr (N == 1) run.template operator()<2 * kMicroRows>();
-      return;
-    case 6:
-      return run.template operator()<6>();
-    case 5:
-      return run.template operator()<5>();
-    case 4:
-      return run.template operator()<4>();
-    case 3:
-      return run.template operator()<3>();
-    case 2:
-      return run.template operator()<2>();
-    default:
-      return run.template operator()<1>();
-  }
-}
+// Whether S is computed with as it is stored; f16 and bf16 become f32 when they are packed.
+template <class S>
+constexpr bool kComputes = std::is_same_v<S, compute_t<S>>;
 
 // How a is read: in place where its rows are contiguous and each is read a few times only; else
 // from packed panels. Rows that are a multiple of 4 kB apart would fight for one set of the cache.
@@ -76,174 +52,122 @@ constexpr std::int64_t kFewRows = 3 * kMicroRows;
 constexpr std::int64_t kFewRowsDepth = 64;
 constexpr std::int64_t kFewRowsColumns = 256;
 
+// Whether sums can be gathered in c itself.
+template <class S>
+bool in_place(const Gemm<S>& g) {
+  return kComputes<S> && g.cn == 1;
+}
+
 // Rows of a from which on packing b costs little beside the product.
 constexpr std::int64_t kManyRows = 256;
 
-template <class T>
-Reading reading_of(const Gemm<T>& g) {
-  const std::int64_t strips = ceil_div(g.N, kMicroColumns<T>);
-  if (g.ak == 1 && strips <= (g.am % 1024 == 0 ? 2 : 16)) return Reading::rows;
+template <class S>
+Reading reading_of(const Gemm<S>& g) {
+  const std::int64_t strips = ceil_div(g.N, kMicroColumns<compute_t<S>>);
+  if (kComputes<S> && g.ak == 1 && strips <= (g.am % 1024 == 0 ? 2 : 16)) return Reading::rows;
   return Reading::packed;
 }
 
-// Asks for the rows [m, m + rows) and depths [k, k + depth) of a, which will be packed next, a few
-// lines with each of `calls` calls, so that memory answers while the calls compute.
-template <class T>
-struct PanelAhead {
-  const T* line = nullptr;
-  std::int64_t step = 0, width = 0, left = 0, at = 0, each = 0;  // left: lines of memory along a
-
-  PanelAhead() = default;
-  PanelAhead(const Gemm<T>& g, std::int64_t m, std::int64_t rows, std::int64_t k,
-             std::int64_t depth, std::int64_t calls)
-      : line(g.a + m * g.am + k * g.ak) {
-    if (g.ak == 1) {
-      step = g.am, width = depth, left = rows;
-    } else if (g.am == 1) {
-      step = g.ak, width = rows, left = depth;
-    }
-    each = ceil_div(left * ceil_div(width, kLine), calls);
-  }
-  void ask() {
-    for (std::int64_t i = 0; i < each && left > 0; ++i) {
-      __builtin_prefetch(line + at);
-      at += kLine;
-      if (at >= width) at = 0, line += step, --left;
-    }
-  }
-  static constexpr std::int64_t kLine = 64 / sizeof(T);
-};
-
-// Rows [m, m + rows) and `width` columns of c, N vectors wide, for the depths [k, k + depth): one
-// strip. `tile` (leading dimension `ldt`) receives or gathers the sums.
-template <int N, bool kAdd, class T>
-void strip_product(const Gemm<T>& g, Reading reading, std::int64_t m, std::int64_t rows,
-                   std::int64_t width, std::int64_t k, std::int64_t depth, const T* panels,
-                   const T* strip, std::int64_t ldb, T* tile, std::int64_t ldt,
-                   PanelAhead<T>& ahead) {
-  constexpr std::int64_t kWidth = N * VectorOf<T>::lanes, kRows = 2 * kMicroRows / N;
-  alignas(64) T edge[kRows * kWidth];
-  std::int64_t count = 0;
-  for (std::int64_t r = 0; r < rows; r += count) {
-    count = rows - r >= kRows ? kRows : smaller(kMicroRows, rows - r);
-    T* to = tile + r * ldt;
-    T* c = width == kWidth ? to : edge;
-    const std::int64_t ldc = width == kWidth ? ldt : kWidth;
-    // The lines of c that this block will write.
-    for (std::int64_t row = 0; row < count; ++row) {
-      for (std::int64_t i = 0; i < kWidth; i += kLineOf<T>) {
-        __builtin_prefetch(to + row * ldt + i, 1);
-      }
-    }
-    if (kAdd && c == edge) {
-      for (std::int64_t row = 0; row < count; ++row) {
-        for (std::int64_t i = 0; i < width; ++i) edge[row * kWidth + i] = to[row * ldt + i];
-      }
-    }
-    if (reading == Reading::rows) {
-      micro<N, false, kAdd>(count, depth, g.a + (m + r) * g.am + k * g.ak, g.am, strip, ldb, c, ldc,
-                            0);
-    } else if (count == kMicroRows && ahead.left > 0) {
-      micro_block<kMicroRows, N, true, kAdd>(depth, panels + r * depth, kMicroRows, strip, ldb, c,
-                                             ldc, 0, [&] { ahead.ask(); });
-    } else {
-      micro<N, true, kAdd>(count, depth, panels + r * depth, kMicroRows, strip, ldb, c, ldc,
-                           depth * kMicroRows);
-    }
-    if (c == edge) {
-      for (std::int64_t row = 0; row < count; ++row) {
-        for (std::int64_t i = 0; i < width; ++i) to[row * ldt + i] = edge[row * kWidth + i];
-      }
-    }
-  }
-}
-
-// c's rows [m, m + rows), columns [n, n + columns) for the depths [k, k + depth); `b` holds b from
-// column n and depth k on.
-template <bool kAdd, class T>
-void block_product(const Gemm<T>& g, Reading reading, std::int64_t m, std::int64_t rows,
-                   std::int64_t columns, std::int64_t k, std::int64_t depth, const T* panels,
-                   const Strips<T>& b, T* tile, std::int64_t ldt, PanelAhead<T> ahead) {
-  constexpr std::int64_t kWidth = kMicroColumns<T>;
-  const T* strip = b.data;
-  for (std::int64_t n = 0; n < columns; n += kWidth, strip += b.strip) {
-    if (b.row != kWidth) {  // in place: its rows are far apart
-      for (std::int64_t i = 0; i < depth; ++i) __builtin_prefetch(strip + i * b.row + 2 * kWidth);
-    }
-    const std::int64_t width = smaller(kWidth, columns - n);
-    const auto run = width <= kWidth / 2 ? strip_product<1, kAdd, T> : strip_product<2, kAdd, T>;
-    run(g, reading, m, rows, width, k, depth, panels, strip, b.row, tile + n, ldt, ahead);
-  }
-}
-
-// Adds the bias to a finished tile and, when c is not row-major, moves it there.
-template <class T>
-void finish_tile(const Gemm<T>& g, std::int64_t m, std::int64_t rows, std::int64_t n,
+// Adds the bias to a finished tile and, when it does not lie in c, writes it there, rounded once.
+template <class S, class T>
+void finish_tile(const Gemm<S>& g, std::int64_t m, std::int64_t rows, std::int64_t n,
                  std::int64_t columns, T* tile, std::int64_t ldt) {
   if (g.bias) {
-    const T* bias = g.bias + m * g.bias_m + n * g.bias_n;
+    const S* bias = g.bias + m * g.bias_m + n * g.bias_n;
     for (std::int64_t r = 0; r < rows; ++r) {
       T* row = tile + r * ldt;
       if (g.bias_n == 0) {
-        const T value = bias[r * g.bias_m];
+        const T value = static_cast<T>(bias[r * g.bias_m]);
         for (std::int64_t i = 0; i < columns; ++i) row[i] += value;
       } else {
-        for (std::int64_t i = 0; i < columns; ++i) row[i] += bias[i];
+        for (std::int64_t i = 0; i < columns; ++i) row[i] += static_cast<T>(bias[i]);
       }
     }
   }
-  if (g.cn == 1) return;
-  T* c = g.c + m * g.cm + n * g.cn;
+  if (in_place(g)) return;
+  S* c = g.c + m * g.cm + n * g.cn;
+  if (g.cn == 1) {
+    for (std::int64_t r = 0; r < rows; ++r) {
+      convert_row(static_cast<const T*>(tile + r * ldt), columns, c + r * g.cm);
+    }
+    return;
+  }
   // Eight rows at a time: short pieces of c, few lines of the tile.
   for (std::int64_t first = 0; first < rows; first += 8) {
     const std::int64_t count = smaller(8, rows - first);
     const T* from = tile + first * ldt;
     for (std::int64_t i = 0; i < columns; ++i) {
-      T* to = c + i * g.cn + first * g.cm;
+      S* to = c + i * g.cn + first * g.cm;
       if (count == 8 && g.cm == 1) {
-        for (std::int64_t r = 0; r < 8; ++r) to[r] = from[r * ldt + i];
+        for (std::int64_t r = 0; r < 8; ++r) to[r] = static_cast<S>(from[r * ldt + i]);
       } else {
-        for (std::int64_t r = 0; r < count; ++r) to[r * g.cm] = from[r * ldt + i];
+        for (std::int64_t r = 0; r < count; ++r) to[r * g.cm] = static_cast<S>(from[r * ldt + i]);
       }
     }
   }
 }
 
+// Lines of the rows [m, m + rows) and depths [k, k + depth) of a, which will be packed next.
+template <class S>
+LinesAhead lines_of(const Gemm<S>& g, std::int64_t m, std::int64_t rows, std::int64_t k,
+                    std::int64_t depth, std::int64_t calls) {
+  constexpr auto kSize = static_cast<std::int64_t>(sizeof(S));
+  LinesAhead ahead;
+  ahead.line = reinterpret_cast<const char*>(g.a + m * g.am + k * g.ak);
+  if (g.ak == 1) {
+    ahead.step = g.am * kSize, ahead.width = depth * kSize, ahead.left = rows;
+  } else if (g.am == 1) {
+    ahead.step = g.ak * kSize, ahead.width = rows * kSize, ahead.left = depth;
+  }
+  ahead.each = ceil_div(ahead.left * ceil_div(ahead.width, 64), calls);
+  return ahead;
+}
+
 // What is packed after the rows [m, m + rows) from depth k on.
-template <class T>
-PanelAhead<T> after(const Gemm<T>& g, Reading reading, std::int64_t m, std::int64_t rows,
-                    std::int64_t columns, std::int64_t k) {
+template <class S>
+LinesAhead after(const Gemm<S>& g, Reading reading, std::int64_t m, std::int64_t rows,
+                 std::int64_t columns, std::int64_t k) {
   if (reading != Reading::packed) return {};
-  const std::int64_t calls = ceil_div(rows, kMicroRows) * ceil_div(columns, kMicroColumns<T>) *
+  const std::int64_t calls = ceil_div(rows, kMicroRows) *
+                             ceil_div(columns, kMicroColumns<compute_t<S>>) *
                              ceil_div(smaller(kDepth, g.K - k), kMicroPiece);
   if (k + kDepth < g.K) {
-    return {g, m, rows, k + kDepth, smaller(kDepth, g.K - k - kDepth), calls};
+    return lines_of(g, m, rows, k + kDepth, smaller(kDepth, g.K - k - kDepth), calls);
   }
   if (m + rows >= g.M) return {};
-  return {g, m + rows, smaller(kBlockRows, g.M - m - rows), 0, smaller(kDepth, g.K), calls};
+  return lines_of(g, m + rows, smaller(kBlockRows, g.M - m - rows), 0, smaller(kDepth, g.K), calls);
 }
 
 // The rows [m, m + rows) and columns [n, n + columns) of c; `strips` holds b from column n on.
-template <class T>
-void run_task(const Gemm<T>& g, Reading reading, std::int64_t m, std::int64_t rows, std::int64_t n,
+template <class S, class T>
+void run_task(const Gemm<S>& g, Reading reading, std::int64_t m, std::int64_t rows, std::int64_t n,
               std::int64_t columns, const T* strips) {
   constexpr std::int64_t kWidth = kMicroColumns<T>;
   const std::int64_t padded = ceil_div(columns, kWidth) * kWidth;
-  const bool direct = g.cn == 1;
+  const bool direct = in_place(g);
   const std::int64_t panel = reading == Reading::packed ? kBlockRows * kDepth + kPanelSlack : 0;
-  T* const panels = static_cast<T*>(
-      thread_scratch((panel + (direct ? 0 : kBlockRows * padded)) * sizeof(T), Scratch::task));
+  const std::int64_t sums = direct ? 0 : kBlockRows * padded;
+  const std::int64_t wide = kComputes<S> ? 0 : kBlockRows * kDepth;
+  T* const panels =
+      static_cast<T*>(thread_scratch((panel + sums + wide) * sizeof(T), Scratch::task));
   for (std::int64_t block = 0; block < rows; block += kBlockRows) {
     const std::int64_t count = smaller(kBlockRows, rows - block), first = m + block;
-    T* const tile = direct ? g.c + first * g.cm + n : panels + panel;
+    T* tile = panels + panel;
+    if constexpr (kComputes<S>) {
+      if (direct) tile = g.c + first * g.cm + n;
+    }
     const std::int64_t ldt = direct ? g.cm : padded;
     for (std::int64_t k = 0; k < g.K; k += kDepth) {
       const std::int64_t depth = smaller(kDepth, g.K - k);
-      if (reading == Reading::packed) pack_block(g, first, count, k, depth, panels);
-      const T* from = strips + k * kWidth;
+      LeftSide<T> left{nullptr, g.am, panels};
+      if (reading == Reading::packed) {
+        pack_block(g, first, count, k, depth, panels, panels + panel + sums);
+      } else if constexpr (kComputes<S>) {
+        left.rows = g.a + first * g.am + k;
+      }
       const auto run = k == 0 && !g.add ? block_product<false, T> : block_product<true, T>;
-      run(g, reading, first, count, columns, k, depth, panels, {from, g.K * kWidth, kWidth}, tile,
-          ldt, after(g, reading, first, count, columns, k));
+      run(left, count, columns, depth, {strips + k * kWidth, g.K * kWidth, kWidth}, tile, ldt,
+          after(g, reading, first, count, columns, k));
     }
     finish_tile(g, first, count, n, columns, tile, ldt);
   }
@@ -264,17 +188,17 @@ void run_few_rows(const Gemm<T>& g, std::int64_t n, std::int64_t columns) {
   for (std::int64_t k = 0; k < g.K; k += kFewRowsDepth) {
     const std::int64_t depth = smaller(kFewRowsDepth, g.K - k);
     pack_block(g, 0, g.M, k, depth, panels);
+    const LeftSide<T> left{nullptr, 0, panels};
     const auto run = k == 0 ? block_product<false, T> : block_product<true, T>;
     const T* const b = g.b + k * g.bk + n;
-    run(g, Reading::packed, 0, g.M, whole, k, depth, panels, {b, kWidth, g.bk}, tile, ldt, {});
+    run(left, g.M, whole, depth, {b, kWidth, g.bk}, tile, ldt, {});
     if (whole == columns) continue;
     for (std::int64_t i = 0; i < depth; ++i) {
       for (std::int64_t j = 0; j < kWidth; ++j) {
         last[i * kWidth + j] = whole + j < columns ? b[i * g.bk + whole + j] : T(0);
       }
     }
-    run(g, Reading::packed, 0, g.M, columns - whole, k, depth, panels, {last, kWidth, kWidth},
-        tile + whole, ldt, {});
+    run(left, g.M, columns - whole, depth, {last, kWidth, kWidth}, tile + whole, ldt, {});
   }
   finish_tile(g, 0, g.M, n, columns, tile, ldt);
 }
@@ -303,8 +227,8 @@ void product_with_vector(const Gemm<T>& g) {
 }
 
 // Columns [first, first + count) of c; `packed` has room for their strips.
-template <class T>
-void multiply_columns(const Gemm<T>& g, std::int64_t first, std::int64_t count, T* packed) {
+template <class S, class T>
+void multiply_columns(const Gemm<S>& g, std::int64_t first, std::int64_t count, T* packed) {
   constexpr std::int64_t kWidth = kMicroColumns<T>;
   const std::int64_t strips = ceil_div(count, kWidth);
   parallel_for(strips, 32768 / (g.K * kWidth) + 1, [&](std::int64_t begin, std::int64_t end) {
@@ -312,7 +236,7 @@ void multiply_columns(const Gemm<T>& g, std::int64_t first, std::int64_t count, 
   });
   const Reading reading = reading_of(g);
   // Whole rows of c where they give enough tasks, so that a is packed once.
-  const bool whole = g.cn == 1 && ceil_div(g.M, kBlockRows) >= kGemmTasks;
+  const bool whole = in_place(g) && ceil_div(g.M, kBlockRows) >= kGemmTasks;
   const std::int64_t columns = whole ? strips * kWidth : smaller(kBlockColumns, strips * kWidth);
   const std::int64_t across = ceil_div(count, columns);
   std::int64_t rows = g.M;
@@ -328,20 +252,23 @@ void multiply_columns(const Gemm<T>& g, std::int64_t first, std::int64_t count, 
 }
 
 // c = a b on this thread and its helpers. The caller made sure that M >= 1, N >= 1 and K >= 1.
-template <class T>
-void gemm(Gemm<T> g) {
+template <class S>
+void gemm(Gemm<S> g) {
+  using T = compute_t<S>;
   constexpr std::int64_t kWidth = kMicroColumns<T>;
   // c^T = b^T a^T where b would be expensive to pack, or a gives too few rows.
   if (g.N >= 2 * g.M && ((g.bn != 1 && g.K >= 64 && g.M < kManyRows) || g.M < kMicroRows)) {
     g = {g.N,  g.M, g.K,  g.b,  g.bn,   g.bk,     g.a,     g.ak,
          g.am, g.c, g.cn, g.cm, g.bias, g.bias_n, g.bias_m};
   }
-  if (g.N == 1 && g.ak == 1 && g.bk == 1) return product_with_vector(g);
-  if (g.M <= kFewRows && g.bn == 1 && g.bk != kWidth && g.K * g.N >= kTaskWork) {
-    return parallel_chunks(ceil_div(g.N, kFewRowsColumns), [&](std::int64_t task) {
-      const std::int64_t n = task * kFewRowsColumns;
-      run_few_rows(g, n, smaller(kFewRowsColumns, g.N - n));
-    });
+  if constexpr (kComputes<S>) {
+    if (g.N == 1 && g.ak == 1 && g.bk == 1) return product_with_vector(g);
+    if (g.M <= kFewRows && g.bn == 1 && g.bk != kWidth && g.K * g.N >= kTaskWork) {
+      return parallel_chunks(ceil_div(g.N, kFewRowsColumns), [&](std::int64_t task) {
+        const std::int64_t n = task * kFewRowsColumns;
+        run_few_rows(g, n, smaller(kFewRowsColumns, g.N - n));
+      });
+    }
   }
   // As much of b at a time as stays in the cache when packed: whole columns, or some columns for a
   // part of k where c can gather the sums. Fewer columns and more of k at a time read and write c
@@ -349,7 +276,7 @@ void gemm(Gemm<T> g) {
   const std::int64_t all = ceil_div(g.N, kWidth);
   const std::int64_t row = all * kWidth * static_cast<std::int64_t>(sizeof(T));
   const std::int64_t parts = ceil_div(row * g.K, kPackedBytes);
-  if (parts > 1 && g.cn == 1 && row * kDepth <= kPackedBytes) {
+  if (parts > 1 && in_place(g) && row * kDepth <= kPackedBytes) {
     const std::int64_t wide = ceil_div(all, ceil_div(all * kWidth, kPackedColumns)) * kWidth;
     const std::int64_t column = wide * static_cast<std::int64_t>(sizeof(T));
     const std::int64_t even = ceil_div(g.K, ceil_div(column * g.K, kPackedBytes));
@@ -357,7 +284,7 @@ void gemm(Gemm<T> g) {
     T* const packed = static_cast<T*>(thread_scratch(column * depth, Scratch::shared));
     for (std::int64_t n = 0; n < g.N; n += wide) {
       for (std::int64_t k = 0; k < g.K; k += depth) {
-        Gemm<T> part = g;
+        Gemm<S> part = g;
         part.a += k * g.ak, part.b += k * g.bk;
         part.K = smaller(depth, g.K - k);
         part.add = k > 0;
@@ -376,7 +303,7 @@ void gemm(Gemm<T> g) {
 }
 
 // The matrices of a batch, one after another or, when there are many small ones, side by side.
-template <class T>
+template <class S>
 void matmul_typed(const MatmulArgs& args) {
   const int rank = args.z.rank;
   const std::int64_t M = args.z.sizes[rank - 2], N = args.z.sizes[rank - 1];
@@ -390,9 +317,9 @@ void matmul_typed(const MatmulArgs& args) {
       y += rest % args.z.sizes[i] * args.y.strides[i];
       rest /= args.z.sizes[i];
     }
-    gemm<T>({M, N, K, args.x.as<const T>() + x, args.x.strides[rank - 2], args.x.strides[rank - 1],
-             args.y.as<const T>() + y, args.y.strides[rank - 2], args.y.strides[rank - 1],
-             args.z.as<T>() + batch * M * N, N, 1, args.bias.as<const T>(), 0, 1});
+    gemm<S>({M, N, K, args.x.as<const S>() + x, args.x.strides[rank - 2], args.x.strides[rank - 1],
+             args.y.as<const S>() + y, args.y.strides[rank - 2], args.y.strides[rank - 1],
+             args.z.as<S>() + batch * M * N, N, 1, args.bias.as<const S>(), 0, 1});
   };
   const std::int64_t group = ceil_div(kTaskWork, M * N * K);
   if (batches < 4) {
@@ -407,8 +334,7 @@ void matmul_typed(const MatmulArgs& args) {
 }  // namespace
 
 void matmul(const MatmulArgs& args) {
-  if (args.x.dtype == DType::f32) return matmul_typed<float>(args);
-  matmul_typed<double>(args);
+  visit_real(args.x.dtype, [&]<class S>(Tag<S>) { matmul_typed<S>(args); });
 }
 
 #include "tensor/backend/cpu/isa_end.h"

@@ -6,17 +6,18 @@
 namespace athanor::cpu {
 
 // c[m, n] = sum_k a[m, k] b[k, n] + bias[n]; element (m, k) of a is at m * am + k * ak, and so on,
-// any strides. bias may be null. T is float or double.
-template <class T>
+// any strides. bias may be null. S is the dtype of all four; f16 and bf16 are multiplied and added
+// in f32 and rounded once.
+template <class S>
 struct Gemm {
   std::int64_t M, N, K;
-  const T* a;
+  const S* a;
   std::int64_t am, ak;
-  const T* b;
+  const S* b;
   std::int64_t bk, bn;
-  T* c;
+  S* c;
   std::int64_t cm, cn;
-  const T* bias;
+  const S* bias;
   std::int64_t bias_m, bias_n;  // strides of bias along m and n: (0, 1), or (1, 0) when swapped
   bool add = false;             // c += instead of c =
 };

@@ -4,30 +4,56 @@
 // strips are filled side by side, so that a page is left only once.
 #pragma once
 
-// `count` columns of b from n on (at most kMicroColumns) as one strip: for each k, kMicroColumns
-// values, zero beyond `count`.
-template <class T>
-void pack_strip(const Gemm<T>& g, std::int64_t n, std::int64_t count, T* to) {
+// to[i] = from[i] for i < n, converted.
+template <class From, class To>
+ATHANOR_INLINE void convert_row(const From* __restrict from, std::int64_t n, To* __restrict to) {
+  for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<To>(from[i]);
+}
+
+// `count` columns of b (at most kMicroColumns) for `depth` of k as a part of a strip: for each k,
+// kMicroColumns values, zero beyond `count`. Element (k, n) is from[k * bk + n * bn].
+template <class T, class S>
+void pack_columns(const S* from, std::int64_t bk, std::int64_t bn, std::int64_t count,
+                  std::int64_t depth, T* to) {
   constexpr std::int64_t kWidth = kMicroColumns<T>;
-  const T* const from = g.b + n * g.bn;
-  const bool rows = g.bk == 1 && count == kWidth;
-  const std::int64_t done = rows ? turn_strip(from, g.bn, g.K, to) : 0;  // of k
+  std::int64_t done = 0;  // of k
+  if constexpr (std::is_same_v<S, T>) {
+    if (bk == 1 && count == kWidth) done = turn_strip(from, bn, depth, to);
+  }
   // A piece at a time, so that the lines it writes stay in the first-level cache.
   constexpr std::int64_t kPiece = 128;
-  for (std::int64_t first = done; first < g.K; first += kPiece) {
-    const std::int64_t last = smaller(first + kPiece, g.K);
+  for (std::int64_t first = done; first < depth; first += kPiece) {
+    const std::int64_t last = smaller(first + kPiece, depth);
     for (std::int64_t i = 0; i < kWidth; ++i) {
-      const T* column = from + i * g.bn;
+      const S* column = from + i * bn;
       for (std::int64_t k = first; k < last; ++k) {
-        to[k * kWidth + i] = i < count ? column[k * g.bk] : T(0);
+        to[k * kWidth + i] = i < count ? static_cast<T>(column[k * bk]) : T(0);
       }
     }
   }
 }
 
+// `count` columns of b from n on (at most kMicroColumns) as one strip.
+template <class S, class T>
+void pack_strip(const Gemm<S>& g, std::int64_t n, std::int64_t count, T* to) {
+  constexpr std::int64_t kWidth = kMicroColumns<T>;
+  const S* const from = g.b + n * g.bn;
+  if (std::is_same_v<S, T> || g.bk != 1) return pack_columns(from, g.bk, g.bn, count, g.K, to);
+  // Converted along memory, then turned.
+  constexpr std::int64_t kPiece = 128;
+  alignas(64) T wide[kWidth * kPiece];
+  for (std::int64_t k = 0; k < g.K; k += kPiece) {
+    const std::int64_t depth = smaller(kPiece, g.K - k);
+    for (std::int64_t i = 0; i < count; ++i) {
+      convert_row(from + i * g.bn + k, depth, wide + i * kPiece);
+    }
+    pack_columns(static_cast<const T*>(wide), 1, kPiece, count, depth, to + k * kWidth);
+  }
+}
+
 // The strips [begin, end) of b's columns from `first` on, each K * kMicroColumns values.
-template <class T>
-void pack_strips(const Gemm<T>& g, std::int64_t first, std::int64_t begin, std::int64_t end,
+template <class S, class T>
+void pack_strips(const Gemm<S>& g, std::int64_t first, std::int64_t begin, std::int64_t end,
                  T* packed) {
   constexpr std::int64_t kWidth = kMicroColumns<T>, kAtOnce = 8;
   const std::int64_t size = g.K * kWidth;
@@ -40,13 +66,17 @@ void pack_strips(const Gemm<T>& g, std::int64_t first, std::int64_t begin, std::
     }
     T* to = packed + begin * size;
     for (std::int64_t k = 0; k < g.K; ++k, to += kWidth) {
-      const T* row = g.b + k * g.bk + n;
+      const S* row = g.b + k * g.bk + n;
       for (std::int64_t s = 0; s < whole; ++s, row += kWidth) {
-        for (std::int64_t i = 0; i < kWidth; i += kLineOf<T>) {
+        for (std::int64_t i = 0; i < kWidth; i += kLineOf<S>) {
           __builtin_prefetch(row + 10 * g.bk + i);
         }
-        store_lanes(to + s * size, load_lanes(row));
-        store_lanes(to + s * size + kWidth / 2, load_lanes(row + kWidth / 2));
+        if constexpr (std::is_same_v<S, T>) {
+          store_lanes(to + s * size, load_lanes(row));
+          store_lanes(to + s * size + kWidth / 2, load_lanes(row + kWidth / 2));
+        } else {
+          convert_row(row, kWidth, to + s * size);
+        }
       }
     }
     begin += whole;
@@ -102,5 +132,34 @@ void pack_block(const Gemm<T>& g, std::int64_t m, std::int64_t rows, std::int64_
     T* at = to + r / kMicroRows * panel + r % kMicroRows;
     const T* row = from + r * g.am;
     for (std::int64_t i = 0; i < depth; ++i) at[i * kMicroRows] = row[i * g.ak];
+  }
+}
+
+// The same for a dtype that is converted: first to `wide`, which has room for the block.
+template <class S, class T>
+void pack_block(const Gemm<S>& g, std::int64_t m, std::int64_t rows, std::int64_t k,
+                std::int64_t depth, T* to, T* wide) {
+  if constexpr (std::is_same_v<S, T>) {
+    pack_block(g, m, rows, k, depth, to);
+  } else {
+    Gemm<T> block{};
+    block.a = wide;
+    block.am = g.am == 1 ? 1 : depth;
+    block.ak = g.am == 1 ? rows : 1;
+    const S* const from = g.a + m * g.am + k * g.ak;
+    if (g.am == 1) {
+      for (std::int64_t i = 0; i < depth; ++i) convert_row(from + i * g.ak, rows, wide + i * rows);
+    } else if (g.ak == 1) {
+      for (std::int64_t r = 0; r < rows; ++r) {
+        convert_row(from + r * g.am, depth, wide + r * depth);
+      }
+    } else {
+      for (std::int64_t r = 0; r < rows; ++r) {
+        for (std::int64_t i = 0; i < depth; ++i) {
+          wide[r * depth + i] = static_cast<T>(from[r * g.am + i * g.ak]);
+        }
+      }
+    }
+    pack_block(static_cast<const Gemm<T>&>(block), 0, rows, 0, depth, to);
   }
 }

@@ -10,7 +10,7 @@ void add_isa_kernels(Kernels& table) {
   table.unary = {unary, kReal};
   table.unary_grad = {unary_grad, kReal};
   table.binary = {binary, kFloatDTypes};
-  table.matmul = {matmul, kFloatDTypes};
+  table.matmul = {matmul, kRealDTypes};
   table.adamw = {adamw, kFloatDTypes};
   table.reduce = {reduce, DTypeSet{DType::f32, DType::f64, DType::boolean}};
   table.softmax = {softmax, kFloatDTypes};

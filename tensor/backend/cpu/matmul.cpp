@@ -87,12 +87,15 @@ GemmPath gemm_path(const MatmulArgs& args) {
 }
 
 void matmul(const MatmulArgs& args) {
-  if (args.x.dtype == DType::f32 || args.x.dtype == DType::f64)
-    return run_path(gemm_path(args), args);
-  const bool native = args.x.dtype == DType::bf16 && onednn_has_bf16() &&
-                      (gemm_path(args) == GemmPath::own || gemm_path(args) == GemmPath::onednn);
-  if (gemm_path(args) == GemmPath::reference) return reference_kernels().matmul.run(args);
-  if (native) return onednn_matmul(args);
+  const GemmPath path = gemm_path(args);
+  if (args.x.dtype == DType::f32 || args.x.dtype == DType::f64) return run_path(path, args);
+  const bool native = args.x.dtype == DType::bf16 && onednn_has_bf16();
+  if (path == GemmPath::own) {
+    return run_path(native && bf16_products_pay() ? GemmPath::onednn : path, args);
+  }
+  if (path == GemmPath::reference || (path == GemmPath::onednn && native)) {
+    return run_path(path, args);
+  }
   matmul_by_f32(args);
 }
 

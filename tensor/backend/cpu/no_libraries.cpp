@@ -8,6 +8,7 @@ namespace athanor::cpu {
 
 bool has_math_libraries() { return false; }
 bool onednn_has_bf16() { return false; }
+bool bf16_products_pay() { return false; }
 
 // Reached through ATHANOR_GEMM alone.
 void openblas_matmul(const MatmulArgs&) {

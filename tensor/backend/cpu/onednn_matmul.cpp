@@ -2,6 +2,7 @@
 // instructions for it.
 #include <array>
 
+#include "tensor/backend/cpu/bf16_time.h"
 #include "tensor/backend/cpu/matmul.h"
 #include "tensor/backend/cpu/onednn.h"
 #include "tensor/backend/cpu/scratch.h"
@@ -74,6 +75,17 @@ bool onednn_has_bf16() {
     return (static_cast<int>(dnnl::get_effective_cpu_isa()) & wanted) == wanted;
   }();
   return native;
+}
+
+bool bf16_products_pay() {
+  static const bool pay = [] {
+    onednn_engine();  // applies ATHANOR_ISA
+    constexpr int amx = static_cast<int>(dnnl::cpu_isa::avx512_core_amx);
+    if ((static_cast<int>(dnnl::get_effective_cpu_isa()) & amx) == amx) return true;
+    // One bf16 instruction does what two of f32 do.
+    return bf16_instruction_time() < 1.5;
+  }();
+  return pay;
 }
 
 void onednn_matmul(const MatmulArgs& a) {

@@ -1,0 +1,117 @@
+// Blocks of the own matrix product: rows of a times packed or strided strips of b into a tile of c.
+//
+// Included after isa_begin.h, row.h and micro_gemm.h, into an unnamed namespace.
+#pragma once
+
+// Elements of a line of the caches.
+template <class T>
+constexpr std::int64_t kLineOf = 64 / sizeof(T);
+
+// One register block of at most kMicroRows rows, or of twice as many where it is one vector wide.
+template <int N, bool kTransposed, bool kAdd, class T>
+void micro(std::int64_t rows, std::int64_t K, const T* a, std::int64_t lda, const T* b,
+           std::int64_t ldb, T* c, std::int64_t ldc, std::int64_t panel) {
+  const auto run = [&]<int R>() {
+    micro_block<R, N, kTransposed, kAdd>(K, a, lda, b, ldb, c, ldc, panel);
+  };
+  switch (rows) {
+    case 2 * kMicroRows:
+      if constexpr (N == 1) run.template operator()<2 * kMicroRows>();
+      return;
+    case 6:
+      return run.template operator()<6>();
+    case 5:
+      return run.template operator()<5>();
+    case 4:
+      return run.template operator()<4>();
+    case 3:
+      return run.template operator()<3>();
+    case 2:
+      return run.template operator()<2>();
+    default:
+      return run.template operator()<1>();
+  }
+}
+
+// Asks for lines of memory that are needed next, a few with each call, so that memory answers while
+// the calls compute.
+struct LinesAhead {
+  const char* line = nullptr;
+  // Of `left` rows of memory, `step` apart, the first `width`, all in bytes; `each` lines a call.
+  std::int64_t step = 0, width = 0, left = 0, each = 0, at = 0;
+
+  void ask() {
+    for (std::int64_t i = 0; i < each && left > 0; ++i) {
+      __builtin_prefetch(line + at);
+      at += 64;
+      if (at >= width) at = 0, line += step, --left;
+    }
+  }
+};
+
+// Rows of a for some depths of k: in place, `am` elements from one to the next, or, where `rows` is
+// null, as panels of kMicroRows rows that pack_block left.
+template <class T>
+struct LeftSide {
+  const T* rows;
+  std::int64_t am;
+  const T* panels;
+};
+
+// `rows` rows and `width` columns of c, N vectors wide, from `depth` of k: one strip of b. `tile`
+// (leading dimension `ldt`) receives or gathers the sums.
+template <int N, bool kAdd, class T>
+void strip_product(const LeftSide<T>& a, std::int64_t rows, std::int64_t width, std::int64_t depth,
+                   const T* strip, std::int64_t ldb, T* tile, std::int64_t ldt, LinesAhead& ahead) {
+  constexpr std::int64_t kWidth = N * VectorOf<T>::lanes, kRows = 2 * kMicroRows / N;
+  alignas(64) T edge[kRows * kWidth];
+  std::int64_t count = 0;
+  for (std::int64_t r = 0; r < rows; r += count) {
+    count = rows - r >= kRows ? kRows : smaller(kMicroRows, rows - r);
+    T* to = tile + r * ldt;
+    T* c = width == kWidth ? to : edge;
+    const std::int64_t ldc = width == kWidth ? ldt : kWidth;
+    // The lines of c that this block will write.
+    for (std::int64_t row = 0; row < count; ++row) {
+      for (std::int64_t i = 0; i < kWidth; i += kLineOf<T>) {
+        __builtin_prefetch(to + row * ldt + i, 1);
+      }
+    }
+    if (kAdd && c == edge) {
+      for (std::int64_t row = 0; row < count; ++row) {
+        for (std::int64_t i = 0; i < width; ++i) edge[row * kWidth + i] = to[row * ldt + i];
+      }
+    }
+    if (a.rows) {
+      micro<N, false, kAdd>(count, depth, a.rows + r * a.am, a.am, strip, ldb, c, ldc, 0);
+    } else if (count == kMicroRows && ahead.left > 0) {
+      micro_block<kMicroRows, N, true, kAdd>(depth, a.panels + r * depth, kMicroRows, strip, ldb, c,
+                                             ldc, 0, [&] { ahead.ask(); });
+    } else {
+      micro<N, true, kAdd>(count, depth, a.panels + r * depth, kMicroRows, strip, ldb, c, ldc,
+                           depth * kMicroRows);
+    }
+    if (c == edge) {
+      for (std::int64_t row = 0; row < count; ++row) {
+        for (std::int64_t i = 0; i < width; ++i) to[row * ldt + i] = edge[row * kWidth + i];
+      }
+    }
+  }
+}
+
+// The same for `columns` columns, whose first strip of b is b.data.
+template <bool kAdd, class T>
+void block_product(const LeftSide<T>& a, std::int64_t rows, std::int64_t columns,
+                   std::int64_t depth, const Strips<T>& b, T* tile, std::int64_t ldt,
+                   LinesAhead ahead) {
+  constexpr std::int64_t kWidth = kMicroColumns<T>;
+  const T* strip = b.data;
+  for (std::int64_t n = 0; n < columns; n += kWidth, strip += b.strip) {
+    if (b.row != kWidth) {  // in place: its rows are far apart
+      for (std::int64_t i = 0; i < depth; ++i) __builtin_prefetch(strip + i * b.row + 2 * kWidth);
+    }
+    const std::int64_t width = smaller(kWidth, columns - n);
+    const auto run = width <= kWidth / 2 ? strip_product<1, kAdd, T> : strip_product<2, kAdd, T>;
+    run(a, rows, width, depth, strip, b.row, tile + n, ldt, ahead);
+  }
+}
