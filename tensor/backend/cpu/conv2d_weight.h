@@ -8,6 +8,11 @@ constexpr std::int64_t kConvParts = 16;
 // What its innermost loops read again and again at a time: most of a first-level cache.
 constexpr std::int64_t kNearBytes = 24 << 10;
 
+// Values of a run that a block takes: the 32 registers of AVX-512 hold the sums of twice as many as
+// the window's blocks have, whose addresses would fill those for integers.
+template <int N>
+constexpr std::int64_t kBlockValues = kVectorBytes == 64 ? 2 * kMicroRows : kBlockPixels<N>;
+
 // sums [R, N vectors] += sum over the pixels of `rows` output rows of x [R values of the window]
 // times dy [N vectors of channels]. `x` is where the first pixel's values start, `dy` its channels.
 template <int R, int N, class T>
@@ -51,8 +56,8 @@ inline void weight_run(const Pass<T>& p, std::int64_t rows, const T* x, std::int
   for (std::int64_t m = 0; m < p.run(); m += count) {
     next_x.ask();
     next_dy.ask();
-    count = block_pixels<N>(p.run() - m);
-    with_rows<N>(count, [&]<int R>(std::integral_constant<int, R>) {
+    count = block_rows<kBlockValues<N>>(p.run() - m);
+    with_rows<kBlockValues<N>>(count, [&]<int R>(std::integral_constant<int, R>) {
       weight_block<R, N>(p, rows, x + m, row, dy, ldy, sums + m * lds, lds);
     });
   }
@@ -91,7 +96,8 @@ void add_image(const Pass<T>& p, bool bias, std::int64_t n, const T* dy, const T
   const std::int64_t near =
       (p.sh * image.row + p.ow * smaller(wide, kWidth)) * static_cast<std::int64_t>(sizeof(T));
   const std::int64_t each = near < kNearBytes ? kNearBytes / near : 1;
-  const std::int64_t blocks = ceil_div(p.oh, each) * p.kh * p.blocks(p.run());
+  const std::int64_t blocks =
+      ceil_div(p.oh, each) * p.kh * p.blocks(p.run(), kBlockValues<2>, kBlockValues<1>);
   const bool more = n + 1 < p.N;
   ImageAhead<T> next_x(p.x + (n + 1) * p.H * p.W * p.C, more ? p.H * p.W * p.C : 0, blocks);
   ImageAhead<T> next_dy(next, more ? pixels * p.O : 0, blocks);

@@ -32,11 +32,11 @@ struct Pass {
   bool pool = false;
 
   std::int64_t strips() const { return ceil_div(O, kMicroColumns<T>); }
-  // Blocks of register results for `pixels` output pixels and all channels.
-  std::int64_t blocks(std::int64_t pixels) const {
-    const std::int64_t rest = O % kMicroColumns<T>, narrow = rest > 0 && is_narrow<T>(rest);
-    return (strips() - narrow) * ceil_div(pixels, kBlockPixels<2>) +
-           narrow * ceil_div(pixels, kBlockPixels<1>);
+  // Blocks of register results for `count` rows and all channels: of `wide` rows where a strip is
+  // two vectors wide, of `narrow` where it is one.
+  std::int64_t blocks(std::int64_t count, std::int64_t wide, std::int64_t narrow) const {
+    const std::int64_t rest = O % kMicroColumns<T>, last = rest > 0 && is_narrow<T>(rest);
+    return (strips() - last) * ceil_div(count, wide) + last * ceil_div(count, narrow);
   }
   std::int64_t window() const { return kh * kw * C; }
   std::int64_t run() const { return kw * C; }
@@ -120,12 +120,18 @@ struct ImageAhead {
   }
 };
 
-// Calls run with the number of rows, which block_pixels() gave, as a constant.
-template <int N, class Run>
+// How many of `left` rows a block takes that has kMost (6 or 12), or at most 6.
+template <int kMost>
+constexpr std::int64_t block_rows(std::int64_t left) {
+  return left >= kMost ? kMost : smaller(left, kMicroRows);
+}
+
+// Calls run with `count`, which block_rows<kMost>() gave, as a constant.
+template <int kMost, class Run>
 ATHANOR_INLINE void with_rows(std::int64_t count, const Run& run) {
   switch (count) {
-    case kBlockPixels<1>:
-      if constexpr (N == 1) run(std::integral_constant<int, kBlockPixels<1>>{});
+    case 12:
+      if constexpr (kMost == 12) run(std::integral_constant<int, 12>{});
       return;
     case 6:
       return run(std::integral_constant<int, 6>{});
@@ -140,12 +146,6 @@ ATHANOR_INLINE void with_rows(std::int64_t count, const Run& run) {
     default:
       return run(std::integral_constant<int, 1>{});
   }
-}
-
-// How many of `left` rows one such block takes.
-template <int N>
-constexpr std::int64_t block_pixels(std::int64_t left) {
-  return left >= kBlockPixels<N> ? kBlockPixels<N> : smaller(left, kMicroRows);
 }
 
 // R output pixels, whose windows start at image + from(r), times the first N vectors of one strip
@@ -203,7 +203,7 @@ inline void window_rows(std::int64_t count, const T* image, const From& from, co
   const auto run = [&]<int R>(std::integral_constant<int, R>) {
     window_block<R, N>(image, from, p.kh, row, p.run(), w, start, p.floor, y, to);
   };
-  with_rows<N>(count, run);
+  with_rows<kBlockPixels<N>>(count, run);
 }
 
 // One strip of output channels for the rows [first, first + rows) of those that `image` serves, to
@@ -220,7 +220,7 @@ void strip_rows(const Pass<T>& p, const Image<T>& image, std::int64_t first, std
   std::int64_t row = 0, column = 0, count = 0;
   for (std::int64_t pixel = 0; pixel < pixels; pixel += count) {
     ahead.ask();
-    count = block_pixels<N>(pixels - pixel);
+    count = block_rows<kRows>(pixels - pixel);
     if (count == kRows && column + kRows <= p.ow && width == kWidth) {
       window_block<kRows, N>(
           data + row * p.sh * image.row + column * step, [=](std::int64_t r) { return r * step; },
@@ -322,7 +322,8 @@ void forward_rows(const Pass<T>& p, std::int64_t n, std::int64_t first, std::int
   const bool more = n + 1 < p.N;
   const std::int64_t each = p.pool ? 2 : rows;
   ImageAhead<T> ahead(p.x + ((n + 1) * p.H + first * p.sh) * p.W * p.C,
-                      more ? rows * p.sh * p.W * p.C : 0, rows / each * p.blocks(each * p.ow));
+                      more ? rows * p.sh * p.W * p.C : 0,
+                      rows / each * p.blocks(each * p.ow, kBlockPixels<2>, kBlockPixels<1>));
   alignas(64) T start[kWidth];
   for (std::int64_t o = 0; o < p.O; o += kWidth, strips += p.window() * kWidth) {
     const std::int64_t width = smaller(kWidth, p.O - o);
