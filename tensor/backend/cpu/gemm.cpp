@@ -46,7 +46,7 @@ constexpr bool kComputes = std::is_same_v<S, compute_t<S>>;
 // from packed panels. Rows that are a multiple of 4 kB apart would fight for one set of the cache.
 enum class Reading { rows, packed };
 
-// b is read in place where few rows of a use it, so that packing it would cost as much as the
+// b is read where it lies when few rows of a use it, so that packing it would cost as much as the
 // product: a few k at a time, which stay in the cache for those rows.
 constexpr std::int64_t kFewRows = 3 * kMicroRows;
 constexpr std::int64_t kFewRowsDepth = 64;
@@ -60,6 +60,17 @@ bool in_place(const Gemm<S>& g) {
 
 // Rows of a from which on packing b costs little beside the product.
 constexpr std::int64_t kManyRows = 256;
+
+// Of k at a time when b is read where it lies; 0 where it is packed.
+template <class S>
+std::int64_t unpacked_depth(const Gemm<S>& g) {
+  if (!kComputes<S> || g.bn != 1 || g.bk == kMicroColumns<S> || g.K * g.N < kTaskWork) return 0;
+  if (g.M <= kFewRows) return kFewRowsDepth;
+  // On CPUs with AVX-512, up to kManyRows when kDepth rows spread over all sets of a first-level
+  // cache: an odd number of lines from one to the next.
+  const std::int64_t lines = g.bk / kLineOf<S>;
+  return kVectorBytes == 64 && g.M < kManyRows && lines % 2 == 1 ? kDepth : 0;
+}
 
 template <class S>
 Reading reading_of(const Gemm<S>& g) {
@@ -96,7 +107,13 @@ void finish_tile(const Gemm<S>& g, std::int64_t m, std::int64_t rows, std::int64
   for (std::int64_t first = 0; first < rows; first += 8) {
     const std::int64_t count = smaller(8, rows - first);
     const T* from = tile + first * ldt;
-    for (std::int64_t i = 0; i < columns; ++i) {
+    std::int64_t i = 0;
+    if constexpr (kComputes<S> && kTurns<S>) {
+      for (; count == 8 && g.cm == 1 && i + 8 <= columns; i += 8) {
+        turn_block(from + i, ldt, c + i * g.cn + first, g.cn);
+      }
+    }
+    for (; i < columns; ++i) {
       S* to = c + i * g.cn + first * g.cm;
       if (count == 8 && g.cm == 1) {
         for (std::int64_t r = 0; r < 8; ++r) to[r] = static_cast<S>(from[r * ldt + i]);
@@ -173,20 +190,20 @@ void run_task(const Gemm<S>& g, Reading reading, std::int64_t m, std::int64_t ro
   }
 }
 
-// Columns [n, n + columns) of c, which has at most kFewRows rows, with b in place.
+// Columns [n, n + columns) of c, with b where it lies, `most` of k at a time.
 template <class T>
-void run_few_rows(const Gemm<T>& g, std::int64_t n, std::int64_t columns) {
+void run_unpacked(const Gemm<T>& g, std::int64_t most, std::int64_t n, std::int64_t columns) {
   constexpr std::int64_t kWidth = kMicroColumns<T>;
   const std::int64_t whole = columns / kWidth * kWidth, padded = ceil_div(columns, kWidth) * kWidth;
   const bool direct = g.cn == 1;
-  constexpr std::int64_t kPanel = kFewRows * kFewRowsDepth + kPanelSlack;
-  T* const panels = static_cast<T*>(
-      thread_scratch((kPanel + (direct ? 0 : g.M * padded)) * sizeof(T), Scratch::task));
-  alignas(64) T last[kFewRowsDepth * kWidth];  // what is left beside whole strips
-  T* const tile = direct ? g.c + n : panels + kPanel;
+  const std::int64_t panel = ceil_div(g.M, kMicroRows) * kMicroRows * most + kPanelSlack;
+  T* const last = static_cast<T*>(thread_scratch(
+      (most * kWidth + panel + (direct ? 0 : g.M * padded)) * sizeof(T), Scratch::task));
+  T* const panels = last + most * kWidth;  // `last`: what is left beside whole strips
+  T* const tile = direct ? g.c + n : panels + panel;
   const std::int64_t ldt = direct ? g.cm : padded;
-  for (std::int64_t k = 0; k < g.K; k += kFewRowsDepth) {
-    const std::int64_t depth = smaller(kFewRowsDepth, g.K - k);
+  for (std::int64_t k = 0; k < g.K; k += most) {
+    const std::int64_t depth = smaller(most, g.K - k);
     pack_block(g, 0, g.M, k, depth, panels);
     const LeftSide<T> left{nullptr, 0, panels};
     const auto run = k == 0 ? block_product<false, T> : block_product<true, T>;
@@ -263,10 +280,11 @@ void gemm(Gemm<S> g) {
   }
   if constexpr (kComputes<S>) {
     if (g.N == 1 && g.ak == 1 && g.bk == 1) return product_with_vector(g);
-    if (g.M <= kFewRows && g.bn == 1 && g.bk != kWidth && g.K * g.N >= kTaskWork) {
-      return parallel_chunks(ceil_div(g.N, kFewRowsColumns), [&](std::int64_t task) {
-        const std::int64_t n = task * kFewRowsColumns;
-        run_few_rows(g, n, smaller(kFewRowsColumns, g.N - n));
+    if (const std::int64_t depth = unpacked_depth(g); depth > 0) {
+      const std::int64_t columns = depth == kDepth ? kPackedColumns : kFewRowsColumns;
+      return parallel_chunks(ceil_div(g.N, columns), [&](std::int64_t task) {
+        const std::int64_t n = task * columns;
+        run_unpacked(g, depth, n, smaller(columns, g.N - n));
       });
     }
   }

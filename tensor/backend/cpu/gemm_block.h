@@ -35,6 +35,8 @@ void micro(std::int64_t rows, std::int64_t K, const T* a, std::int64_t lda, cons
 
 // Asks for lines of memory that are needed next, a few with each call, so that memory answers while
 // the calls compute.
+// Into the second-level cache where the first one is full of a strip of b (AVX-512).
+constexpr int kAheadLevel = kVectorBytes == 64 ? 2 : 3;
 struct LinesAhead {
   const char* line = nullptr;
   // Of `left` rows of memory, `step` apart, the first `width`, all in bytes; `each` lines a call.
@@ -42,7 +44,7 @@ struct LinesAhead {
 
   void ask() {
     for (std::int64_t i = 0; i < each && left > 0; ++i) {
-      __builtin_prefetch(line + at);
+      __builtin_prefetch(line + at, 0, kAheadLevel);
       at += 64;
       if (at >= width) at = 0, line += step, --left;
     }
@@ -99,6 +101,16 @@ void strip_product(const LeftSide<T>& a, std::int64_t rows, std::int64_t width, 
   }
 }
 
+// The strip after `strip` of a b that is read where it lies, for a product of `rows` rows.
+template <class T>
+LinesAhead next_strip(const T* strip, std::int64_t row, std::int64_t rows, std::int64_t depth) {
+  constexpr std::int64_t kWidth = kMicroColumns<T>, kSize = sizeof(T);
+  const std::int64_t calls = rows / kMicroRows * ceil_div(depth, kMicroPiece);
+  const std::int64_t lines = depth * ceil_div(kWidth * kSize, 64);
+  return {reinterpret_cast<const char*>(strip + kWidth), row * kSize, kWidth * kSize, depth,
+          ceil_div(lines, calls > 0 ? calls : 1)};
+}
+
 // The same for `columns` columns, whose first strip of b is b.data.
 template <bool kAdd, class T>
 void block_product(const LeftSide<T>& a, std::int64_t rows, std::int64_t columns,
@@ -107,9 +119,7 @@ void block_product(const LeftSide<T>& a, std::int64_t rows, std::int64_t columns
   constexpr std::int64_t kWidth = kMicroColumns<T>;
   const T* strip = b.data;
   for (std::int64_t n = 0; n < columns; n += kWidth, strip += b.strip) {
-    if (b.row != kWidth) {  // in place: its rows are far apart
-      for (std::int64_t i = 0; i < depth; ++i) __builtin_prefetch(strip + i * b.row + 2 * kWidth);
-    }
+    if (b.row != kWidth) ahead = next_strip(strip, b.row, rows, depth);
     const std::int64_t width = smaller(kWidth, columns - n);
     const auto run = width <= kWidth / 2 ? strip_product<1, kAdd, T> : strip_product<2, kAdd, T>;
     run(a, rows, width, depth, strip, b.row, tile + n, ldt, ahead);
