@@ -1,5 +1,7 @@
 #include "tensor/storage.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <atomic>
 #include <bit>
@@ -35,6 +37,23 @@ constexpr std::size_t index_of(std::int64_t size) {
   const int octave = static_cast<int>(std::bit_width(static_cast<std::uint64_t>(size))) - 1;
   const std::int64_t quarter = ((size << 2) >> octave) & 3;
   return static_cast<std::size_t>(octave * 4 + quarter);
+}
+
+// Memory of the system, null when there is none. Large blocks ask for huge pages: 2 MiB of a tensor
+// then need one entry of the tables that translate addresses, not 512.
+constexpr std::int64_t kHugePage = std::int64_t{2} << 20;
+void* system_block(std::int64_t size) {
+  const bool huge = size >= kHugePage;
+  void* block = nullptr;
+  if (posix_memalign(&block, static_cast<std::size_t>(huge ? kHugePage : kAlignment),
+                     static_cast<std::size_t>(size)) != 0) {
+    return nullptr;
+  }
+#if defined(MADV_HUGEPAGE)
+  // A wish: where the system refuses it, the block stays as it is.
+  if (huge) madvise(block, static_cast<std::size_t>(size & -kHugePage), MADV_HUGEPAGE);
+#endif
+  return block;
 }
 
 // A free block, linked through its own memory.
@@ -157,10 +176,10 @@ class CachingAllocator {
       add_live(size);
     }
     if (over) release_all();
-    void* block = std::aligned_alloc(kAlignment, static_cast<std::size_t>(size));
+    void* block = system_block(size);
     if (!block) {
       release_all();
-      block = std::aligned_alloc(kAlignment, static_cast<std::size_t>(size));
+      block = system_block(size);
     }
     if (!block) live_.fetch_sub(size, std::memory_order_relaxed);
     return static_cast<std::byte*>(block);

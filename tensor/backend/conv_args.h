@@ -26,6 +26,13 @@ struct Conv2dArgs {
   bool pool = false;
 };
 
+// Along one axis the values of a convolution's input whose distance from the first padded one is
+// `first` modulo `stride` (first < stride) are reached by the kernel's taps first, first + stride, ...:
+// how many those are.
+inline std::int64_t taps_from(std::int64_t first, std::int64_t kernel, std::int64_t stride) {
+  return kernel > first ? (kernel - first + stride - 1) / stride : 0;
+}
+
 // Windows of `kernel` over x [N, C, H, W], one an element of y [N, C, H', W'].
 //   max_pool2d           y = the window's largest x (NaN wins, the first of equals),
 //                        index = its place h * W + w in x's plane

@@ -27,8 +27,7 @@ inline bool direct_forward(const Conv2dArgs& a) {
 // than such a pass can take away.
 inline bool padding_fits(std::int64_t kernel, std::int64_t stride, std::int64_t padding) {
   for (std::int64_t r = 0; r < stride; ++r) {
-    const std::int64_t first = (r + padding) % stride;
-    const std::int64_t taps = kernel > first ? (kernel - first + stride - 1) / stride : 0;
+    const std::int64_t taps = taps_from((r + padding) % stride, kernel, stride);
     if (taps > 0 && (r + padding) / stride > taps - 1) return false;
   }
   return true;

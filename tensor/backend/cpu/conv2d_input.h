@@ -12,7 +12,7 @@ struct InputPhase {
              std::int64_t r)
       : count((size - r + stride - 1) / stride), step(stride) {
     const std::int64_t first = (r + pad) % stride;
-    taps = kernel > first ? (kernel - first + stride - 1) / stride : 0;
+    taps = taps_from(first, kernel, stride);
     last = first + (taps - 1) * stride;
     padding = taps - 1 - (r + pad) / stride;
   }

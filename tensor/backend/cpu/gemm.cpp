@@ -281,7 +281,10 @@ void gemm(Gemm<S> g) {
   if constexpr (kComputes<S>) {
     if (g.N == 1 && g.ak == 1 && g.bk == 1) return product_with_vector(g);
     if (const std::int64_t depth = unpacked_depth(g); depth > 0) {
-      const std::int64_t columns = depth == kDepth ? kPackedColumns : kFewRowsColumns;
+      // Each task packs a: no more tasks than needed where that is large.
+      const std::int64_t tasks = num_threads() == 1 ? 1 : 2 * num_threads();
+      const std::int64_t columns =
+          depth == kDepth ? ceil_div(ceil_div(g.N, tasks), kWidth) * kWidth : kFewRowsColumns;
       return parallel_chunks(ceil_div(g.N, columns), [&](std::int64_t task) {
         const std::int64_t n = task * columns;
         run_unpacked(g, depth, n, smaller(columns, g.N - n));
