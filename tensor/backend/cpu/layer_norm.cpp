@@ -15,6 +15,8 @@
 #include "tensor/backend/cpu/isa_begin.h"
 #include "tensor/backend/cpu/row.h"
 
+#include "tensor/backend/cpu/stream.h"
+
 namespace {
 
 // A row of storage type S as values of T: itself, or converted into `buffer`.
@@ -71,19 +73,34 @@ T squares_of(const T* x, std::int64_t n, T mean, bool ask, const S* next_x, cons
   return total;
 }
 
-// y = (x - mean) rstd gamma + beta; gamma and beta may be null.
-template <class T>
-void normalise(const T* __restrict x, std::int64_t n, T mean, T rstd, const T* __restrict gamma,
-               const T* __restrict beta, T* __restrict y) {
+// write(f) with f(i) = (x - mean) rstd gamma + beta; gamma and beta may be null.
+template <class T, class Write>
+ATHANOR_INLINE void normalise(const T* __restrict x, T mean, T rstd, const T* __restrict gamma,
+                              const T* __restrict beta, const Write& write) {
   if (gamma && beta) {
-    for (std::int64_t i = 0; i < n; ++i) y[i] = (x[i] - mean) * rstd * gamma[i] + beta[i];
+    write([=](std::int64_t i) { return (x[i] - mean) * rstd * gamma[i] + beta[i]; });
   } else if (gamma) {
-    for (std::int64_t i = 0; i < n; ++i) y[i] = (x[i] - mean) * rstd * gamma[i];
+    write([=](std::int64_t i) { return (x[i] - mean) * rstd * gamma[i]; });
   } else if (beta) {
-    for (std::int64_t i = 0; i < n; ++i) y[i] = (x[i] - mean) * rstd + beta[i];
+    write([=](std::int64_t i) { return (x[i] - mean) * rstd + beta[i]; });
   } else {
-    for (std::int64_t i = 0; i < n; ++i) y[i] = (x[i] - mean) * rstd;
+    write([=](std::int64_t i) { return (x[i] - mean) * rstd; });
   }
+}
+
+// The same to y, past the cache where `stream`.
+template <class T>
+void write_normalised(const T* x, std::int64_t n, T mean, T rstd, const T* gamma, const T* beta,
+                      bool stream, T* y) {
+  if constexpr (sizeof(T) == 4) {
+    if (stream) {
+      return normalise(x, mean, rstd, gamma, beta, [&](const auto& f) { stream_row(n, y, f); });
+    }
+  }
+  normalise(x, mean, rstd, gamma, beta, [n, to = y](const auto& f) {
+    ATHANOR_INDEPENDENT
+    for (std::int64_t i = 0; i < n; ++i) to[i] = f(i);
+  });
 }
 
 template <class S>
@@ -92,6 +109,7 @@ void forward_typed(const RowNormArgs& a) {
   const std::int64_t n = row_size(a.x), rows = a.mean.numel();
   const bool centred = a.op == RowNormOp::layer_norm;
   const T epsilon = static_cast<T>(a.epsilon), count = static_cast<T>(n);
+  const bool stream = streams_results<S>((a.residual.data ? 4 : 2) * rows * n);
   parallel_for(rows, row_grain(n), [&](std::int64_t begin, std::int64_t end) {
     T* const buffers = static_cast<T*>(thread_scratch(5 * n * sizeof(T)));
     T *sum = buffers + n, *result = buffers + 2 * n;
@@ -109,18 +127,21 @@ void forward_typed(const RowNormArgs& a) {
       }
       const T mean = centred ? reduce_row<SumOf>(x, n) / count : T(0);
       const bool ask = row + 1 < end && is_short_row<S>(n);
-      const T squares = squares_of(x, n, mean, ask, a.x.as<const S>() + (row + ask) * n,
-                                   a.y.as<const S>() + (row + ask) * n);
+      // Of what is streamed no line is needed before.
+      const T squares =
+          squares_of(x, n, mean, ask, a.x.as<const S>() + (row + ask) * n,
+                     stream ? a.x.as<const S>() + row * n : a.y.as<const S>() + (row + ask) * n);
       const T rstd = T(1) / std::sqrt(squares / count + epsilon);
       if constexpr (std::is_same_v<S, T>) {
-        normalise(x, n, mean, rstd, gamma, beta, a.y.as<S>() + row * n);
+        write_normalised(x, n, mean, rstd, gamma, beta, stream, a.y.as<S>() + row * n);
       } else {
-        normalise(x, n, mean, rstd, gamma, beta, result);
+        write_normalised(x, n, mean, rstd, gamma, beta, false, result);
         store(a.y.as<S>() + row * n, result, n);
       }
       a.mean.as<T>()[row] = mean;
       a.rstd.as<T>()[row] = rstd;
     }
+    if (stream) end_stream();
   });
 }
 

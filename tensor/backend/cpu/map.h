@@ -50,7 +50,7 @@ inline LoopPlan<N> with_long_rows(LoopPlan<N> plan) {
 template <class Z, int N>
 inline bool streams(const LoopPlan<N>& plan) {
   if constexpr (std::is_same_v<Z, float> || std::is_same_v<Z, std::uint32_t>) {
-    return plan.inner_size() * plan.outer_count() * N >= kStreamBytes / 4;
+    return streams_results<Z>(plan.inner_size() * plan.outer_count() * N);
   }
   return false;
 }

@@ -39,9 +39,15 @@ inline void end_stream() {
 #endif
 }
 
-// to[i] = value(i) for 4-byte values, past the cache.
+// Whether `elements` elements, of which each operand has as many, are too many for a cache.
+template <class T>
+inline bool streams_results(std::int64_t elements) {
+  return sizeof(T) == 4 && elements * static_cast<std::int64_t>(sizeof(T)) >= kStreamBytes;
+}
+
+// to[i] = value(i) for 4-byte values, past the cache; end_stream() comes after the last row.
 template <class T, class F>
-inline void stream_values(std::int64_t count, T* to, const F& value) {
+inline void stream_row(std::int64_t count, T* to, const F& value) {
   static_assert(sizeof(T) == 4);
   constexpr std::int64_t kLine = 64 / sizeof(T);
   std::int64_t i = 0;
@@ -52,5 +58,11 @@ inline void stream_values(std::int64_t count, T* to, const F& value) {
     stream_line(reinterpret_cast<const float*>(line), reinterpret_cast<float*>(to + i));
   }
   for (; i < count; ++i) to[i] = value(i);
+}
+
+// The same for values that end there.
+template <class T, class F>
+inline void stream_values(std::int64_t count, T* to, const F& value) {
+  stream_row(count, to, value);
   end_stream();
 }
