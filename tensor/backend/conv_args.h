@@ -27,8 +27,8 @@ struct Conv2dArgs {
 };
 
 // Along one axis the values of a convolution's input whose distance from the first padded one is
-// `first` modulo `stride` (first < stride) are reached by the kernel's taps first, first + stride, ...:
-// how many those are.
+// `first` modulo `stride` (first < stride) are reached by the kernel's taps first, first + stride,
+// ...: how many those are.
 inline std::int64_t taps_from(std::int64_t first, std::int64_t kernel, std::int64_t stride) {
   return kernel > first ? (kernel - first + stride - 1) / stride : 0;
 }

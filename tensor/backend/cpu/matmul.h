@@ -5,7 +5,8 @@
 
 namespace athanor::cpu {
 
-// own: gemm.cpp, f16 and bf16 included. The first two give the same bits at every thread count; oneDNN's may change.
+// own: gemm.cpp, f16 and bf16 included. The first two give the same bits at every thread count;
+// oneDNN's may change.
 enum class GemmPath { own, openblas, onednn, reference };
 
 const char* name_of(GemmPath path);
