@@ -11,7 +11,7 @@ constexpr std::int64_t kNearBytes = 24 << 10;
 // Values of a run that a block takes: the 32 registers of AVX-512 hold the sums of twice as many as
 // the window's blocks have, whose addresses would fill those for integers.
 template <int N>
-constexpr std::int64_t kBlockValues = kVectorBytes == 64 ? 2 * kMicroRows : kBlockPixels<N>;
+constexpr std::int64_t kBlockValues = kVectorBytes == 64 ? 2 * kMicroRows : kSumRows<N>;
 
 // sums [R, N vectors] += sum over the pixels of `rows` output rows of x [R values of the window]
 // times dy [N vectors of channels]. `x` is where the first pixel's values start, `dy` its channels.

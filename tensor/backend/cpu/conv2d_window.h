@@ -7,16 +7,6 @@
 // Tasks wanted when there are few images.
 constexpr std::int64_t kConvTasks = 8;
 
-// Rows of a block of results that is N vectors wide: twelve sums keep both multiply-add units busy
-// and fit into sixteen registers.
-template <int N>
-constexpr std::int64_t kBlockPixels = 2 * kMicroRows / N;
-// Whether one vector holds the `width` channels of a strip, whose second one is then left out.
-template <class T>
-constexpr bool is_narrow(std::int64_t width) {
-  return width <= VectorOf<T>::lanes;
-}
-
 // A forward pass: x [N, H, W, C] -> y [N, oh, ow, O].
 template <class T>
 struct Pass {
@@ -120,34 +110,6 @@ struct ImageAhead {
   }
 };
 
-// How many of `left` rows a block takes that has kMost (6 or 12), or at most 6.
-template <int kMost>
-constexpr std::int64_t block_rows(std::int64_t left) {
-  return left >= kMost ? kMost : smaller(left, kMicroRows);
-}
-
-// Calls run with `count`, which block_rows<kMost>() gave, as a constant.
-template <int kMost, class Run>
-ATHANOR_INLINE void with_rows(std::int64_t count, const Run& run) {
-  switch (count) {
-    case 12:
-      if constexpr (kMost == 12) run(std::integral_constant<int, 12>{});
-      return;
-    case 6:
-      return run(std::integral_constant<int, 6>{});
-    case 5:
-      return run(std::integral_constant<int, 5>{});
-    case 4:
-      return run(std::integral_constant<int, 4>{});
-    case 3:
-      return run(std::integral_constant<int, 3>{});
-    case 2:
-      return run(std::integral_constant<int, 2>{});
-    default:
-      return run(std::integral_constant<int, 1>{});
-  }
-}
-
 // R output pixels, whose windows start at image + from(r), times the first N vectors of one strip
 // of weights [kh, run, kMicroColumns], added to `start`.
 template <int R, int N, class T, class From, class V>
@@ -203,7 +165,7 @@ inline void window_rows(std::int64_t count, const T* image, const From& from, co
   const auto run = [&]<int R>(std::integral_constant<int, R>) {
     window_block<R, N>(image, from, p.kh, row, p.run(), w, start, p.floor, y, to);
   };
-  with_rows<kBlockPixels<N>>(count, run);
+  with_rows<kSumRows<N>>(count, run);
 }
 
 // One strip of output channels for the rows [first, first + rows) of those that `image` serves, to
@@ -213,7 +175,7 @@ template <int N, class T>
 void strip_rows(const Pass<T>& p, const Image<T>& image, std::int64_t first, std::int64_t rows,
                 const T* w, const T* start, std::int64_t width, T* y, std::int64_t y_row,
                 std::int64_t y_pixel, ImageAhead<T>& ahead) {
-  constexpr std::int64_t kWidth = N * VectorOf<T>::lanes, kRows = kBlockPixels<N>;
+  constexpr std::int64_t kWidth = N * VectorOf<T>::lanes, kRows = kSumRows<N>;
   const std::int64_t pixels = rows * p.ow, step = p.sw * p.C;
   const T* const data = image.data + first * p.sh * image.row;
   alignas(64) T edge[kRows * kWidth];
@@ -323,7 +285,7 @@ void forward_rows(const Pass<T>& p, std::int64_t n, std::int64_t first, std::int
   const std::int64_t each = p.pool ? 2 : rows;
   ImageAhead<T> ahead(p.x + ((n + 1) * p.H + first * p.sh) * p.W * p.C,
                       more ? rows * p.sh * p.W * p.C : 0,
-                      rows / each * p.blocks(each * p.ow, kBlockPixels<2>, kBlockPixels<1>));
+                      rows / each * p.blocks(each * p.ow, kSumRows<2>, kSumRows<1>));
   alignas(64) T start[kWidth];
   for (std::int64_t o = 0; o < p.O; o += kWidth, strips += p.window() * kWidth) {
     const std::int64_t width = smaller(kWidth, p.O - o);

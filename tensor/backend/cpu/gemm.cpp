@@ -2,7 +2,7 @@
 // into strips, as many as the cache holds at a time, a in blocks that stay in the second-level
 // cache, and a register block of results runs over k.
 //
-// Sums over k are cut every kDepth and added in order; cuts of m and n depend on the shape alone.
+// Sums over k are cut every kDepth and added in order; cuts of m and n change no sum.
 // So a product has the same bits at every thread count.
 #include <bit>
 #include <cmath>

@@ -11,32 +11,16 @@ constexpr std::int64_t kLineOf = 64 / sizeof(T);
 template <int N, bool kTransposed, bool kAdd, class T>
 void micro(std::int64_t rows, std::int64_t K, const T* a, std::int64_t lda, const T* b,
            std::int64_t ldb, T* c, std::int64_t ldc, std::int64_t panel) {
-  const auto run = [&]<int R>() {
+  with_rows<kSumRows<N>>(rows, [&]<int R>(std::integral_constant<int, R>) {
     micro_block<R, N, kTransposed, kAdd>(K, a, lda, b, ldb, c, ldc, panel);
-  };
-  switch (rows) {
-    case 2 * kMicroRows:
-      if constexpr (N == 1) run.template operator()<2 * kMicroRows>();
-      return;
-    case 6:
-      return run.template operator()<6>();
-    case 5:
-      return run.template operator()<5>();
-    case 4:
-      return run.template operator()<4>();
-    case 3:
-      return run.template operator()<3>();
-    case 2:
-      return run.template operator()<2>();
-    default:
-      return run.template operator()<1>();
-  }
+  });
 }
+
+// Into the second-level cache where the first one is full of a strip of b (AVX-512).
+constexpr int kAheadLevel = kVectorBytes == 64 ? 2 : 3;
 
 // Asks for lines of memory that are needed next, a few with each call, so that memory answers while
 // the calls compute.
-// Into the second-level cache where the first one is full of a strip of b (AVX-512).
-constexpr int kAheadLevel = kVectorBytes == 64 ? 2 : 3;
 struct LinesAhead {
   const char* line = nullptr;
   // Of `left` rows of memory, `step` apart, the first `width`, all in bytes; `each` lines a call.
@@ -65,11 +49,11 @@ struct LeftSide {
 template <int N, bool kAdd, class T>
 void strip_product(const LeftSide<T>& a, std::int64_t rows, std::int64_t width, std::int64_t depth,
                    const T* strip, std::int64_t ldb, T* tile, std::int64_t ldt, LinesAhead& ahead) {
-  constexpr std::int64_t kWidth = N * VectorOf<T>::lanes, kRows = 2 * kMicroRows / N;
+  constexpr std::int64_t kWidth = N * VectorOf<T>::lanes, kRows = kSumRows<N>;
   alignas(64) T edge[kRows * kWidth];
   std::int64_t count = 0;
   for (std::int64_t r = 0; r < rows; r += count) {
-    count = rows - r >= kRows ? kRows : smaller(kMicroRows, rows - r);
+    count = block_rows<kRows>(rows - r);
     T* to = tile + r * ldt;
     T* c = width == kWidth ? to : edge;
     const std::int64_t ldc = width == kWidth ? ldt : kWidth;
@@ -121,7 +105,7 @@ void block_product(const LeftSide<T>& a, std::int64_t rows, std::int64_t columns
   for (std::int64_t n = 0; n < columns; n += kWidth, strip += b.strip) {
     if (b.row != kWidth) ahead = next_strip(strip, b.row, rows, depth);
     const std::int64_t width = smaller(kWidth, columns - n);
-    const auto run = width <= kWidth / 2 ? strip_product<1, kAdd, T> : strip_product<2, kAdd, T>;
+    const auto run = is_narrow<T>(width) ? strip_product<1, kAdd, T> : strip_product<2, kAdd, T>;
     run(a, rows, width, depth, strip, b.row, tile + n, ldt, ahead);
   }
 }

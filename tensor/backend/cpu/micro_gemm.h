@@ -12,6 +12,44 @@ inline constexpr std::int64_t kMicroRows = 6;
 template <class T>
 inline constexpr std::int64_t kMicroColumns = 2 * VectorOf<T>::lanes;
 
+// Rows of a block of results that is N vectors wide: twelve sums keep both multiply-add units busy
+// and fit into sixteen registers.
+template <int N>
+inline constexpr std::int64_t kSumRows = 2 * kMicroRows / N;
+// Whether one vector holds the `width` columns of a strip, whose second one is then left out.
+template <class T>
+constexpr bool is_narrow(std::int64_t width) {
+  return width <= VectorOf<T>::lanes;
+}
+
+// How many of `left` rows a block takes that has kMost (6 or 12), or at most 6.
+template <int kMost>
+constexpr std::int64_t block_rows(std::int64_t left) {
+  return left >= kMost ? kMost : smaller(left, kMicroRows);
+}
+
+// Calls run with `count`, which block_rows<kMost>() gave, as a constant.
+template <int kMost, class Run>
+ATHANOR_INLINE void with_rows(std::int64_t count, const Run& run) {
+  switch (count) {
+    case 12:
+      if constexpr (kMost == 12) run(std::integral_constant<int, 12>{});
+      return;
+    case 6:
+      return run(std::integral_constant<int, 6>{});
+    case 5:
+      return run(std::integral_constant<int, 5>{});
+    case 4:
+      return run(std::integral_constant<int, 4>{});
+    case 3:
+      return run(std::integral_constant<int, 3>{});
+    case 2:
+      return run(std::integral_constant<int, 2>{});
+    default:
+      return run(std::integral_constant<int, 1>{});
+  }
+}
+
 // b [K, N] as strips: strip s (columns s * kMicroColumns ...) starts at data + s * strip and has
 // its rows `row` elements apart. Row-major b: {b, kMicroColumns, ldb}; packed by pack_transposed:
 // {b, K * kMicroColumns, kMicroColumns}.
