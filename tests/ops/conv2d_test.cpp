@@ -70,6 +70,8 @@ TEST_CASE("conv2d at sizes that reach each implementation, own and oneDNN's") {
   check("conv2d/several parts", {19, 3, 6, 5}, {20, 3, 3, 3}, {.padding = 1});
   check("conv2d/padding beyond the kernel", {2, 3, 4, 5}, {4, 3, 2, 2}, {.padding = 3});
   check("conv2d/odd channels", {2, 17, 9, 11}, {23, 17, 3, 3}, {.stride = 2, .padding = 1});
+  check("conv2d/5x5", {9, 12, 13, 11}, {20, 12, 5, 5}, {.padding = 2});
+  check("conv2d/all edge", {9, 8, 2, 3}, {16, 8, 3, 3}, {.padding = 1});
   check("conv2d/pointwise", {2, 48, 7, 7}, {40, 48, 1, 1}, {});
   check("conv2d/pointwise stride", {2, 16, 7, 7}, {32, 16, 1, 1}, {.stride = 2});
   check("conv2d/wide dilation", {1, 16, 20, 20}, {16, 16, 3, 3}, {.padding = 2, .dilation = 2});
@@ -107,6 +109,9 @@ TEST_CASE("conv2d_max_pool2d and its gradients") {
                             {.padding = 1, .relu = true}, {}, false));
   check_op_case(pooled_case("conv2d_max_pool2d/edge", {2, 19, 14, 22}, {21, 19, 3, 3},
                             {.stride = {1, 2}, .padding = {1, 0}}, {}, false));
+  // More rows than wait to be pooled at a time.
+  check_op_case(pooled_case("conv2d_max_pool2d/bands", {9, 11, 20, 36}, {37, 11, 3, 3},
+                            {.padding = 1}, {}, false));
 }
 
 TEST_CASE("conv2d_max_pool2d equals conv2d and max_pool2d bit by bit") {

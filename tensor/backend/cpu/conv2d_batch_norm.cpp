@@ -29,6 +29,8 @@ namespace {
 
 #include "tensor/backend/cpu/conv2d_window.h"
 
+#include "tensor/backend/cpu/conv2d_forward.h"
+
 #include "tensor/backend/cpu/conv2d_input.h"
 
 #include "tensor/backend/cpu/conv2d_weight.h"
@@ -48,9 +50,8 @@ void backward_typed(const Conv2dBatchNormBackwardArgs& a) {
   };
   if (a.dx.data) {
     for_each_input_pass(f, w, a.dx.as<T>(), [&](const Pass<T>& p, auto) {
-      const std::int64_t rows = p.window() ? p.padded_rows(p.oh) * p.padded_row() : 0;
       strips += strip_size(p);
-      pad = rows > pad ? rows : pad;
+      if (p.window() > 0) pad = larger(pad, ForwardPlan<T>(p, 0, p.oh).image);
     });
   }
   const std::int64_t all_sums = parts.count * parts.size;
@@ -80,7 +81,7 @@ void backward_typed(const Conv2dBatchNormBackwardArgs& a) {
       const T* from = sums + all_sums;
       for_each_input_pass(one, w, a.dx.as<T>() + n * f.H * f.W * f.C, [&](const Pass<T>& p, auto) {
         if (p.window() == 0) return clear_pixels(p);
-        forward_rows(p, 0, 0, p.oh, from, buffer, static_cast<T*>(nullptr));
+        forward_rows(p, ForwardPlan<T>(p, 0, p.oh), 0, 0, p.oh, from, buffer);
         from += strip_size(p);
       });
     }

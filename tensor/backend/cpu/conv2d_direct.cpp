@@ -1,7 +1,8 @@
 // Direct convolution in N, H, W, C order. The window of an output pixel is kH runs of kW C values
-// that lie one after another in a zero-padded copy of the image, so that a block of pixels times a
-// strip of output channels is a matrix product whose left side is read in place: nothing like
-// im2col is written. Sums are cut by shape alone: the same bits at every thread count.
+// that lie one after another in the image, so that a block of pixels times a strip of output
+// channels is a matrix product whose left side is read in place: nothing like im2col is written.
+// Pixels whose windows reach into the padding are blocks of their own, with the taps that meet the
+// image. Sums are cut by shape alone: the same bits at every thread count.
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -22,6 +23,8 @@
 namespace {
 
 #include "tensor/backend/cpu/conv2d_window.h"
+
+#include "tensor/backend/cpu/conv2d_forward.h"
 
 #include "tensor/backend/cpu/conv2d_input.h"
 

@@ -5,19 +5,32 @@
 
 // Parts of the sums of a weight's gradient.
 constexpr std::int64_t kConvParts = 16;
-// What its innermost loops read again and again at a time: most of a first-level cache.
-constexpr std::int64_t kNearBytes = 24 << 10;
+// Of the rows of x and the strip of dy that its loops read again and again: a block passes over a
+// part of them that stays in a first-level cache.
+constexpr std::int64_t kNearBytes = 48 << 10;
 
 // Values of a run that a block takes: the 32 registers of AVX-512 hold the sums of twice as many as
 // the window's blocks have, whose addresses would fill those for integers.
 template <int N>
 constexpr std::int64_t kBlockValues = kVectorBytes == 64 ? 2 * kMicroRows : kSumRows<N>;
 
-// sums [R, N vectors] += sum over the pixels of `rows` output rows of x [R values of the window]
+// The outputs [first, last) along one axis whose windows meet x, and not the padding, with one of
+// the taps [tap, last_tap].
+struct Reached {
+  std::int64_t first, last;
+
+  Reached(std::int64_t tap, std::int64_t last_tap, std::int64_t size, std::int64_t outputs,
+          std::int64_t stride, std::int64_t padding)
+      : first(larger(ceil_div(padding - last_tap, stride), 0)),
+        last(smaller(ceil_div(size + padding - tap, stride), outputs)) {}
+};
+
+// sums [R, N vectors] += sum over `rows` x `columns` output pixels of x [R values of the window]
 // times dy [N vectors of channels]. `x` is where the first pixel's values start, `dy` its channels.
 template <int R, int N, class T>
-inline void weight_block(const Pass<T>& p, std::int64_t rows, const T* x, std::int64_t row,
-                         const T* dy, std::int64_t ldy, T* sums, std::int64_t lds) {
+inline void weight_block(const Pass<T>& p, std::int64_t rows, std::int64_t columns, const T* x,
+                         std::int64_t row, const T* dy, std::int64_t ldy, T* sums,
+                         std::int64_t lds) {
   using V = typename VectorOf<T>::type;
   constexpr std::int64_t W = VectorOf<T>::lanes;
   V total[R][N];
@@ -27,12 +40,12 @@ inline void weight_block(const Pass<T>& p, std::int64_t rows, const T* x, std::i
     for (int v = 0; v < N; ++v) total[r][v] = load_lanes(sums + r * lds + v * W);
   }
   const std::int64_t step = p.sw * p.C;
-  for (std::int64_t i = 0; i < rows; ++i, x += p.sh * row) {
-    const T* a = x;
-    for (std::int64_t j = 0; j < p.ow; ++j, a += step, dy += ldy) {
+  for (std::int64_t i = 0; i < rows; ++i, x += p.sh * row, dy += p.ow * ldy) {
+    const T *a = x, *d = dy;
+    for (std::int64_t j = 0; j < columns; ++j, a += step, d += ldy) {
       V b[N];
       ATHANOR_UNROLL
-      for (int v = 0; v < N; ++v) b[v] = load_lanes(dy + v * W);
+      for (int v = 0; v < N; ++v) b[v] = load_lanes(d + v * W);
       ATHANOR_UNROLL
       for (int r = 0; r < R; ++r) {
         ATHANOR_UNROLL
@@ -57,8 +70,10 @@ inline void weight_run(const Pass<T>& p, std::int64_t rows, const T* x, std::int
     next_x.ask();
     next_dy.ask();
     count = block_rows<kBlockValues<N>>(p.run() - m);
+    const Reached columns(m / p.C, (m + count - 1) / p.C, p.W, p.ow, p.sw, p.pw);
     with_rows<kBlockValues<N>>(count, [&]<int R>(std::integral_constant<int, R>) {
-      weight_block<R, N>(p, rows, x + m, row, dy, ldy, sums + m * lds, lds);
+      weight_block<R, N>(p, rows, columns.last - columns.first, x + m + columns.first * p.sw * p.C,
+                         row, dy + columns.first * ldy, ldy, sums + m * lds, lds);
     });
   }
 }
@@ -102,13 +117,15 @@ void add_image(const Pass<T>& p, bool bias, std::int64_t n, const T* dy, const T
   ImageAhead<T> next_x(p.x + (n + 1) * p.H * p.W * p.C, more ? p.H * p.W * p.C : 0, blocks);
   ImageAhead<T> next_dy(next, more ? pixels * p.O : 0, blocks);
   for (std::int64_t first = 0; first < p.oh; first += each) {
-    const std::int64_t rows = smaller(each, p.oh - first);
-    const T* const x = image.data + first * p.sh * image.row;
     for (std::int64_t o = 0; o < wide; o += kWidth) {
       const auto run = is_narrow<T>(wide - o) ? weight_run<1, T> : weight_run<2, T>;
       for (std::int64_t i = 0; i < p.kh; ++i) {
-        run(p, rows, x + i * image.row, image.row, dy + first * p.ow * wide + o, wide,
-            sums + i * p.run() * wide + o, wide, next_x, next_dy);
+        const Reached reached(i, i, p.H, p.oh, p.sh, p.ph);
+        const std::int64_t begin = larger(first, reached.first);
+        const std::int64_t rows = smaller(first + each, reached.last) - begin;
+        run(p, rows, image.data + (begin * p.sh + i) * image.row, image.row,
+            dy + begin * p.ow * wide + o, wide, sums + i * p.run() * wide + o, wide, next_x,
+            next_dy);
       }
     }
   }
