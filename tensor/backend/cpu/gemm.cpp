@@ -33,6 +33,8 @@ constexpr std::int64_t kBlockColumns = 512;           // of c in one task
 // there; else 1.75 MiB, for the third level.
 constexpr std::int64_t kPackedBytes = (kVectorBytes == 64 ? 5 : 7) << 18;
 constexpr std::int64_t kPackedColumns = 512;  // of b, where c gathers the sums of several passes
+// Of c that stays in the second-level cache beside a part of b.
+constexpr std::int64_t kNearBytes = kVectorBytes == 64 ? 1024 << 10 : 128 << 10;
 // Multiply-adds below which a second task does not pay for waking a thread, and the number of
 // tasks wanted, for which blocks are halved and quartered.
 constexpr std::int64_t kTaskWork = 1 << 19;
@@ -124,35 +126,42 @@ void finish_tile(const Gemm<S>& g, std::int64_t m, std::int64_t rows, std::int64
   }
 }
 
-// Lines of the rows [m, m + rows) and depths [k, k + depth) of a, which will be packed next.
+// Lines of the rows [m, m + rows) and depths [k, k + depth) of a.
 template <class S>
-LinesAhead lines_of(const Gemm<S>& g, std::int64_t m, std::int64_t rows, std::int64_t k,
-                    std::int64_t depth, std::int64_t calls) {
+Lines lines_of(const Gemm<S>& g, std::int64_t m, std::int64_t rows, std::int64_t k,
+               std::int64_t depth) {
   constexpr auto kSize = static_cast<std::int64_t>(sizeof(S));
-  LinesAhead ahead;
-  ahead.line = reinterpret_cast<const char*>(g.a + m * g.am + k * g.ak);
-  if (g.ak == 1) {
-    ahead.step = g.am * kSize, ahead.width = depth * kSize, ahead.left = rows;
-  } else if (g.am == 1) {
-    ahead.step = g.ak * kSize, ahead.width = rows * kSize, ahead.left = depth;
-  }
-  ahead.each = ceil_div(ahead.left * ceil_div(ahead.width, 64), calls);
-  return ahead;
+  const char* const line = reinterpret_cast<const char*>(g.a + m * g.am + k * g.ak);
+  if (g.ak == 1) return {line, g.am * kSize, depth * kSize, rows};
+  if (g.am == 1) return {line, g.ak * kSize, rows * kSize, depth};
+  return {};
 }
 
-// What is packed after the rows [m, m + rows) from depth k on.
+// What is packed after the rows [m, m + rows) from depth k on: of a by this task, which begins
+// with row `begin`, and of b its share.
 template <class S>
-LinesAhead after(const Gemm<S>& g, Reading reading, std::int64_t m, std::int64_t rows,
-                 std::int64_t columns, std::int64_t k) {
-  if (reading != Reading::packed) return {};
+LinesAhead after(const Gemm<S>& g, Reading reading, std::int64_t begin, std::int64_t m,
+                 std::int64_t rows, std::int64_t columns, std::int64_t k) {
+  constexpr auto kSize = static_cast<std::int64_t>(sizeof(S));
   const std::int64_t calls = ceil_div(rows, kMicroRows) *
                              ceil_div(columns, kMicroColumns<compute_t<S>>) *
                              ceil_div(smaller(kDepth, g.K - k), kMicroPiece);
-  if (k + kDepth < g.K) {
-    return lines_of(g, m, rows, k + kDepth, smaller(kDepth, g.K - k - kDepth), calls);
+  Lines a, b;
+  if (reading == Reading::packed) {
+    if (k + kDepth < g.K) {
+      a = lines_of(g, m, rows, k + kDepth, smaller(kDepth, g.K - k - kDepth));
+    } else if (m + rows < g.M) {
+      a = lines_of(g, m + rows, smaller(kBlockRows, g.M - m - rows), 0, smaller(kDepth, g.K));
+    } else if (g.deeper > 0) {
+      a = lines_of(g, begin, smaller(kBlockRows, g.M - begin), g.K, g.deeper);
+    }
   }
-  if (m + rows >= g.M) return {};
-  return lines_of(g, m + rows, smaller(kBlockRows, g.M - m - rows), 0, smaller(kDepth, g.K), calls);
+  if (g.deeper > 0) {
+    const std::int64_t from = g.deeper * m / g.M, to = g.deeper * (m + rows) / g.M;
+    b = {reinterpret_cast<const char*>(g.b + (g.K + from) * g.bk), g.bk * kSize, g.N * kSize,
+         to - from};
+  }
+  return {a, b, calls};
 }
 
 // The rows [m, m + rows) and columns [n, n + columns) of c; `strips` holds b from column n on.
@@ -184,7 +193,7 @@ void run_task(const Gemm<S>& g, Reading reading, std::int64_t m, std::int64_t ro
       }
       const auto run = k == 0 && !g.add ? block_product<false, T> : block_product<true, T>;
       run(left, count, columns, depth, {strips + k * kWidth, g.K * kWidth, kWidth}, tile, ldt,
-          after(g, reading, first, count, columns, k));
+          after(g, reading, m, first, count, columns, k));
     }
     finish_tile(g, first, count, n, columns, tile, ldt);
   }
@@ -293,15 +302,18 @@ void gemm(Gemm<S> g) {
   }
   // As much of b at a time as stays in the cache when packed: whole columns, or some columns for a
   // part of k where c can gather the sums. Fewer columns and more of k at a time read and write c
-  // less often, but a more often.
+  // less often, but a more often. Where c stays in the cache too, as little of k as a pass takes,
+  // so that memory answers for a part of b while the one before is multiplied with.
   const std::int64_t all = ceil_div(g.N, kWidth);
   const std::int64_t row = all * kWidth * static_cast<std::int64_t>(sizeof(T));
   const std::int64_t parts = ceil_div(row * g.K, kPackedBytes);
-  if (parts > 1 && in_place(g) && row * kDepth <= kPackedBytes) {
-    const std::int64_t wide = ceil_div(all, ceil_div(all * kWidth, kPackedColumns)) * kWidth;
+  const bool near = g.bn == 1 && g.M * row <= kNearBytes && reading_of(g) == Reading::packed;
+  if (in_place(g) && row * kDepth <= kPackedBytes && (parts > 1 || near) && g.K > kDepth) {
+    const std::int64_t wide =
+        (near ? all : ceil_div(all, ceil_div(all * kWidth, kPackedColumns))) * kWidth;
     const std::int64_t column = wide * static_cast<std::int64_t>(sizeof(T));
     const std::int64_t even = ceil_div(g.K, ceil_div(column * g.K, kPackedBytes));
-    const std::int64_t depth = ceil_div(even, kDepth) * kDepth;
+    const std::int64_t depth = near ? kDepth : ceil_div(even, kDepth) * kDepth;
     T* const packed = static_cast<T*>(thread_scratch(column * depth, Scratch::shared));
     for (std::int64_t n = 0; n < g.N; n += wide) {
       for (std::int64_t k = 0; k < g.K; k += depth) {
@@ -309,6 +321,7 @@ void gemm(Gemm<S> g) {
         part.a += k * g.ak, part.b += k * g.bk;
         part.K = smaller(depth, g.K - k);
         part.add = k > 0;
+        if (near) part.deeper = smaller(depth, g.K - k - part.K);
         if (k + depth < g.K) part.bias = nullptr;
         multiply_columns(part, n, smaller(wide, g.N - n), packed);
       }

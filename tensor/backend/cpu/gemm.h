@@ -20,6 +20,7 @@ struct Gemm {
   const S* bias;
   std::int64_t bias_m, bias_n;  // strides of bias along m and n: (0, 1), or (1, 0) when swapped
   bool add = false;             // c += instead of c =
+  std::int64_t deeper = 0;      // how many more k lie behind K, of which the next product is
 };
 
 }  // namespace athanor::cpu

@@ -19,18 +19,34 @@ void micro(std::int64_t rows, std::int64_t K, const T* a, std::int64_t lda, cons
 // Into the second-level cache where the first one is full of a strip of b (AVX-512).
 constexpr int kAheadLevel = kVectorBytes == 64 ? 2 : 3;
 
-// Asks for lines of memory that are needed next, a few with each call, so that memory answers while
-// the calls compute.
-struct LinesAhead {
+// Rows of memory: `left` of them, `step` apart, of each the first `width`, all in bytes.
+struct Lines {
   const char* line = nullptr;
-  // Of `left` rows of memory, `step` apart, the first `width`, all in bytes; `each` lines a call.
-  std::int64_t step = 0, width = 0, left = 0, each = 0, at = 0;
+  std::int64_t step = 0, width = 0, left = 0;
 
+  std::int64_t count() const { return left * ceil_div(width, 64); }
+};
+
+// Asks for lines of memory that are needed next, `each` with a call, so that memory answers while
+// the calls compute: first `now`, then `then`.
+struct LinesAhead {
+  Lines now, then;
+  std::int64_t each = 0, at = 0;
+
+  LinesAhead() = default;
+  LinesAhead(const Lines& first, const Lines& second, std::int64_t calls)
+      : now(first.left > 0 ? first : second),
+        then(first.left > 0 ? second : Lines{}),
+        each(ceil_div(first.count() + second.count(), calls > 0 ? calls : 1)) {}
+
+  bool more() const { return now.left > 0; }
   void ask() {
-    for (std::int64_t i = 0; i < each && left > 0; ++i) {
-      __builtin_prefetch(line + at, 0, kAheadLevel);
+    for (std::int64_t i = 0; i < each && now.left > 0; ++i) {
+      __builtin_prefetch(now.line + at, 0, kAheadLevel);
       at += 64;
-      if (at >= width) at = 0, line += step, --left;
+      if (at < now.width) continue;
+      at = 0, now.line += now.step;
+      if (--now.left == 0) now = then, then = {};
     }
   }
 };
@@ -70,7 +86,7 @@ void strip_product(const LeftSide<T>& a, std::int64_t rows, std::int64_t width, 
     }
     if (a.rows) {
       micro<N, false, kAdd>(count, depth, a.rows + r * a.am, a.am, strip, ldb, c, ldc, 0);
-    } else if (count == kMicroRows && ahead.left > 0) {
+    } else if (count == kMicroRows && ahead.more()) {
       micro_block<kMicroRows, N, true, kAdd>(depth, a.panels + r * depth, kMicroRows, strip, ldb, c,
                                              ldc, 0, [&] { ahead.ask(); });
     } else {
@@ -90,9 +106,9 @@ template <class T>
 LinesAhead next_strip(const T* strip, std::int64_t row, std::int64_t rows, std::int64_t depth) {
   constexpr std::int64_t kWidth = kMicroColumns<T>, kSize = sizeof(T);
   const std::int64_t calls = rows / kMicroRows * ceil_div(depth, kMicroPiece);
-  const std::int64_t lines = depth * ceil_div(kWidth * kSize, 64);
-  return {reinterpret_cast<const char*>(strip + kWidth), row * kSize, kWidth * kSize, depth,
-          ceil_div(lines, calls > 0 ? calls : 1)};
+  return {{reinterpret_cast<const char*>(strip + kWidth), row * kSize, kWidth * kSize, depth},
+          {},
+          calls};
 }
 
 // The same for `columns` columns, whose first strip of b is b.data.
