@@ -35,7 +35,7 @@ void Node::add_hook(int output, GradientHook hook) {
   hooks_->push_back({output, std::move(hook)});
 }
 
-void Node::run(std::span<const Variable> gradients_out, Gradients& gradients) {
+void Node::run(std::span<Variable> gradients_out, Gradients& gradients) {
   if (released_) {
     fail("backward", "expected a graph that was not used yet, got ", op_,
          " whose saved tensors are freed; pass retain_graph to the first backward");

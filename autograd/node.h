@@ -55,15 +55,16 @@ class Node : public RefCounted {
   void add_input(const Variable& input);
   void add_edge(Edge edge) { edges_.push_back(std::move(edge)); }
 
-  // Runs the rule: `gradients_out` has one entry an output, undefined where nothing arrived.
-  void run(std::span<const Variable> gradients_out, Gradients& gradients);
+  // Runs the rule: `gradients_out` has one entry an output, undefined where nothing arrived. The
+  // rule may take the entries.
+  void run(std::span<Variable> gradients_out, Gradients& gradients);
   // Drops what the rule saved. A later run() is an error.
   void release_saved();
   // `hook` sees the gradient of that output.
   void add_hook(int output, GradientHook hook);
 
  protected:
-  virtual void apply(std::span<const Variable> gradients_out, Gradients& gradients) = 0;
+  virtual void apply(std::span<Variable> gradients_out, Gradients& gradients) = 0;
   virtual void drop() = 0;
   void dispose() noexcept override;
 
@@ -141,11 +142,11 @@ class RuleNode final : public Node {
   RuleNode(const char* op, int outputs, Rule rule) : Node(op, outputs), rule_(std::move(rule)) {}
 
  protected:
-  void apply(std::span<const Variable> dy, Gradients& d) override {
-    if constexpr (std::is_invocable_v<Rule&, const Variable&, Gradients&>) {
-      (*rule_)(dy[0], d);
+  void apply(std::span<Variable> dy, Gradients& d) override {
+    if constexpr (std::is_invocable_v<Rule&, Variable, Gradients&>) {
+      (*rule_)(std::move(dy[0]), d);
     } else {
-      (*rule_)(dy, d);
+      (*rule_)(std::span<const Variable>(dy), d);
     }
   }
   void drop() override { rule_.reset(); }
@@ -179,8 +180,8 @@ inline bool recorded(Inputs inputs) {
 }
 
 // Makes the Variable of an operation's result `value`. `rule(dy, gradients)` computes the gradients
-// of `inputs`. Without a graph (NoGrad, no input that asks for a gradient) the result is a
-// constant.
+// of `inputs`; where it takes dy as Variable&&, it may write into memory that take_tensor() gives.
+// Without a graph (NoGrad, no input that asks for a gradient) the result is a constant.
 template <class Rule>
 Variable record(const char* op, Tensor value,
                 std::span<const std::reference_wrapper<const Variable>> inputs, Rule rule) {

@@ -31,16 +31,18 @@ Variable from_output(const char* op, const Variable& x, Tensor y, Derivative der
 }
 
 // Gradient in one pass, from the saved value and dy.
-using FusedGrad = Tensor (*)(const Tensor& saved, const Tensor& dy);
+using FusedGrad = Tensor (*)(const Tensor& saved, Tensor dy);
 
 // The two above with a fused gradient for when no graph is asked for.
 template <class Derivative>
 Variable from_input(const char* op, const Variable& x, Tensor y, FusedGrad fused,
                     Derivative derivative) {
   return record(op, std::move(y), {x},
-                [x = Saved(x), fused, derivative](const Variable& dy, Gradients& d) {
+                [x = Saved(x), fused, derivative](Variable&& dy, Gradients& d) {
                   const Variable& v = x.get(d);
-                  if (!grad_enabled()) return d.set(0, fused(v.tensor(), dy.tensor()));
+                  if (!grad_enabled()) {
+                    return d.set(0, fused(v.tensor(), std::move(dy).take_tensor()));
+                  }
                   d.set(0, mul(dy, derivative(v)));
                 });
 }
@@ -49,8 +51,10 @@ Variable from_output(const char* op, const Variable& x, Tensor y, FusedGrad fuse
                      Derivative derivative) {
   SavedOutput saved(y);
   return record(op, std::move(y), {x},
-                [y = std::move(saved), fused, derivative](const Variable& dy, Gradients& d) {
-                  if (!grad_enabled()) return d.set(0, fused(y.tensor(d), dy.tensor()));
+                [y = std::move(saved), fused, derivative](Variable&& dy, Gradients& d) {
+                  if (!grad_enabled()) {
+                    return d.set(0, fused(y.tensor(d), std::move(dy).take_tensor()));
+                  }
                   d.set(0, mul(dy, derivative(y.get(d))));
                 });
 }

@@ -138,15 +138,15 @@ Tensor logical_not(const Tensor& x) { return to_bool("logical_not", UnaryOp::log
 
 namespace {
 
-Tensor activation_grad(const char* op, UnaryOp kind, const Tensor& saved, const Tensor& dy) {
+Tensor activation_grad(const char* op, UnaryOp kind, const Tensor& saved, Tensor&& dy) {
   check_dtype(op, "its value", saved, kRealDTypes, "a floating dtype");
   check_defined(op, "dy", dy);
   check_same_device(op, saved, dy);
   if (!(saved.shape() == dy.shape()) || saved.dtype() != dy.dtype()) {
     fail(op, "expected dy like ", describe(saved), ", got ", describe(dy));
   }
-  Tensor dx = empty_like(saved);
-  if (dx.numel() == 0) return dx;
+  if (saved.numel() == 0) return empty_like(saved);
+  Tensor dx = reusable(dy) ? dy : empty_like(saved);
   launch(op, &Kernels::unary_grad, saved.dtype(), saved.device(),
          UnaryGradArgs{kind, operand(saved), operand(dy), operand(dx)});
   return dx;
@@ -154,23 +154,23 @@ Tensor activation_grad(const char* op, UnaryOp kind, const Tensor& saved, const 
 
 }  // namespace
 
-Tensor relu_grad(const Tensor& y, const Tensor& dy) {
-  return activation_grad("relu_grad", UnaryOp::relu, y, dy);
+Tensor relu_grad(const Tensor& y, Tensor dy) {
+  return activation_grad("relu_grad", UnaryOp::relu, y, std::move(dy));
 }
-Tensor tanh_grad(const Tensor& y, const Tensor& dy) {
-  return activation_grad("tanh_grad", UnaryOp::tanh, y, dy);
+Tensor tanh_grad(const Tensor& y, Tensor dy) {
+  return activation_grad("tanh_grad", UnaryOp::tanh, y, std::move(dy));
 }
-Tensor sigmoid_grad(const Tensor& y, const Tensor& dy) {
-  return activation_grad("sigmoid_grad", UnaryOp::sigmoid, y, dy);
+Tensor sigmoid_grad(const Tensor& y, Tensor dy) {
+  return activation_grad("sigmoid_grad", UnaryOp::sigmoid, y, std::move(dy));
 }
-Tensor gelu_grad(const Tensor& x, const Tensor& dy) {
-  return activation_grad("gelu_grad", UnaryOp::gelu, x, dy);
+Tensor gelu_grad(const Tensor& x, Tensor dy) {
+  return activation_grad("gelu_grad", UnaryOp::gelu, x, std::move(dy));
 }
-Tensor gelu_tanh_grad(const Tensor& x, const Tensor& dy) {
-  return activation_grad("gelu_tanh_grad", UnaryOp::gelu_tanh, x, dy);
+Tensor gelu_tanh_grad(const Tensor& x, Tensor dy) {
+  return activation_grad("gelu_tanh_grad", UnaryOp::gelu_tanh, x, std::move(dy));
 }
-Tensor silu_grad(const Tensor& x, const Tensor& dy) {
-  return activation_grad("silu_grad", UnaryOp::silu, x, dy);
+Tensor silu_grad(const Tensor& x, Tensor dy) {
+  return activation_grad("silu_grad", UnaryOp::silu, x, std::move(dy));
 }
 
 }  // namespace athanor

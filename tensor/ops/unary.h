@@ -43,13 +43,13 @@ Tensor isnan(const Tensor& x);        // to bool; any dtype
 Tensor logical_not(const Tensor& x);  // to bool: x == 0; any dtype
 
 // Gradients dx = dy f'(x) in one pass, from the result y or the input x; dy has its shape and
-// dtype.
-Tensor relu_grad(const Tensor& y, const Tensor& dy);  // 0 where y <= 0, whatever dy is
-Tensor tanh_grad(const Tensor& y, const Tensor& dy);
-Tensor sigmoid_grad(const Tensor& y, const Tensor& dy);
-Tensor gelu_grad(const Tensor& x, const Tensor& dy);
-Tensor gelu_tanh_grad(const Tensor& x, const Tensor& dy);
-Tensor silu_grad(const Tensor& x, const Tensor& dy);
+// dtype. The memory of a dy that is given away takes the result when nobody else sees it.
+Tensor relu_grad(const Tensor& y, Tensor dy);  // 0 where y <= 0, whatever dy is
+Tensor tanh_grad(const Tensor& y, Tensor dy);
+Tensor sigmoid_grad(const Tensor& y, Tensor dy);
+Tensor gelu_grad(const Tensor& x, Tensor dy);
+Tensor gelu_tanh_grad(const Tensor& x, Tensor dy);
+Tensor silu_grad(const Tensor& x, Tensor dy);
 
 // The same for a temporary, whose memory takes the result when nobody else sees it.
 Tensor neg(Tensor&& x);

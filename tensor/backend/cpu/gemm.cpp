@@ -81,11 +81,21 @@ Reading reading_of(const Gemm<S>& g) {
   return Reading::packed;
 }
 
-// Adds the bias to a finished tile and, when it does not lie in c, writes it there, rounded once.
+// The bias of c's columns from n on, where a block adds it to its sums after depth K.
+template <class S>
+const compute_t<S>* block_bias(const Gemm<S>& g, std::int64_t n) {
+  if constexpr (kComputes<S>) {
+    if (g.bias && g.bias_n == 1) return g.bias + n;
+  }
+  return nullptr;
+}
+
+// Adds the bias that no block did to a finished tile and, when it does not lie in c, writes it
+// there, rounded once.
 template <class S, class T>
 void finish_tile(const Gemm<S>& g, std::int64_t m, std::int64_t rows, std::int64_t n,
                  std::int64_t columns, T* tile, std::int64_t ldt) {
-  if (g.bias) {
+  if (g.bias && !block_bias(g, n)) {
     const S* bias = g.bias + m * g.bias_m + n * g.bias_n;
     for (std::int64_t r = 0; r < rows; ++r) {
       T* row = tile + r * ldt;
@@ -193,6 +203,7 @@ void run_task(const Gemm<S>& g, Reading reading, std::int64_t m, std::int64_t ro
       }
       const auto run = k == 0 && !g.add ? block_product<false, T> : block_product<true, T>;
       run(left, count, columns, depth, {strips + k * kWidth, g.K * kWidth, kWidth}, tile, ldt,
+          k + depth < g.K ? nullptr : block_bias(g, n),
           after(g, reading, m, first, count, columns, k));
     }
     finish_tile(g, first, count, n, columns, tile, ldt);
@@ -217,14 +228,16 @@ void run_unpacked(const Gemm<T>& g, std::int64_t most, std::int64_t n, std::int6
     const LeftSide<T> left{nullptr, 0, panels};
     const auto run = k == 0 ? block_product<false, T> : block_product<true, T>;
     const T* const b = g.b + k * g.bk + n;
-    run(left, g.M, whole, depth, {b, kWidth, g.bk}, tile, ldt, {});
+    const T* const bias = k + depth < g.K ? nullptr : block_bias(g, n);
+    run(left, g.M, whole, depth, {b, kWidth, g.bk}, tile, ldt, bias, {});
     if (whole == columns) continue;
     for (std::int64_t i = 0; i < depth; ++i) {
       for (std::int64_t j = 0; j < kWidth; ++j) {
         last[i * kWidth + j] = whole + j < columns ? b[i * g.bk + whole + j] : T(0);
       }
     }
-    run(left, g.M, columns - whole, depth, {last, kWidth, kWidth}, tile + whole, ldt, {});
+    run(left, g.M, columns - whole, depth, {last, kWidth, kWidth}, tile + whole, ldt,
+        bias ? bias + whole : nullptr, {});
   }
   finish_tile(g, 0, g.M, n, columns, tile, ldt);
 }

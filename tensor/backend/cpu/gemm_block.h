@@ -8,11 +8,11 @@ template <class T>
 constexpr std::int64_t kLineOf = 64 / sizeof(T);
 
 // One register block of at most kMicroRows rows, or of twice as many where it is one vector wide.
-template <int N, bool kTransposed, bool kAdd, class T>
+template <int N, bool kTransposed, bool kAdd, class T, class Bias>
 void micro(std::int64_t rows, std::int64_t K, const T* a, std::int64_t lda, const T* b,
-           std::int64_t ldb, T* c, std::int64_t ldc, std::int64_t panel) {
+           std::int64_t ldb, T* c, std::int64_t ldc, std::int64_t panel, const Bias& bias) {
   with_rows<kSumRows<N>>(rows, [&]<int R>(std::integral_constant<int, R>) {
-    micro_block<R, N, kTransposed, kAdd>(K, a, lda, b, ldb, c, ldc, panel);
+    micro_block<R, N, kTransposed, kAdd>(K, a, lda, b, ldb, c, ldc, panel, bias);
   });
 }
 
@@ -61,10 +61,11 @@ struct LeftSide {
 };
 
 // `rows` rows and `width` columns of c, N vectors wide, from `depth` of k: one strip of b. `tile`
-// (leading dimension `ldt`) receives or gathers the sums.
-template <int N, bool kAdd, class T>
+// (leading dimension `ldt`) receives or gathers the sums, to which `bias` (or NoBias) is added.
+template <int N, bool kAdd, class T, class Bias>
 void strip_product(const LeftSide<T>& a, std::int64_t rows, std::int64_t width, std::int64_t depth,
-                   const T* strip, std::int64_t ldb, T* tile, std::int64_t ldt, LinesAhead& ahead) {
+                   const T* strip, std::int64_t ldb, T* tile, std::int64_t ldt, const Bias& bias,
+                   LinesAhead& ahead) {
   constexpr std::int64_t kWidth = N * VectorOf<T>::lanes, kRows = kSumRows<N>;
   alignas(64) T edge[kRows * kWidth];
   std::int64_t count = 0;
@@ -85,13 +86,13 @@ void strip_product(const LeftSide<T>& a, std::int64_t rows, std::int64_t width, 
       }
     }
     if (a.rows) {
-      micro<N, false, kAdd>(count, depth, a.rows + r * a.am, a.am, strip, ldb, c, ldc, 0);
+      micro<N, false, kAdd>(count, depth, a.rows + r * a.am, a.am, strip, ldb, c, ldc, 0, bias);
     } else if (count == kMicroRows && ahead.more()) {
       micro_block<kMicroRows, N, true, kAdd>(depth, a.panels + r * depth, kMicroRows, strip, ldb, c,
-                                             ldc, 0, [&] { ahead.ask(); });
+                                             ldc, 0, bias, [&] { ahead.ask(); });
     } else {
       micro<N, true, kAdd>(count, depth, a.panels + r * depth, kMicroRows, strip, ldb, c, ldc,
-                           depth * kMicroRows);
+                           depth * kMicroRows, bias);
     }
     if (c == edge) {
       for (std::int64_t row = 0; row < count; ++row) {
@@ -111,17 +112,30 @@ LinesAhead next_strip(const T* strip, std::int64_t row, std::int64_t rows, std::
           calls};
 }
 
-// The same for `columns` columns, whose first strip of b is b.data.
+// The same for `columns` columns, whose first strip of b is b.data; `bias` may be null.
 template <bool kAdd, class T>
 void block_product(const LeftSide<T>& a, std::int64_t rows, std::int64_t columns,
-                   std::int64_t depth, const Strips<T>& b, T* tile, std::int64_t ldt,
+                   std::int64_t depth, const Strips<T>& b, T* tile, std::int64_t ldt, const T* bias,
                    LinesAhead ahead) {
   constexpr std::int64_t kWidth = kMicroColumns<T>;
   const T* strip = b.data;
   for (std::int64_t n = 0; n < columns; n += kWidth, strip += b.strip) {
     if (b.row != kWidth) ahead = next_strip(strip, b.row, rows, depth);
     const std::int64_t width = smaller(kWidth, columns - n);
-    const auto run = is_narrow<T>(width) ? strip_product<1, kAdd, T> : strip_product<2, kAdd, T>;
-    run(a, rows, width, depth, strip, b.row, tile + n, ldt, ahead);
+    const auto run = [&](const auto& added) {
+      const auto strip_of = is_narrow<T>(width)
+                                ? strip_product<1, kAdd, T, std::remove_cvref_t<decltype(added)>>
+                                : strip_product<2, kAdd, T, std::remove_cvref_t<decltype(added)>>;
+      strip_of(a, rows, width, depth, strip, b.row, tile + n, ldt, added, ahead);
+    };
+    if (!bias) {
+      run(NoBias{});
+    } else if (width == kWidth) {
+      run(bias + n);
+    } else {
+      alignas(64) T whole[kWidth]{};
+      for (std::int64_t i = 0; i < width; ++i) whole[i] = bias[n + i];
+      run(static_cast<const T*>(whole));
+    }
   }
 }

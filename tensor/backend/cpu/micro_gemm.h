@@ -63,15 +63,21 @@ struct Strips {
 struct NothingElse {
   void operator()() const {}
 };
+// What is added to a block's columns when its sums are complete: nothing.
+struct NoBias {
+  NoBias operator+(std::int64_t) const { return {}; }
+};
 // Depths between two calls of what a block does beside.
 inline constexpr std::int64_t kMicroPiece = 16;
 
 // One block: R rows of c, N vectors wide. a's element (r, k) is a[r * lda + k]; if kTransposed,
-// rows lie kMicroRows side by side: a[k * lda + r % kMicroRows + r / kMicroRows * panel]. `also()`
-// is called every kMicroPiece of K.
-template <int R, int N, bool kTransposed, bool kAdd, class T, class Also = NothingElse>
+// rows lie kMicroRows side by side: a[k * lda + r % kMicroRows + r / kMicroRows * panel]. `bias`
+// has a value for each column, added last, or is NoBias. `also()` is called every kMicroPiece of K.
+template <int R, int N, bool kTransposed, bool kAdd, class T, class Bias = NoBias,
+          class Also = NothingElse>
 inline void micro_block(std::int64_t K, const T* a, std::int64_t lda, const T* b, std::int64_t ldb,
-                        T* c, std::int64_t ldc, std::int64_t panel = 0, const Also& also = {}) {
+                        T* c, std::int64_t ldc, std::int64_t panel = 0, const Bias& bias = {},
+                        const Also& also = {}) {
   using V = typename VectorOf<T>::type;
   constexpr std::int64_t W = VectorOf<T>::lanes;
   V sums[R][N];
@@ -107,9 +113,21 @@ inline void micro_block(std::int64_t K, const T* a, std::int64_t lda, const T* b
   for (int r = 0; r < R; ++r) {
     ATHANOR_UNROLL
     for (int v = 0; v < N; ++v) {
-      T* const to = c + r * ldc + v * W;
-      store_lanes(to, kAdd ? load_lanes(to) + sums[r][v] : sums[r][v]);
+      if constexpr (kAdd) sums[r][v] = load_lanes(c + r * ldc + v * W) + sums[r][v];
     }
+  }
+  if constexpr (!std::is_same_v<Bias, NoBias>) {
+    ATHANOR_UNROLL
+    for (int v = 0; v < N; ++v) {
+      const V plus = load_lanes(bias + v * W);
+      ATHANOR_UNROLL
+      for (int r = 0; r < R; ++r) sums[r][v] += plus;
+    }
+  }
+  ATHANOR_UNROLL
+  for (int r = 0; r < R; ++r) {
+    ATHANOR_UNROLL
+    for (int v = 0; v < N; ++v) store_lanes(c + r * ldc + v * W, sums[r][v]);
   }
 }
 
