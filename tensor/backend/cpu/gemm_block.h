@@ -3,10 +3,6 @@
 // Included after isa_begin.h, row.h and micro_gemm.h, into an unnamed namespace.
 #pragma once
 
-// Elements of a line of the caches.
-template <class T>
-constexpr std::int64_t kLineOf = 64 / sizeof(T);
-
 // One register block of at most kMicroRows rows, or of twice as many where it is one vector wide.
 template <int N, bool kTransposed, bool kAdd, class T, class Bias>
 void micro(std::int64_t rows, std::int64_t K, const T* a, std::int64_t lda, const T* b,

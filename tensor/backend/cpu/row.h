@@ -14,6 +14,10 @@ inline constexpr int kVectorBytes = 32;
 inline constexpr int kVectorBytes = 16;
 #endif
 
+// Elements of a line of the caches.
+template <class T>
+inline constexpr std::int64_t kLineOf = 64 / sizeof(T);
+
 template <class T>
 struct VectorOf {
   typedef T type __attribute__((vector_size(kVectorBytes), aligned(alignof(T)), may_alias));
