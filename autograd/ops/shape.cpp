@@ -91,7 +91,30 @@ Variable unslice(const Variable& x, int axis, std::int64_t n, std::int64_t start
   });
 }
 
+namespace {
+
+// The tensor of which `parts` are the neighbouring pieces along `axis`, or an undefined one.
+Tensor joined(std::span<const Variable> parts, int axis) {
+  const Tensor& first = parts[0].tensor();
+  const auto along = static_cast<std::size_t>(axis);
+  Shape shape = first.shape();
+  std::int64_t size = 0;
+  for (const Variable& part : parts) {
+    const Tensor& t = part.tensor();
+    const bool next = t.storage() == first.storage() && t.dtype() == first.dtype() &&
+                      t.strides() == first.strides() &&
+                      t.offset() == first.offset() + size * first.strides()[along];
+    if (!next) return {};
+    size += t.size(axis);
+  }
+  shape[along] = size;
+  return {first.storage(), shape, first.strides(), first.offset(), first.dtype()};
+}
+
+}  // namespace
+
 std::vector<Variable> split(const Variable& x, const std::vector<std::int64_t>& sizes, int axis) {
+  axis = normalize_axis("split", axis, x.shape());
   std::vector<Tensor> parts = split(x.tensor(), sizes, axis);
   std::vector<Shape> shapes;
   for (const Tensor& part : parts) shapes.push_back(part.shape());
@@ -102,6 +125,10 @@ std::vector<Variable> split(const Variable& x, const std::vector<std::int64_t>& 
                        std::vector<Variable> all(dys.begin(), dys.end());
                        for (std::size_t i = 0; i < all.size(); ++i) {
                          if (!all[i].defined()) all[i] = Variable(zeros(shapes[i], dtype, device));
+                       }
+                       if (!grad_enabled()) {
+                         Tensor whole = joined(all, axis);
+                         if (whole.defined()) return d.set(0, Variable(std::move(whole)));
                        }
                        d.set(0, cat(all, axis));
                      });

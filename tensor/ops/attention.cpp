@@ -72,6 +72,24 @@ Tensor empty_by_position(const Shape& shape, DType dtype, Device device) {
   return transpose(empty({shape[0], shape[2], shape[1], shape[3]}, dtype, device), 1, 2);
 }
 
+// Memory for dq, dk and dv. Where q, k and v are the thirds of one packed projection [B, L, 3 H D],
+// so are their gradients, and putting them together costs nothing.
+AttentionGradients empty_gradients(const Tensor& q, const Tensor& k, const Tensor& v) {
+  const std::int64_t B = q.size(0), H = q.size(1), L = q.size(2), D = q.size(3);
+  const auto follows = [&](const Tensor& next, const Tensor& t) {
+    return next.storage() == t.storage() && next.shape() == t.shape() &&
+           next.strides() == t.strides() && next.offset() == t.offset() + H * D;
+  };
+  if (q.device().type == DeviceType::cpu && follows(k, q) && follows(v, k)) {
+    const Tensor packed = empty({B, L, 3, H, D}, q.dtype(), q.device());
+    const auto third = [&](std::int64_t i) { return transpose(select(packed, 2, i), 1, 2); };
+    return {third(0), third(1), third(2)};
+  }
+  return {empty_by_position(q.shape(), q.dtype(), q.device()),
+          empty_by_position(k.shape(), q.dtype(), q.device()),
+          empty_by_position(k.shape(), q.dtype(), q.device())};
+}
+
 }  // namespace
 
 AttentionResult attention_with_lse(const Tensor& q, const Tensor& k, const Tensor& v,
@@ -109,9 +127,7 @@ AttentionGradients attention_backward(const Tensor& dy, const Tensor& q, const T
       lse.dtype() != compute_dtype(q.dtype())) {
     fail(op, "expected lse [B, H, Lq] of q ", describe(q), ", got ", describe(lse));
   }
-  AttentionGradients g{empty_by_position(q.shape(), q.dtype(), q.device()),
-                       empty_by_position(k.shape(), q.dtype(), q.device()),
-                       empty_by_position(k.shape(), q.dtype(), q.device())};
+  AttentionGradients g = empty_gradients(q, k, v);
   if (lse.numel() == 0 || g.dk.numel() == 0) {
     for (Tensor* t : {&g.dq, &g.dk, &g.dv}) fill_(*t, 0);
     return g;

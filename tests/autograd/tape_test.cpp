@@ -291,3 +291,58 @@ TEST_CASE("gradients add up in place only where nobody looks") {
   CHECK(given.tensor().to_vector<float>()[0] == 1);
   CHECK(x.grad().tensor().to_vector<float>()[0] == 2);
 }
+
+TEST_CASE("the gradient of an activation overwrites no gradient that others see") {
+  Generator g(5);
+  const Tensor a = random_normal({3, 70}, g), b = random_normal({3, 70}, g);
+  const Tensor weight = random_normal({3, 70}, g);
+  const auto gradient = [&](const Tensor& value) {
+    const Variable x(value, true);
+    sum(gelu(x) * Variable(weight)).backward();
+    return x.grad().tensor().to_vector<float>();
+  };
+  const Variable x(a, true), z(b, true);
+  const Variable y = gelu(x);
+  Variable seen;
+  y.register_hook([&](const Variable& dy) {
+    seen = dy;
+    return Variable();
+  });
+  // Both activations get one and the same dy.
+  sum((y + gelu(z)) * Variable(weight)).backward();
+  CHECK(seen.tensor().to_vector<float>() == weight.to_vector<float>());
+  CHECK(x.grad().tensor().to_vector<float>() == gradient(a));
+  CHECK(z.grad().tensor().to_vector<float>() == gradient(b));
+}
+
+TEST_CASE("the gradients of a packed projection's thirds are put together where they lie") {
+  Generator g(6);
+  const std::int64_t B = 2, L = 5, H = 2, D = 4;
+  const Tensor packed = random_normal({B, L, 3 * H * D}, g);
+  const Variable weight{random_normal({B, H, L, D}, g)};
+  const auto gradient = [&](bool apart) {
+    const Variable x(packed, true);
+    std::vector<Variable> heads;
+    for (const Variable& third : chunk(x, 3, -1)) {
+      heads.push_back(transpose(reshape(apart ? third * 1.0 : third, {B, L, H, D}), 1, 2));
+    }
+    sum(attention(heads[0], heads[1], heads[2], {.causal = true}) * weight).backward();
+    return x.grad().tensor().to_vector<float>();
+  };
+  CHECK(gradient(false) == gradient(true));
+
+  // Pieces of which one is missing, and pieces in another order.
+  const Variable x(packed, true);
+  const std::vector<Variable> parts = split(x, {3, 4, 17}, -1);
+  sum(square(parts[1])).backward();
+  const Tensor grad = x.grad().tensor();
+  CHECK(slice(grad, -1, 3, 7).to_vector<float>() ==
+        mul(slice(packed, -1, 3, 7), 2.0).to_vector<float>());
+  CHECK(sum(abs(slice(grad, -1, 7, 24))).item() == 0);
+  const Variable u(packed, true);
+  const std::vector<Variable> halves = chunk(u, 2, -1);
+  sum(cat(std::vector<Variable>{halves[1], halves[0]}, -1) * Variable(packed)).backward();
+  CHECK(u.grad().tensor().to_vector<float>() ==
+        cat(std::vector<Tensor>{slice(packed, -1, 12, 24), slice(packed, -1, 0, 12)}, -1)
+            .to_vector<float>());
+}
