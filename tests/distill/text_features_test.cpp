@@ -1,6 +1,8 @@
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <map>
 #include <set>
+#include <string>
 
 #include "distill/refine/character_model.h"
 #include "distill/refine/hashed_classifier.h"
@@ -110,6 +112,67 @@ TEST_CASE("unlikely texts have a higher negative log-likelihood", "[text]") {
   const auto nll = character_nll(texts);
   CHECK(nll[50] > 2 * nll[0]);
   CHECK(std::isnan(nll[51]));
+}
+
+// Witten & Bell's model of order 3 as the formulas have it: counts of each context's characters in
+// ordered maps, and the recursion. Bytes; '\0' stands before a text, '\1' ends it.
+struct PlainModel {
+  std::map<std::string, std::map<char, double>> follows;
+
+  void learn(const std::string& text) {
+    const std::string all = std::string(3, '\0') + text + '\1';
+    for (std::size_t at = 3; at < all.size(); ++at) {
+      for (std::size_t order = 0; order <= 3; ++order) {
+        ++follows[all.substr(at - order, order)][all[at]];
+      }
+    }
+  }
+  double probability(const std::string& context, char c) const {
+    const double shorter = context.empty() ? 1 / 4096. : probability(context.substr(1), c);
+    const auto found = follows.find(context);
+    if (found == follows.end()) return shorter;
+    double seen = 0;
+    for (const auto& [other, count] : found->second) seen += count;
+    const double kinds = double(found->second.size());
+    const auto own = found->second.find(c);
+    const double count = own == found->second.end() ? 0 : own->second;
+    return (count + kinds * shorter) / (seen + kinds);
+  }
+  double nll(const std::string& text) const {
+    const std::string all = std::string(3, '\0') + text + '\1';
+    double sum = 0;
+    for (std::size_t at = 3; at < all.size(); ++at) {
+      sum -= std::log(probability(all.substr(at - 3, 3), all[at]));
+    }
+    return sum / double(text.size() + 1);
+  }
+};
+
+TEST_CASE("the character model is Witten and Bell's of the other half of the texts", "[text]") {
+  const std::vector<std::string> text = {"the cat sat on the mat",
+                                         "a mat for the cats",
+                                         "that hat",
+                                         "cats eat at the matinee",
+                                         "the the the",
+                                         "on a hot tin roof",
+                                         "z",
+                                         "hats off to the cats",
+                                         "tea",
+                                         "at sea"};
+  TextArena texts;
+  PlainModel half[2];
+  // The halves' rule: the highest bit of the number times the golden ratio of 2^64.
+  const auto half_of = [](std::size_t i) { return int(i * 0x9e3779b97f4a7c15u >> 63); };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    texts.add(text[i]);
+    half[half_of(i)].learn(text[i]);
+  }
+  const auto nll = character_nll(texts);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    INFO(text[i]);
+    // Log-probabilities are stored as f32; so few n-grams share no cell of the hash tables.
+    CHECK(nll[i] == Approx(half[1 - half_of(i)].nll(text[i])).epsilon(1e-5));
+  }
 }
 
 TEST_CASE("how unlikely a text is counts by degree, among texts of its length", "[text]") {
