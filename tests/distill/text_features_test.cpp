@@ -44,6 +44,34 @@ TEST_CASE("5-grams are of characters, their sets compare by Jaccard's index", "[
   CHECK(gram_jaccard("abcdef", "ghijkl") == 0);
 }
 
+TEST_CASE("wordings are equal up to punctuation, repeated words and one typing error", "[text]") {
+  const auto same = [](std::string_view a, std::string_view b) {
+    REQUIRE(same_wording(a, b) == same_wording(b, a));
+    return same_wording(a, b);
+  };
+  const std::string text = "is a perfect family film , in 1990";
+  CHECK(same(text, text));
+  CHECK(same(text, "is a perfect family film in 1990 . !"));
+  CHECK(same(text, "is is a perfect family film , in 1990"));
+  CHECK(same(text, "is a perfect familx film , in 1990"));        // replaced
+  CHECK(same(text, "is a perfect familyy film , in 1990"));       // put in
+  CHECK(same(text, "is a perfect famly film , in 1990"));         // left out
+  CHECK(same(text, "is a perfectxfamily film , in 1990"));        // a blank replaced
+  CHECK(same(text, "is a perfect family film , in 199k"));        // a digit by a letter
+  CHECK_FALSE(same(text, "is a perfect family film , in 1991"));  // by a digit
+  CHECK_FALSE(same(text, "is a perfect family film , in 19901"));
+  CHECK_FALSE(same(text, "is a perfext familx film , in 1990"));  // two errors
+  CHECK_FALSE(same(text, "is not a perfect family film , in 1990"));
+  CHECK_FALSE(same(text, "a perfect family film , in 1990"));
+  CHECK_FALSE(same("so is is it", "so was was it"));
+  // From 128 characters in words on a few words make no other text.
+  const std::string part(124, 'x');
+  CHECK_FALSE(same(part + " of", part + " of it"));
+  CHECK(same(part + " of it", part + " of it all"));
+  CHECK(same("\xe4\xb8\xad\xe6\x96\x87\xe3\x80\x82", "\xe4\xb8\xad\xe6\x96\x87"));
+  CHECK(same("\xe4\xb8\xad\xe6\x96\x87", "\xe4\xb8\xad\xe4\xb8\xaa"));
+}
+
 TEST_CASE("signatures estimate the Jaccard index, bands find pairs at 0.8", "[minhash]") {
   Generator random(3);
   double estimate = 0;
