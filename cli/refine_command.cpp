@@ -237,7 +237,8 @@ void add_refine(CLI::App& app) {
   c->add_option("--review", o->review, "Queue the N records whose verdict would tell most")
       ->check(CLI::NonNegativeNumber);
   c->add_option("--similar", o->similar,
-                "List the K most similar other records of each one (similar.csv)")
+                "List the K other records most similar to each one in words and time "
+                "(similar.csv)")
       ->check(CLI::PositiveNumber);
   c->add_option("--apply", o->apply, "A review.csv whose column verdict says keep or drop");
   auto* split = c->add_option("--split", o->split, "Also write golden-train, -validation, -test")

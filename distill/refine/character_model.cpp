@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 
 #include "distill/refine/feature_values.h"
@@ -62,24 +63,16 @@ class GramCounts {
     wanted_.clear();
     along(text, [&](History h, std::uint32_t c) {
       wanted_.push_back({h, c, hash(h, c)});
-      __builtin_prefetch(&slot_[wanted_.back().hash & mask_]);
+      __builtin_prefetch(&slot_[wanted_.back().hash >> shift_]);
     });
     for (const Wanted& w : wanted_) run.push_back(add(w));
   }
-  // Their counts are those at the last call of count().
   const std::vector<Gram>& in_order() const { return gram_; }
-  // `run`: of all texts.
-  void count(const std::vector<std::uint32_t>& run) {
-    std::vector<std::uint32_t> count(gram_.size());
-    for (const std::uint32_t number : run) ++count[number];
-    for (std::size_t k = 0; k < count.size(); ++k) gram_[k].count = count[k];
-  }
 
  private:
-  static constexpr std::uint32_t kFree = ~0u;  // no character
+  static constexpr std::uint32_t kFree = ~0u;  // no number
   struct Slot {
-    History history = 0;
-    std::uint32_t character = kFree, number = 0;
+    std::uint32_t hash = 0, number = kFree;
   };
   struct Wanted {
     History history = 0;
@@ -87,138 +80,117 @@ class GramCounts {
   };
 
   static std::uint32_t hash(History h, std::uint32_t c) {
-    const std::uint64_t x = (h ^ std::uint64_t{c} << 43) * 0x9e3779b97f4a7c15u;
-    return static_cast<std::uint32_t>(x ^ x >> 32);
+    const std::uint64_t x = (h + c * 0xd6e8feb86659fd93u) * 0x9e3779b97f4a7c15u;
+    return static_cast<std::uint32_t>(x >> 32);
   }
   std::uint32_t add(const Wanted& w) {
-    for (std::size_t at = w.hash & mask_;; at = (at + 1) & mask_) {
-      Slot& slot = slot_[at];
-      if (slot.history == w.history && slot.character == w.character) return slot.number;
-      if (slot.character != kFree) continue;
-      const auto number = static_cast<std::uint32_t>(gram_.size());
-      slot = {w.history, w.character, number};
-      gram_.push_back({w.history, w.character, 0});
-      if (gram_.size() * 2 > slot_.size()) grow();
-      return number;
+    for (std::size_t at = w.hash >> shift_;; at = (at + 1) & (slot_.size() - 1)) {
+      const Slot slot = slot_[at];
+      if (slot.number == kFree) return insert(at, w);
+      if (slot.hash != w.hash) continue;
+      Gram& gram = gram_[slot.number];
+      if (gram.history != w.history || gram.character != w.character) continue;
+      ++gram.count;
+      return slot.number;
     }
+  }
+  std::uint32_t insert(std::size_t at, const Wanted& w) {
+    const auto number = static_cast<std::uint32_t>(gram_.size());
+    slot_[at] = {w.hash, number};
+    gram_.push_back({w.history, w.character, 1});
+    if (gram_.size() * 2 > slot_.size()) grow();
+    return number;
   }
   void grow() {
     std::vector<Slot> before(slot_.size() * 2);
     before.swap(slot_);
-    mask_ = slot_.size() - 1;
+    --shift_;
     for (const Slot& slot : before) {
-      if (slot.character == kFree) continue;
-      std::size_t at = hash(slot.history, slot.character) & mask_;
-      while (slot_[at].character != kFree) at = (at + 1) & mask_;
+      if (slot.number == kFree) continue;
+      std::size_t at = slot.hash >> shift_;
+      while (slot_[at].number != kFree) at = (at + 1) & (slot_.size() - 1);
       slot_[at] = slot;
     }
   }
 
   std::vector<Gram> gram_;
   std::vector<Wanted> wanted_;  // of the text that is added
-  std::vector<Slot> slot_ = std::vector<Slot>(std::size_t{1} << 12);
-  std::size_t mask_ = slot_.size() - 1;
+  int shift_ = 20;              // a hash's place stands in its 32 - shift_ highest bits
+  std::vector<Slot> slot_ = std::vector<Slot>(std::size_t{1} << (32 - shift_));
 };
 
 // A backing-off form of the interpolated model: an n-gram that was seen has its whole probability
 // stored, one that was not has its shorter form's times what its context leaves to new characters.
+// n-grams of one hash share a cell. Cells are numbered from 1 in the order of their first use, so
+// that a model is as large as what it learned beside a table of their numbers.
 class CharacterModel {
  public:
   CharacterModel() {
-    for (int order = 0; order <= kOrder; ++order) cell_[order].resize(cells(order));
+    for (int order = 0; order <= kOrder; ++order) number_[order].resize(places(order));
   }
 
   // Learns from `texts` texts whose longest n-grams are these; each holds its shorter ones.
   void learn(const GramCounts& grams, std::uint32_t texts) {
-    struct Count {
-      std::uint32_t seen = 0, kinds = 0;  // occurrences; different characters that followed
-      float p = 0;                        // the probability
-    };
-    struct Fresh {
-      std::uint32_t cell, context, shorter;
-    };
-    Count all;
-    std::vector<Count> count[kOrder + 1];
-    std::vector<Fresh> fresh[kOrder + 1];
+    const std::vector<GramCounts::Gram>& gram = grams.in_order();
     for (int order = 0; order <= kOrder; ++order) {
-      count[order].resize(cells(order));
-      // Before a text stands its beginning.
-      if (order < kOrder) count[order][place(order, 0, 0)].seen = texts;
+      // At most so many; memory that is not used is not touched.
+      count_[order].reserve(std::min(gram.size() + 1, places(order)) + 1);
+      count_[order].resize(1);
     }
-    const std::vector<GramCounts::Gram>& gram_in_order = grams.in_order();
-    // Cells are spread over more memory than the caches hold: they are asked for ahead.
-    std::vector<std::array<std::uint32_t, kOrder + 1>> places(gram_in_order.size());
-    for (std::size_t k = 0; k < places.size(); ++k) {
+    // Before a text stands its beginning.
+    for (int order = 0; order < kOrder; ++order) {
+      count_[order][number(order, place(order, 0, 0))].seen = texts;
+    }
+    // Numbers are spread over more memory than the caches hold: they are asked for ahead.
+    using Places = std::array<std::uint32_t, kOrder + 1>;
+    std::array<Places, kAhead> ahead;
+    for (std::size_t k = 0; k < gram.size() + kAhead; ++k) {
+      Places& places = ahead[k % kAhead];
+      if (k >= kAhead) add(gram[k - kAhead], places);
+      if (k >= gram.size()) continue;
       for (int order = 0; order <= kOrder; ++order) {
-        places[k][order] = place(order, gram_in_order[k].history, gram_in_order[k].character);
+        places[order] = place(order, gram[k].history, gram[k].character);
+        __builtin_prefetch(&number_[order][places[order]]);
       }
     }
-    for (std::size_t k = 0; k < places.size(); ++k) {
-      const GramCounts::Gram& g = gram_in_order[k];
-      for (int order = 1; k + kAhead < places.size() && order <= kOrder; ++order) {
-        __builtin_prefetch(&count[order][places[k + kAhead][order]], 1);
-      }
-      all.seen += g.count;
-      std::uint32_t shorter = 0;
-      for (int order = 0; order <= kOrder; ++order) {
-        const std::uint32_t gram = places[k][order];
-        Count& own = count[order][gram];
-        if (own.seen == 0) {
-          // The context: the last `order` characters, an n-gram of the table below.
-          const std::uint32_t context =
-              order == 0 ? 0 : place(order - 1, g.history >> kCharBits, last(g.history));
-          ++(order == 0 ? all : count[order - 1][context]).kinds;
-          fresh[order].push_back({gram, context, shorter});
-        }
-        own.seen += g.count;
-        shorter = gram;
-      }
+    probabilities();
+    for (std::vector<Count>& count : count_) count = {};
+    // The longest n-grams are no context: their places hold the probabilities themselves.
+    for (std::uint32_t& number : number_[kOrder]) {
+      number = std::bit_cast<std::uint32_t>(cell_[kOrder][number].log_p);
     }
-    if (all.seen == 0) return;
-    new_ = static_cast<float>(std::log(double(all.kinds) / (all.seen + all.kinds)));
-    for (int order = 0; order <= kOrder; ++order) {
-      for (std::size_t k = 0; k < fresh[order].size(); ++k) {
-        const Fresh& f = fresh[order][k];
-        if (order > 0 && k + kAhead < fresh[order].size()) {
-          const Fresh& next = fresh[order][k + kAhead];
-          __builtin_prefetch(&count[order][next.cell], 1);
-          __builtin_prefetch(&count[order - 1][next.context]);
-          __builtin_prefetch(&count[order - 1][next.shorter]);
-          __builtin_prefetch(&cell_[order][next.cell], 1);
-          __builtin_prefetch(&cell_[order - 1][next.context], 1);
-        }
-        const Count& before = order == 0 ? all : count[order - 1][f.context];
-        const double shorter = order == 0 ? 1 / kAlphabet : count[order - 1][f.shorter].p;
-        const double with = count[order][f.cell].seen, kinds = std::max(before.kinds, 1u);
-        const double value = std::min(1., (with + kinds * shorter) / (before.seen + kinds));
-        count[order][f.cell].p = static_cast<float>(value);
-        cell_[order][f.cell].log_p = std::min(static_cast<float>(std::log(value)), -1e-6f);
-        if (order == 0 || cell_[order - 1][f.context].log_new < 0) continue;
-        cell_[order - 1][f.context].log_new =
-            static_cast<float>(std::log(kinds / (before.seen + kinds)));
-      }
-    }
+    cell_[kOrder] = {};
   }
 
-  // Log-probability of a character after a history.
+  // Log-probability of a character after a history; after learn().
   float log_probability(History h, std::uint32_t c) const {
+    const auto longest = std::bit_cast<float>(number_[kOrder][place(kOrder, h, c)]);
+    if (longest < 0) return longest;
     float sum = 0;
-    for (int order = kOrder; order >= 0; --order) {
-      const float log_p = cell_[order][place(order, h, c)].log_p;
+    for (int order = kOrder - 1; order >= 0; --order) {
+      sum += cell_[order][number_[order][place(order, h >> kCharBits, last(h))]].log_new;
+      const float log_p = cell_[order][number_[order][place(order, h, c)]].log_p;
       if (log_p < 0) return sum + log_p;
-      if (order > 0) sum += cell_[order - 1][place(order - 1, h >> kCharBits, last(h))].log_new;
     }
     static const auto kAny = static_cast<float>(-std::log(kAlphabet));
     return sum + new_ + kAny;
   }
 
  private:
-  // 0 = not seen, or never a context.
+  // 0 = not seen, or never a context. Number 0 is a cell that is neither.
   struct Cell {
     float log_p = 0, log_new = 0;
   };
+  static constexpr std::uint32_t kAll = 1;  // the context of single characters
+  // Of a cell while the model learns.
+  struct Count {
+    std::uint32_t seen = 0, kinds = 0;  // occurrences; different characters that followed
+    // Numbers of the context and of the shorter n-gram; 0 where no n-gram brought the cell about.
+    std::uint32_t context = 0, shorter = 0;
+    float p = 0;
+  };
   static constexpr int kBits[kOrder + 1] = {12, 16, 18, 18};
-  static constexpr std::size_t cells(int order) { return std::size_t{1} << kBits[order]; }
+  static constexpr std::size_t places(int order) { return std::size_t{1} << kBits[order]; }
   static std::uint32_t last(History h) {
     return static_cast<std::uint32_t>(h & ((History{1} << kCharBits) - 1));
   }
@@ -231,7 +203,63 @@ class CharacterModel {
     return static_cast<std::uint32_t>(x >> (64 - kBits[order]));
   }
 
+  // Of the cell at a place, which is made where there was none.
+  std::uint32_t number(int order, std::uint32_t place) {
+    std::uint32_t& number = number_[order][place];
+    if (number == 0) {
+      number = static_cast<std::uint32_t>(count_[order].size());
+      count_[order].emplace_back();
+    }
+    return number;
+  }
+
+  void add(const GramCounts::Gram& gram, const std::array<std::uint32_t, kOrder + 1>& places) {
+    all_.seen += gram.count;
+    std::uint32_t shorter = 0;
+    for (int order = 0; order <= kOrder; ++order) {
+      const std::uint32_t own_number = number(order, places[order]);
+      Count& own = count_[order][own_number];
+      if (own.seen == 0) {
+        // The context: the last `order` characters, an n-gram of the table below.
+        own.context = order == 0 ? kAll
+                                 : number(order - 1, place(order - 1, gram.history >> kCharBits,
+                                                           last(gram.history)));
+        own.shorter = shorter;
+        ++before(order, own).kinds;
+      }
+      own.seen += gram.count;
+      shorter = own_number;
+    }
+  }
+  Count& before(int order, const Count& own) {
+    return order == 0 ? all_ : count_[order - 1][own.context];
+  }
+
+  // From the counts.
+  void probabilities() {
+    for (int order = 0; order <= kOrder; ++order) cell_[order].resize(count_[order].size());
+    if (all_.seen == 0) return;
+    new_ = static_cast<float>(std::log(double(all_.kinds) / (all_.seen + all_.kinds)));
+    for (int order = 0; order <= kOrder; ++order) {
+      for (std::size_t k = 1; k < count_[order].size(); ++k) {
+        Count& own = count_[order][k];
+        if (own.context == 0) continue;
+        const Count& context = before(order, own);
+        const double shorter = order == 0 ? 1 / kAlphabet : count_[order - 1][own.shorter].p;
+        const double kinds = std::max(context.kinds, 1u), all = context.seen + kinds;
+        const double value = std::min(1., (own.seen + kinds * shorter) / all);
+        own.p = static_cast<float>(value);
+        cell_[order][k].log_p = std::min(static_cast<float>(std::log(value)), -1e-6f);
+        if (order == 0 || cell_[order - 1][own.context].log_new < 0) continue;
+        cell_[order - 1][own.context].log_new = static_cast<float>(std::log(kinds / all));
+      }
+    }
+  }
+
+  std::vector<std::uint32_t> number_[kOrder + 1];  // by place; 0 = no cell
+  std::vector<Count> count_[kOrder + 1];
   std::vector<Cell> cell_[kOrder + 1];
+  Count all_;
   float new_ = 0;
 };
 
@@ -268,7 +296,6 @@ void read_half(const TextArena& texts, int which, Half& half, std::vector<std::s
     }
     passed += texts[i].size();
   }
-  half.grams.count(half.run);
   half.model.learn(half.grams, half.texts);
 }
 

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <span>
 #include <string>
 
 #include "data/text/unicode.h"
+#include "distill/refine/feature_values.h"
 #include "distill/refine/text_units.h"
 #include "tensor/base/error.h"
 #include "tensor/base/parallel.h"
@@ -14,6 +17,7 @@ namespace {
 
 constexpr std::int64_t kCommonTerm = 4096;  // records
 constexpr double kTitle = .25;
+constexpr double kNear = 2;  // what nearness in time weighs beside 1
 
 bool is_cjk(std::int32_t c) {
   return data::is_chinese(c) || (c >= 0x3040 && c <= 0x30ff);  // Hiragana, Katakana
@@ -99,6 +103,31 @@ TermRows weighted(const std::vector<std::vector<std::pair<std::int32_t, std::int
   return out;
 }
 
+// What a pair's similarity is multiplied by, in (0, 1]: records of the same time say the same more
+// often.
+class NearnessInTime {
+ public:
+  // `time`: seconds, NaN = unknown.
+  explicit NearnessInTime(std::span<const double> time) : time_(time) {
+    std::vector<double> age(time.begin(), time.end());
+    double latest = -std::numeric_limits<double>::infinity();
+    for (const double t : time) {
+      if (is_applicable(t)) latest = std::max(latest, t);
+    }
+    for (double& t : age) t = latest - t;
+    half_life_ = applicable_quantile(age, .5) / 2;
+  }
+  double operator()(std::int64_t a, std::int64_t b) const {
+    if (!(half_life_ > 0)) return 1;  // no times, or hardly any that differ
+    const double apart = std::abs(time_[a] - time_[b]);
+    return (1 + kNear * std::exp2(is_applicable(apart) ? -apart / half_life_ : -1)) / (1 + kNear);
+  }
+
+ private:
+  std::span<const double> time_;
+  double half_life_ = 0;
+};
+
 class TermCounts {
  public:
   void add(std::vector<std::string> terms) {
@@ -183,6 +212,7 @@ std::vector<SimilarRecord> similar_records(const TableInput& input, const TableR
   views.emplace_back(1 / total, all.weights());
   if (columns.size() > 1) views.emplace_back(kTitle / total, titles.weights());
 
+  const NearnessInTime nearness(records.time);
   const std::int64_t n = records.size();
   std::vector<std::vector<SimilarRecord>> found(static_cast<std::size_t>(n));
   parallel_for(n, 64, [&](std::int64_t begin, std::int64_t end) {
@@ -198,6 +228,7 @@ std::vector<SimilarRecord> similar_records(const TableInput& input, const TableR
           }
         }
       }
+      for (const std::int64_t other : touched) sum[other] *= nearness(i, other);
       const auto better = [&](std::int64_t a, std::int64_t b) {
         return sum[a] != sum[b] ? sum[a] > sum[b] : a < b;
       };

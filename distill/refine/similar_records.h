@@ -22,11 +22,13 @@ struct SimilarRecord {
 std::vector<std::string> similarity_terms(std::string_view text);
 
 // For each record up to k >= 1 others of the greatest similarity, best first, the lower row among
-// equals: ordered by row. Similarity = (c(all text) + c(title) / 4) / (5 / 4), c = cosine of tf-idf
-// weights (1 + ln tf) (ln((1 + n) / (1 + df)) + 1), title = the first text column where there are
-// several, else left out. Terms of more than 4,096 records count as stop words, which bounds the
-// work by records x terms x 4,096. Reads the input again. Throws usage without a text column or for
-// k < 1.
+// equals: ordered by row. Similarity = t (c(all text) + c(title) / 4) / (5 / 4), c = cosine of
+// tf-idf weights (1 + ln tf) (ln((1 + n) / (1 + df)) + 1), title = the first text column where
+// there are several, else left out. t = (1 + 2 * 2^(-|time - time'| / h)) / 3 where the table has a
+// time column, h = half of the median age before the latest record, |time - time'| = h where a
+// stamp is not known; else 1. Terms of more than 4,096 records count as stop words, which bounds
+// the work by records x terms x 4,096. Reads the input again. Throws usage without a text column or
+// for k < 1.
 std::vector<SimilarRecord> similar_records(const TableInput& input, const TableRecords& records,
                                            std::int64_t k);
 

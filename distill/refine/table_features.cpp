@@ -33,6 +33,10 @@ enum Feature : std::size_t {
   kTeacher
 };
 
+// Uniqueness of a near copy that no better record says in the same words. With the default weights
+// it costs 4.4 of the score's logits: a score of 0.97 becomes 0.28.
+constexpr double kOtherWording = .6;
+
 // Mean of the applicable values by weight.
 double weighted(std::initializer_list<double> values, std::initializer_list<double> weights) {
   double sum = 0, total = 0;
@@ -166,7 +170,8 @@ class FeatureWork {
   }
 
   // One record stands for a group of copies: a sound one with the best score; before all one that
-  // an earlier run kept, after all one that it dropped.
+  // an earlier run kept, after all one that it dropped. One of each other wording of the group
+  // keeps a part of its uniqueness.
   void uniqueness() {
     std::vector<double> rank;
     for (std::int64_t i = 0; i < n_; ++i) {
@@ -174,7 +179,14 @@ class FeatureWork {
     }
     for (std::int64_t i = 0; i < earlier_records(); ++i) rank[i] += earlier_->keep[i] ? 3 : -3;
     std::vector<double> unique(static_cast<std::size_t>(n_));
-    for (const std::int64_t row : best_of_groups(f_.groups.group, rank)) unique[row] = 1;
+    std::vector<char> heard(static_cast<std::size_t>(n_));  // wordings of a group's best record
+    for (const std::int64_t row : best_of_groups(f_.groups.group, rank)) {
+      unique[row] = 1;
+      heard[f_.groups.wording[row]] = 1;
+    }
+    for (const std::int64_t row : best_of_groups(f_.groups.wording, rank)) {
+      if (!heard[f_.groups.wording[row]]) unique[row] = kOtherWording;
+    }
     put(kUniqueness, unique);
   }
 

@@ -81,12 +81,15 @@ class Selector {
     }
     std::vector<char> stands(static_cast<std::size_t>(n_), 0);
     for (const std::int64_t row : best_of_groups(f_.groups.group, rank)) stands[row] = 1;
+    // A near copy in other words is left to the score, where a budget can bring it back.
+    std::vector<char> worded(static_cast<std::size_t>(n_), 0);
+    for (const std::int64_t row : best_of_groups(f_.groups.wording, rank)) worded[row] = 1;
     std::vector<std::int64_t> representative(static_cast<std::size_t>(n_), -1);
     for (std::int64_t i = 0; i < n_; ++i) {
       if (stands[i]) representative[f_.groups.group[i]] = i;
     }
     for (std::int64_t i = settled(); i < n_; ++i) {
-      if (s_.reason[i] != 0 || stands[i] || kept_by_review(i)) continue;
+      if (s_.reason[i] != 0 || worded[i] || kept_by_review(i)) continue;
       const bool same = r_.content[i] == r_.content[representative[f_.groups.group[i]]];
       drop(i, same ? "duplicate" : "near_duplicate");
     }

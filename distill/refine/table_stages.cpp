@@ -75,13 +75,14 @@ std::vector<Link> unpack_links(const NamedTensors& t) {
 
 NamedTensors pack_copies(const DuplicateGroups& groups) {
   return {{"group", column(groups.group)},
+          {"wording", column(groups.wording)},
           {"exact", byte_column(groups.exact)},
           {"count", column(std::vector<std::int64_t>{groups.count})}};
 }
 
 DuplicateGroups unpack_copies(const NamedTensors& t) {
-  return {values_of<std::int64_t>(t, "group"), bytes_of<std::vector<char>>(t, "exact"),
-          number_of(t, "count")};
+  return {values_of<std::int64_t>(t, "group"), values_of<std::int64_t>(t, "wording"),
+          bytes_of<std::vector<char>>(t, "exact"), number_of(t, "count")};
 }
 
 NamedTensors pack_values(const std::vector<double>& values) { return {{"values", column(values)}}; }

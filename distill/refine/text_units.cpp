@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdlib>
 #include <memory>
+#include <span>
 
 #include "data/text/unicode.h"
 
@@ -16,6 +17,7 @@ namespace athanor::distill {
 namespace {
 
 constexpr std::size_t kGram = 5;
+constexpr std::size_t kLongWording = 128;  // characters without blanks: about 25 words
 
 constexpr bool is_space(unsigned char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
@@ -165,6 +167,53 @@ void hash_grams(std::string_view text, std::vector<std::uint32_t>& grams) {
     }
   }
   if (grams.empty()) grams.push_back(hash_of(text));
+}
+
+namespace {
+
+// The characters of a text's words, one behind the other, without words that repeat the one before.
+std::vector<std::int32_t> wording_of(std::string_view text) {
+  std::vector<std::int32_t> out;
+  std::size_t before = 0, word = 0;  // where the last two words begin; the last may be being read
+  bool open = false;
+  const auto close = [&] {
+    if (open &&
+        std::equal(out.begin() + before, out.begin() + word, out.begin() + word, out.end())) {
+      out.resize(word);
+    } else if (open) {
+      before = word;
+    }
+    open = false;
+  };
+  for (std::size_t at = 0; at < text.size();) {
+    const std::int32_t c = next_character(text, at);
+    const Kind kind = kind_of(c);
+    if (kind != Kind::letter) close();
+    if (kind == Kind::cjk) before = out.size();  // a word of its own, which may stand twice
+    if (kind != Kind::letter && kind != Kind::cjk) continue;
+    if (!open) word = out.size();
+    open = kind == Kind::letter;
+    out.push_back(c);
+  }
+  close();
+  return out;
+}
+
+}  // namespace
+
+bool same_wording(std::string_view a, std::string_view b) {
+  if (a == b) return true;
+  const std::vector<std::int32_t> of_a = wording_of(a), of_b = wording_of(b);
+  if (std::min(of_a.size(), of_b.size()) >= kLongWording) return true;
+  std::span<const std::int32_t> x = of_a, y = of_b;
+  while (!x.empty() && !y.empty() && x.front() == y.front()) x = x.subspan(1), y = y.subspan(1);
+  while (!x.empty() && !y.empty() && x.back() == y.back()) {
+    x = x.first(x.size() - 1);
+    y = y.first(y.size() - 1);
+  }
+  if (x.size() > 1 || y.size() > 1) return false;
+  const auto digit_or_none = [](auto rest) { return rest.empty() || data::is_number(rest[0]); };
+  return (x.empty() && y.empty()) || !digit_or_none(x) || !digit_or_none(y);
 }
 
 double gram_jaccard(std::string_view a, std::string_view b) {

@@ -32,6 +32,13 @@ void hash_grams(std::string_view normalised_text, std::vector<std::uint32_t>& gr
 // |A and B| / |A or B| of the sets of 5-grams of two normalised texts.
 double gram_jaccard(std::string_view a, std::string_view b);
 
+// Whether two nearly equal normalised texts are of the same wording: they differ in nothing but
+// spaces, punctuation and symbols, words that repeat the one before, and at most one character that
+// is put in, left out or replaced (a digit that is put in or left out, or that replaces another
+// one, makes another wording), or both have at least 128 characters in words, of which a few make
+// no other text.
+bool same_wording(std::string_view a, std::string_view b);
+
 // The next character of UTF-8 `text` at `at`, which moves behind it.
 std::int32_t next_character(std::string_view text, std::size_t& at);
 

@@ -11,7 +11,10 @@ namespace athanor::distill {
 
 struct DuplicateGroups {
   std::vector<std::int64_t>
-      group;                // [N] lowest row of the record's group; its own when it is alone
+      group;  // [N] lowest row of the record's group; its own when it is alone
+  // [N] of texts: lowest row of those of the group that are linked to this one by the same content
+  // or wording (text_units.h); empty where groups are not parted further.
+  std::vector<std::int64_t> wording;
   std::vector<char> exact;  // [N] 1: an earlier record has the same bytes
   std::int64_t count = 0;   // groups, those of one record included
 };

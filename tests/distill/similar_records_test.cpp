@@ -18,12 +18,13 @@ using Terms = std::vector<std::string>;
 
 // Refines `csv` and returns its directory's similar.csv.
 std::string similar_of(const TemporaryDirectory& directory, const std::string& csv, std::int64_t k,
-                       const std::vector<std::string>& text) {
+                       const std::vector<std::string>& text, const std::string& time = "") {
   TableRefineOptions options;
   options.input.files = {directory.path() / "pool.csv"};
   write_text(options.input.files.front(), csv);
   options.input.schema.id = "id";
   options.input.schema.text = text;
+  options.input.schema.time = time;
   options.out = directory.path() / "out";
   options.similar = k;
   NoProgress quiet;
@@ -53,6 +54,24 @@ TEST_CASE("similarity is the cosine of sublinear tf-idf weights, by hand", "[sim
   // c has no word in common with any, d none at all.
   CHECK(similar_of(directory, csv, 2, {"text"}) ==
         "row,id,rank,other,other_id,similarity\n" + std::string(line));
+}
+
+TEST_CASE("of equally similar records the nearer in time comes first, by hand", "[similar]") {
+  const TemporaryDirectory directory;
+  // Ages before the latest: 8, 7, 0 and 12 days, one unknown; half of the median: 3.75 days.
+  const std::string csv =
+      "id,day,text\na,2024-03-05,red apple\nb,2024-03-06,red apple\nc,2024-03-13,red apple\n"
+      "d,,red apple\ne,2024-03-01,blue sea\n";
+  const auto expected = [](double apart) { return (1 + 2 * std::exp2(-apart / 3.75)) / 3; };
+  char lines[200];
+  std::snprintf(lines, sizeof lines, "0,a,1,1,b,%.4f\n0,a,2,3,d,%.4f\n0,a,3,2,c,%.4f\n",
+                expected(1), expected(3.75), expected(8));
+  CHECK(similar_of(directory, csv, 3, {"text"}, "day").find(lines) != std::string::npos);
+  const std::string without = "0,a,1,1,b,1.0000\n0,a,2,2,c,1.0000\n0,a,3,3,d,1.0000\n";
+  CHECK(similar_of(directory, csv, 3, {"text"}).find(without) != std::string::npos);
+  const std::string one_day = "id,day,text\na,2024-03-05,red\nb,2024-03-05,red\nc,,red\n";
+  CHECK(similar_of(directory, one_day, 1, {"text"}, "day").find("0,a,1,1,b,1.0000\n") !=
+        std::string::npos);
 }
 
 TEST_CASE("a title counts a second time; the audit finds the pairs", "[similar]") {

@@ -145,6 +145,38 @@ TEST_CASE("a table of texts is refined: wrong labels, copies and gaps go, the re
   }
 }
 
+TEST_CASE("a near copy in the same words goes, one in other words is left to the score",
+          "[table_refine]") {
+  const TemporaryDirectory directory;
+  const auto input = directory.path() / "pool.csv";
+  Pool pool = topic_pool(400, 0);
+  const std::string text = "the ball of goal in team was match and coach for score with league";
+  const std::string phrase = "goal in team was match and coach for score with league";
+  // Copies: one repeats the first word, one is the same.
+  pool.csv += "whole," + text + ",sport\nsame,the " + text + ",sport\nphrase," + phrase +
+              ",sport\nagain," + phrase + ",sport\n";
+  write_text(input, pool.csv);
+  NoProgress quiet;
+  TableRefineOptions options = options_for(input, directory.path() / "out");
+  options.features.near_duplicate = .7;
+  const auto reasons = [&] {
+    const TableRefineResult r = refine_table(options, quiet);
+    REQUIRE(r.features.groups.group[402] == 400);
+    std::vector<std::string> last;
+    for (int i = 400; i < 404; ++i) {
+      last.push_back(r.selection.reasons.text(r.selection.reason[i]));
+    }
+    return last;
+  };
+  const std::vector<std::string> by_default = reasons();
+  CHECK(by_default[0].empty());
+  CHECK(by_default[1] == "near_duplicate");
+  CHECK(by_default[2] == "score:uniqueness");
+  CHECK(by_default[3] == "near_duplicate");
+  options.selection.retention = 1;
+  CHECK(reasons() == std::vector<std::string>{"", "near_duplicate", "", "near_duplicate"});
+}
+
 TEST_CASE("a wrong label does not win because it was copied twice", "[table_refine]") {
   const TemporaryDirectory directory;
   const auto input = directory.path() / "pool.csv";

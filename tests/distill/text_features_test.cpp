@@ -1,6 +1,8 @@
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <map>
 #include <set>
+#include <string>
 
 #include "distill/refine/character_model.h"
 #include "distill/refine/hashed_classifier.h"
@@ -40,6 +42,34 @@ TEST_CASE("5-grams are of characters, their sets compare by Jaccard's index", "[
   CHECK(gram_jaccard("abcdef", "abcdef") == 1);
   CHECK(gram_jaccard("abcdef", "abcdeg") == Approx(1. / 3));  // {abcde, bcdef} and {abcde, bcdeg}
   CHECK(gram_jaccard("abcdef", "ghijkl") == 0);
+}
+
+TEST_CASE("wordings are equal up to punctuation, repeated words and one typing error", "[text]") {
+  const auto same = [](std::string_view a, std::string_view b) {
+    REQUIRE(same_wording(a, b) == same_wording(b, a));
+    return same_wording(a, b);
+  };
+  const std::string text = "is a perfect family film , in 1990";
+  CHECK(same(text, text));
+  CHECK(same(text, "is a perfect family film in 1990 . !"));
+  CHECK(same(text, "is is a perfect family film , in 1990"));
+  CHECK(same(text, "is a perfect familx film , in 1990"));        // replaced
+  CHECK(same(text, "is a perfect familyy film , in 1990"));       // put in
+  CHECK(same(text, "is a perfect famly film , in 1990"));         // left out
+  CHECK(same(text, "is a perfectxfamily film , in 1990"));        // a blank replaced
+  CHECK(same(text, "is a perfect family film , in 199k"));        // a digit by a letter
+  CHECK_FALSE(same(text, "is a perfect family film , in 1991"));  // by a digit
+  CHECK_FALSE(same(text, "is a perfect family film , in 19901"));
+  CHECK_FALSE(same(text, "is a perfext familx film , in 1990"));  // two errors
+  CHECK_FALSE(same(text, "is not a perfect family film , in 1990"));
+  CHECK_FALSE(same(text, "a perfect family film , in 1990"));
+  CHECK_FALSE(same("so is is it", "so was was it"));
+  // From 128 characters in words on a few words make no other text.
+  const std::string part(124, 'x');
+  CHECK_FALSE(same(part + " of", part + " of it"));
+  CHECK(same(part + " of it", part + " of it all"));
+  CHECK(same("\xe4\xb8\xad\xe6\x96\x87\xe3\x80\x82", "\xe4\xb8\xad\xe6\x96\x87"));
+  CHECK(same("\xe4\xb8\xad\xe6\x96\x87", "\xe4\xb8\xad\xe4\xb8\xaa"));
 }
 
 TEST_CASE("signatures estimate the Jaccard index, bands find pairs at 0.8", "[minhash]") {
@@ -110,6 +140,67 @@ TEST_CASE("unlikely texts have a higher negative log-likelihood", "[text]") {
   const auto nll = character_nll(texts);
   CHECK(nll[50] > 2 * nll[0]);
   CHECK(std::isnan(nll[51]));
+}
+
+// Witten & Bell's model of order 3 as the formulas have it: counts of each context's characters in
+// ordered maps, and the recursion. Bytes; '\0' stands before a text, '\1' ends it.
+struct PlainModel {
+  std::map<std::string, std::map<char, double>> follows;
+
+  void learn(const std::string& text) {
+    const std::string all = std::string(3, '\0') + text + '\1';
+    for (std::size_t at = 3; at < all.size(); ++at) {
+      for (std::size_t order = 0; order <= 3; ++order) {
+        ++follows[all.substr(at - order, order)][all[at]];
+      }
+    }
+  }
+  double probability(const std::string& context, char c) const {
+    const double shorter = context.empty() ? 1 / 4096. : probability(context.substr(1), c);
+    const auto found = follows.find(context);
+    if (found == follows.end()) return shorter;
+    double seen = 0;
+    for (const auto& [other, count] : found->second) seen += count;
+    const double kinds = double(found->second.size());
+    const auto own = found->second.find(c);
+    const double count = own == found->second.end() ? 0 : own->second;
+    return (count + kinds * shorter) / (seen + kinds);
+  }
+  double nll(const std::string& text) const {
+    const std::string all = std::string(3, '\0') + text + '\1';
+    double sum = 0;
+    for (std::size_t at = 3; at < all.size(); ++at) {
+      sum -= std::log(probability(all.substr(at - 3, 3), all[at]));
+    }
+    return sum / double(text.size() + 1);
+  }
+};
+
+TEST_CASE("the character model is Witten and Bell's of the other half of the texts", "[text]") {
+  const std::vector<std::string> text = {"the cat sat on the mat",
+                                         "a mat for the cats",
+                                         "that hat",
+                                         "cats eat at the matinee",
+                                         "the the the",
+                                         "on a hot tin roof",
+                                         "z",
+                                         "hats off to the cats",
+                                         "tea",
+                                         "at sea"};
+  TextArena texts;
+  PlainModel half[2];
+  // The halves' rule: the highest bit of the number times the golden ratio of 2^64.
+  const auto half_of = [](std::size_t i) { return int(i * 0x9e3779b97f4a7c15u >> 63); };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    texts.add(text[i]);
+    half[half_of(i)].learn(text[i]);
+  }
+  const auto nll = character_nll(texts);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    INFO(text[i]);
+    // Log-probabilities are stored as f32; so few n-grams share no cell of the hash tables.
+    CHECK(nll[i] == Approx(half[1 - half_of(i)].nll(text[i])).epsilon(1e-5));
+  }
 }
 
 TEST_CASE("how unlikely a text is counts by degree, among texts of its length", "[text]") {
