@@ -140,6 +140,8 @@ struct Dot {
 
 #include "tensor/backend/cpu/quantized_window.h"
 
+#include "tensor/backend/cpu/quantized_depthwise.h"
+
 // The packing that the kernels of this instruction set like best.
 Packing best_packing(const Operand& w, std::int64_t groups) {
   if (PackedLayout::is_depthwise(w, groups)) return Packing::depthwise;

@@ -4,7 +4,7 @@
 // another: a row of the kernel's window, or with groups or dilation one pixel of it) and each step
 // along the run there are 64 bytes: for each channel four i8 (`quads`, which vpdpbusd multiplies)
 // or two i16 (`pairs`, for vpmaddwd; products of two 8-bit values cannot saturate there). Channels
-// beyond the last one and steps' places beyond a run are 0. A depthwise convolution has i16 [taps,
+// beyond the last one and steps' places beyond a run are 0. A depthwise convolution has i32 [taps,
 // C rounded up to 16] instead.
 #pragma once
 
@@ -40,7 +40,7 @@ struct PackedLayout {
   std::int64_t strip_bytes() const { return runs() * steps() * kStepBytes; }
   std::int64_t bytes() const {
     if (packing == Packing::depthwise) {
-      return kHeaderBytes + kh * kw * ceil_div(O, kStrip) * kStrip * 2;
+      return kHeaderBytes + kh * kw * ceil_div(O, kStrip) * kStrip * 4;
     }
     return kHeaderBytes + groups * strips() * strip_bytes();
   }
@@ -68,7 +68,7 @@ void pack_strips_of(const PackedLayout& l, const std::int8_t* w, std::byte* pack
 }
 
 inline void pack_depthwise(const PackedLayout& l, const std::int8_t* w, std::byte* packed) {
-  std::int16_t* const to = reinterpret_cast<std::int16_t*>(packed + kHeaderBytes);
+  std::int32_t* const to = reinterpret_cast<std::int32_t*>(packed + kHeaderBytes);
   const std::int64_t taps = l.kh * l.kw, width = ceil_div(l.O, kStrip) * kStrip;
   for (std::int64_t o = 0; o < l.O; ++o) {
     for (std::int64_t tap = 0; tap < taps; ++tap) to[tap * width + o] = w[o * taps + tap];

@@ -1,0 +1,128 @@
+// Depthwise convolutions of quantised images: a filter a channel. Included after quantized_window.h
+// and pairs::Dot, into an unnamed namespace.
+#pragma once
+
+// A strip of sums.
+struct Strip {
+  Ints part[kParts];
+};
+
+// 16 bytes as i32, whose upper halves are 0.
+ATHANOR_INLINE void widen_strip(const std::uint8_t* from, Strip& to) {
+#if defined(ATHANOR_ISA_AVX512)
+  to.part[0] = reinterpret_cast<Ints>(_mm512_maskz_cvtepu8_epi32(
+      static_cast<__mmask16>(-1), _mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
+#elif defined(ATHANOR_ISA_AVX2)
+  for (int i = 0; i < kParts; ++i) {
+    to.part[i] = reinterpret_cast<Ints>(
+        _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from + 8 * i))));
+  }
+#else
+  for (int i = 0; i < kParts; ++i) {
+    for (int l = 0; l < kLanes; ++l) to.part[i][l] = from[i * kLanes + l];
+  }
+#endif
+}
+
+// sums += x w: the products of pairs, of which x's upper halves are 0.
+ATHANOR_INLINE void multiply_add(Strip& sums, const Strip& x, const std::int32_t* w) {
+  ATHANOR_UNROLL
+  for (int i = 0; i < kParts; ++i) {
+    sums.part[i] = pairs::Dot::add(sums.part[i], x.part[i], load_vector<Ints>(w + i * kLanes));
+  }
+}
+
+// A row of output pixels of one strip of channels.
+struct DepthwiseLine {
+  const Windows& g;
+  const PackedLayout& l;
+  const std::uint8_t* image;  // at the strip's first channel
+  const std::int32_t* w;      // [taps, width], the same
+  std::int64_t row, width, count;
+  std::int32_t zero;
+  std::int32_t* sums;  // [ow, kStrip]
+
+  // R pixels from j on; `inside`: no window reaches beyond the left or right end.
+  template <int R, bool kInside>
+  ATHANOR_INLINE void pixels(std::int64_t j) const {
+    Strip total[R] = {}, padding;
+    for (Ints& part : padding.part) part = Ints{} + zero;
+    for (std::int64_t p = 0; p < l.kh; ++p) {
+      const std::int64_t at = row * g.sh - g.ph + p * g.run_row;
+      const bool above = at < 0 || at >= g.H;
+      for (std::int64_t q = 0; q < l.kw; ++q) {
+        const std::int32_t* const weight = w + (p * l.kw + q) * width;
+        const std::int64_t column = j * g.sw - g.pw + q * g.run_column;
+        ATHANOR_UNROLL
+        for (int r = 0; r < R; ++r) {
+          const std::int64_t here = column + r * g.sw;
+          if (above || (!kInside && (here < 0 || here >= g.W))) {
+            multiply_add(total[r], padding, weight);
+            continue;
+          }
+          const std::uint8_t* from = image + (at * g.W + here) * g.C;
+          Strip x;
+          if (kInside) {
+            widen_strip(from, x);
+          } else {
+            alignas(16) std::uint8_t edge[kStrip] = {};
+            std::memcpy(edge, from, static_cast<std::size_t>(count));
+            widen_strip(edge, x);
+          }
+          multiply_add(total[r], x, weight);
+        }
+      }
+    }
+    std::memcpy(sums + j * kStrip, total, sizeof total);
+  }
+
+  void run() const {
+    // Whole strips of windows that lie within the row: four pixels at a time.
+    const std::int64_t reach = g.W - 1 - (l.kw - 1) * g.run_column + g.pw;
+    const std::int64_t first = smaller(ceil_div(g.pw, g.sw), g.ow);
+    const std::int64_t last = count < kStrip || reach < 0 ? 0 : smaller(reach / g.sw + 1, g.ow);
+    std::int64_t j = 0;
+    for (; j < first; ++j) pixels<1, false>(j);
+    for (; j + 4 <= last; j += 4) pixels<4, true>(j);
+    for (; j < g.ow; ++j) pixels<1, false>(j);
+  }
+};
+
+inline void convolve_depthwise(const QuantizedConv2dArgs& a, const PackedLayout& l) {
+  const Windows g(a.conv);
+  const std::int64_t shrink = g.pool ? 2 : 1, out_h = g.oh / shrink, out_w = g.ow / shrink;
+  const std::int64_t width = ceil_div(l.O, kStrip) * kStrip;
+  const std::int32_t* const w =
+      reinterpret_cast<const std::int32_t*>(a.packed.as<const std::byte>() + kHeaderBytes);
+  parallel_for(
+      g.images * out_h, 65536 / (g.ow * l.O * l.kh * l.kw + 1) + 1,
+      [&](std::int64_t begin, std::int64_t end) {
+        std::int32_t* const sums = static_cast<std::int32_t*>(
+            thread_scratch(static_cast<std::size_t>(shrink * g.ow * kStrip * 4)));
+        Finish finish(a);
+        for (std::int64_t r = begin; r < end; ++r) {
+          const std::int64_t n = r / out_h, row = r % out_h * shrink;
+          const std::uint8_t* const image = a.conv.x.as<std::uint8_t>() + n * g.H * g.W * g.C;
+          for (std::int64_t c = 0; c < l.O; c += kStrip) {
+            const std::int64_t count = smaller(kStrip, l.O - c), to = r * out_w * g.O + c;
+            finish.take(a, c, count);
+            for (std::int64_t i = 0; i < shrink; ++i) {
+              DepthwiseLine{g,
+                            l,
+                            image + c,
+                            w + c,
+                            row + i,
+                            width,
+                            count,
+                            a.x_zero_point,
+                            sums + i * g.ow * kStrip}
+                  .run();
+            }
+            if (g.pool) pool_lines(sums, kStrip, g.ow);
+            a.conv.y.dtype == DType::f32
+                ? finish_line(finish, sums, 1, out_w, count, a.conv.y.as<float>() + to, g.O)
+                : finish_line(finish, sums, 1, out_w, count, a.conv.y.as<std::uint8_t>() + to, g.O);
+          }
+        }
+      });
+}
