@@ -3,10 +3,12 @@
 #include <cmath>
 #include <limits>
 
+#include "autograd/ops.h"
 #include "tensor/backend/cpu/vnni.h"
 #include "tensor/backend/kernels.h"
 #include "tensor/base/parallel.h"
 #include "tensor/ops.h"
+#include "tensor/ops/device.h"
 #include "tensor/random.h"
 #include "tests/ops/op_case.h"
 
@@ -283,6 +285,66 @@ TEST_CASE("max_pool2d of bytes") {
   CHECK(same_bytes(y, cast(max_pool2d(cast(x, DType::f32), options), DType::u8)));
   UseReferenceKernels reference;
   CHECK(same_bytes(max_pool2d(x, options), y));
+}
+
+TEST_CASE("fake_quantize: the values of quantize, gradients straight through") {
+  // The derivative of the values is 0 or infinite; the gradient is tested below.
+  // Scales are powers of 2, so that each dtype divides exactly, and 16-bit ones hold the results.
+  for (const DType dtype : {DType::u8, DType::i8}) {
+    check_op_case(
+        OpCase{.name = "fake_quantize",
+               .inputs = {{{3, 4, 5}, -5, 5}},
+               .run =
+                   [=](const std::vector<Variable>& x) {
+                     return fake_quantize(x[0], {0.03125f, dtype == DType::u8 ? 100 : -3}, dtype);
+                   },
+               .gradient = false,
+               .tolerance_f32 = 0.01});
+  }
+  check_op_case(OpCase{.name = "fake_quantize_per_channel",
+                       .inputs = {{{4, 2, 3}, -5, 5}},
+                       .run =
+                           [](const std::vector<Variable>& x) {
+                             const std::int64_t C = x[0].tensor().rank() > 0 ? x[0].shape()[0] : 1;
+                             return fake_quantize_per_channel(
+                                 x[0], to(full({C}, 0.03125), x[0].device()));
+                           },
+                       .gradient = false,
+                       .tolerance_f32 = 0.01});
+  Generator g(6);
+  const Tensor x = random_uniform({7, 9, 5, 3}, g, -3, 4);
+  const Quantization q{0.0213f, 77};
+  CHECK(same_bytes(fake_quantize(x, q).tensor(), dequantize(quantize(x, q), q)));
+  CHECK(same_bytes(fake_quantize(x, q, DType::i8).tensor(),
+                   dequantize(quantize(x, q, DType::i8), q)));
+  const Tensor scale = mul(channel_scales(x), 0.7);
+  CHECK(same_bytes(fake_quantize_per_channel(x, scale).tensor(),
+                   dequantize_per_channel(quantize_per_channel(x, scale), scale)));
+}
+
+TEST_CASE("gradients of fake_quantize are cut where it saturates") {
+  using Doubles = std::vector<double>;
+  const Variable x(from_values<double>({-1.3, -1.2, 0.3, 1.5, 1.6, 255}, {6}), true);
+  const Variable dy(from_values<double>({1, 2, 3, 4, 5, 6}, {6}));
+  // Steps round(x / 0.01) + 125 of -5, 5, 155, 275, ... and 0 to 255 are stored.
+  const Variable y = fake_quantize(x, {0.01f, 125});
+  y.backward(dy);
+  CHECK(x.grad().tensor().to_vector<double>() == Doubles{0, 2, 3, 0, 0, 0});
+  // A gradient of the gradient: d(dy) = v where kept.
+  const Variable g(from_values<double>({1, 1, 1, 1, 1, 1}, {6}), true);
+  const Variable again(x.tensor(), true);
+  const std::vector<Variable> dx =
+      grad({fake_quantize(again, {0.01f, 125})}, {again}, true, false, false, {g});
+  sum(dx[0]).backward();
+  CHECK(g.grad().tensor().to_vector<double>() == Doubles{0, 1, 1, 0, 0, 0});
+  const Variable w(from_values<double>({1.28, -1.27, 2.56, 2.54}, {2, 2}), true);
+  fake_quantize_per_channel(w, from_values<float>({0.01f, 0.02f}, {2}))
+      .backward(Variable(ones({2, 2}, DType::f64)));
+  CHECK(w.grad().tensor().to_vector<double>() == Doubles{0, 1, 0, 1});
+  CHECK_THROWS_WITH(fake_quantize(x, {0.01f, 256}), Catch::Contains("[0, 255] for u8, got 256"));
+  CHECK_THROWS_WITH(fake_quantize(x, {-1, 0}), Catch::Contains("finite and > 0, got -1"));
+  CHECK_THROWS_WITH(fake_quantize(x, {}, DType::i64), Catch::Contains("u8 or i8, got i64"));
+  CHECK_THROWS_WITH(fake_quantize_per_channel(w, ones({3})), Catch::Contains("scale [C] f32"));
 }
 
 TEST_CASE("what quantised operations refuse") {
