@@ -20,17 +20,14 @@ void check_floating(const char* op, const Variable& x) {
 }
 
 void check_scale(const char* op, float scale) {
-  if (!(scale > 0) || !std::isfinite(scale)) {
-    fail(op, "expected a scale that is finite and > 0, got ", scale);
+  if (!(scale > 0) || !std::isnormal(scale)) {
+    fail(op, "expected a scale that is normal and > 0, got ", scale);
   }
 }
 
-// scale (clamp(round(x / scale) + zero_point) - zero_point), with `scale` broadcast over x.
-Variable rounded(const char* op, const Variable& x, const Tensor& scale, double zero_point,
-                 double lowest, double highest) {
-  const Tensor steps = add(round(div(x.tensor(), scale)), zero_point);
-  const Tensor kept = clamp(steps, lowest, highest);
-  Tensor value = mul(add(kept, -zero_point), scale);
+// `value` for x, of which `steps` is round(x / scale) + zero_point and `kept` what is stored.
+Variable passed_through(const char* op, const Variable& x, Tensor value, const Tensor& steps,
+                        const Tensor& kept) {
   if (!recorded({x})) return record_without_gradient(op, std::move(value), {x});
   const Tensor inside = cast(equal(steps, kept), x.dtype());
   return record(op, std::move(value), {x}, [inside](const Variable& dy, Gradients& d) {
@@ -52,8 +49,9 @@ Variable fake_quantize(const Variable& x, const Quantization& q, DType dtype) {
     fail(op, "expected a zero point in [", lowest, ", ", lowest + 255, "] for ", dtype, ", got ",
          q.zero_point);
   }
-  return rounded(op, x, full({}, q.scale, x.dtype(), x.device()), q.zero_point, lowest,
-                 lowest + 255);
+  const Tensor steps = add(round(mul(x.tensor(), 1.0f / q.scale)), q.zero_point);
+  const Tensor kept = clamp(steps, lowest, lowest + 255);
+  return passed_through(op, x, mul(add(kept, -q.zero_point), q.scale), steps, kept);
 }
 
 Variable fake_quantize_per_channel(const Variable& x, const Tensor& scale) {
@@ -72,7 +70,10 @@ Variable fake_quantize_per_channel(const Variable& x, const Tensor& scale) {
   for (std::int64_t i = 0; i < values.numel(); ++i) check_scale(op, values.data<float>()[i]);
   Shape shape = Shape::filled(x.tensor().rank(), 1);
   shape[0] = scale.numel();
-  return rounded(op, x, cast(reshape(scale, shape), x.dtype()), 0, -127, 127);
+  const Tensor by_channel = reshape(scale, shape);
+  const Tensor steps = round(mul(x.tensor(), cast(reciprocal(by_channel), x.dtype())));
+  const Tensor kept = clamp(steps, -127, 127);
+  return passed_through(op, x, mul(kept, cast(by_channel, x.dtype())), steps, kept);
 }
 
 }  // namespace athanor

@@ -2,7 +2,7 @@
 // and gradients pass straight through (Bengio et al. 2013; Jacob et al. 2018, section 3). Made of
 // elementwise operations: floating dtypes, any device.
 //
-// Both throw for another dtype, a scale that is not finite and > 0, and shapes that do not fit.
+// Both throw for another dtype, a scale that is not normal and > 0, and shapes that do not fit.
 #pragma once
 
 #include "autograd/variable.h"

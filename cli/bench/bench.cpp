@@ -37,7 +37,7 @@ const std::vector<Workload>& workloads() {
   static const std::vector<Workload> all = [] {
     std::vector<Workload> list;
     for (auto part : {
-           limit_workloads, train_workloads, op_workloads, infer_workloads,
+           limit_workloads, train_workloads, op_workloads, infer_workloads, quantized_workloads,
 #if !defined(ATHANOR_STATIC)
                cluster_workloads,
 #endif

@@ -74,6 +74,7 @@ std::vector<Workload> limit_workloads();
 std::vector<Workload> train_workloads();
 std::vector<Workload> op_workloads();
 std::vector<Workload> infer_workloads();
+std::vector<Workload> quantized_workloads();
 std::vector<Workload> system_workloads();
 std::vector<Workload> cluster_workloads();  // not in the static build
 

@@ -13,9 +13,10 @@
 
 namespace athanor {
 
-// y = clamp(round(x / scale) + zero_point, lowest, highest), halves to even; NaN becomes lowest.
-// x f32 and y u8 or i8, contiguous, of equal sizes; scale f32 [C], the axes before the rest of x
-// hold C channels, or one scale for all. Decided by x's dtype.
+// y = clamp(round(x (1 / scale)) + zero_point, lowest, highest), halves to even; quotient and
+// product are rounded to f32; NaN becomes lowest. x f32 and y u8 or i8, contiguous, of equal sizes;
+// scale f32 [C], the axes before the rest of x hold C channels, or one scale for all. Decided by
+// x's dtype.
 struct QuantizeArgs {
   Operand x, scale, y;
   std::int32_t zero_point, lowest, highest;

@@ -8,7 +8,7 @@
 namespace athanor {
 
 struct Quantization {
-  float scale = 1;              // finite, > 0
+  float scale = 1;              // normal, > 0
   std::int32_t zero_point = 0;  // the q of real 0: in the range of the stored dtype
 
   friend bool operator==(const Quantization&, const Quantization&) = default;

@@ -26,8 +26,8 @@ void check_input(const char* op, const char* argument, const Tensor& t, DTypeSet
 }
 
 void check_scale(const char* op, float scale) {
-  if (!(scale > 0) || !std::isfinite(scale)) {
-    fail(op, "expected a scale that is finite and > 0, got ", scale);
+  if (!(scale > 0) || !std::isnormal(scale)) {
+    fail(op, "expected a scale that is normal and > 0, got ", scale);
   }
 }
 

@@ -6,7 +6,7 @@
 // (tensor/backend/quantized_args.h): the same bytes by each kernel, on each instruction set and at
 // each number of threads. On the CPU; another device is an error that names operation and device.
 //
-// All throw for an undefined input, another dtype than said, a scale that is not finite and > 0,
+// All throw for an undefined input, another dtype than said, a scale that is not normal and > 0,
 // and a zero point out of the dtype's range.
 #pragma once
 
@@ -18,8 +18,8 @@
 
 namespace athanor {
 
-// clamp(round(x / scale) + zero_point) as `dtype`, u8 or i8, elementwise; x f32. NaN becomes the
-// lowest value. Keeps x's order in memory.
+// clamp(round(x (1 / scale)) + zero_point) as `dtype`, u8 or i8, elementwise; x f32. NaN becomes
+// the lowest value. Keeps x's order in memory.
 Tensor quantize(const Tensor& x, const Quantization& q, DType dtype = DType::u8);
 // The same as i8 in [-127, 127], each channel x[c, ...] by its scale[c], zero point 0: x [C, ...]
 // f32, scale [C] f32. Throws when C differs.

@@ -268,7 +268,7 @@ TEST_CASE("a file that is no quantised model is refused") {
   CHECK_THAT(message(other), Contains("expected 0, found 1"));
   other = tensors;
   other["head.weight_scale"] = full({4}, std::numeric_limits<double>::infinity());
-  CHECK_THAT(message(other), Contains("finite and > 0, got inf"));
+  CHECK_THAT(message(other), Contains("normal and > 0, got inf"));
   SafetensorsMetadata kind = metadata;
   kind["format"] = "athanor.classifier";
   CHECK_THAT(message(tensors, kind), Contains("athanor.quantized_classifier, found athanor.c"));

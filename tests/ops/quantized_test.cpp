@@ -342,7 +342,7 @@ TEST_CASE("gradients of fake_quantize are cut where it saturates") {
       .backward(Variable(ones({2, 2}, DType::f64)));
   CHECK(w.grad().tensor().to_vector<double>() == Doubles{0, 1, 0, 1});
   CHECK_THROWS_WITH(fake_quantize(x, {0.01f, 256}), Catch::Contains("[0, 255] for u8, got 256"));
-  CHECK_THROWS_WITH(fake_quantize(x, {-1, 0}), Catch::Contains("finite and > 0, got -1"));
+  CHECK_THROWS_WITH(fake_quantize(x, {-1, 0}), Catch::Contains("normal and > 0, got -1"));
   CHECK_THROWS_WITH(fake_quantize(x, {}, DType::i64), Catch::Contains("u8 or i8, got i64"));
   CHECK_THROWS_WITH(fake_quantize_per_channel(w, ones({3})), Catch::Contains("scale [C] f32"));
 }
@@ -356,7 +356,7 @@ TEST_CASE("what quantised operations refuse") {
   using Catch::Contains;
   CHECK_THROWS_WITH(quantize(u, {}), Contains("[quantize] expected dtype f32") && Contains("u8"));
   CHECK_THROWS_WITH(quantize(x, {}, DType::i32), Contains("u8 or i8, got i32"));
-  CHECK_THROWS_WITH(quantize(x, {0, 0}), Contains("finite and > 0, got 0"));
+  CHECK_THROWS_WITH(quantize(x, {0, 0}), Contains("normal and > 0, got 0"));
   CHECK_THROWS_WITH(quantize(x, {1, 256}), Contains("[0, 255] for u8, got 256"));
   CHECK_THROWS_WITH(quantize(x, {1, 128}, DType::i8), Contains("[-128, 127] for i8, got 128"));
   CHECK_THROWS_WITH(dequantize(x, {}), Contains("[dequantize] expected dtype u8 or i8"));

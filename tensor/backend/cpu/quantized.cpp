@@ -1,4 +1,12 @@
-// Elementwise kernels of quantised tensors, and the mean of planes.
+// Elementwise kernels of quantised tensors, and the mean of planes: strips of 16 in vectors, the
+// last one through a copy.
+#include <cstring>
+#include <type_traits>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include "tensor/backend/cpu/isa_kernels.h"
 #include "tensor/base/parallel.h"
 
@@ -7,52 +15,89 @@
 
 namespace {
 
-// v between the whole numbers lowest and highest, at most 2^22 apart from 0, rounded, halves to
-// even: within +-2^22 adding 1.5 * 2^23 leaves no digits behind the point. NaN becomes lowest.
-ATHANOR_INLINE std::int32_t clamp_round(float v, float lowest, float highest) {
-  v = v >= lowest ? v : lowest;
-  v = v > highest ? highest : v;
-  return static_cast<std::int32_t>((v + 12582912.0f) - 12582912.0f);
-}
+#include "tensor/backend/cpu/quantized_strip.h"
 
-// Calls f(first, last, scale) over pieces of contiguous elements that share a scale.
+// Calls f(first, last, channel) over pieces of contiguous elements of one channel.
 template <class F>
-void for_each_piece(std::int64_t count, const Operand& scale, const F& f) {
-  const std::int64_t inner = count / scale.numel();
+void for_each_piece(std::int64_t count, std::int64_t channels, const F& f) {
+  const std::int64_t inner = count / channels;
   parallel_for(count, 16384, [&](std::int64_t begin, std::int64_t end) {
     while (begin < end) {
       const std::int64_t channel = begin / inner;
       const std::int64_t last = smaller(end, (channel + 1) * inner);
-      f(begin, last, scale.as<float>()[channel]);
+      f(begin, last, channel);
       begin = last;
     }
   });
 }
 
+template <class X>
+ATHANOR_INLINE void copy_values(X* to, const X* from, std::int64_t count) {
+  std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(X));
+}
+
+template <class T>
+ATHANOR_INLINE void quantize_strip(const QuantizeArgs& a, const float* x, float inverse, T* y) {
+  const auto lowest = static_cast<float>(a.lowest - a.zero_point);
+  const auto highest = static_cast<float>(a.highest - a.zero_point);
+  Strip strip;
+  ATHANOR_UNROLL
+  for (int i = 0; i < kParts; ++i) {
+    const Floats steps = load_vector<Floats>(x + i * kLanes) * inverse;
+    strip.part[i] = clamp_round(steps, lowest, highest) + a.zero_point;
+  }
+  narrow_strip(strip, y);
+}
+
 template <class T>
 void quantize_typed(const QuantizeArgs& a) {
-  const float* const x = a.x.as<float>();
-  T* const y = a.y.as<T>();
-  const std::int32_t zero_point = a.zero_point;
-  const auto lowest = static_cast<float>(a.lowest - zero_point);
-  const auto highest = static_cast<float>(a.highest - zero_point);
-  for_each_piece(a.x.numel(), a.scale, [=](std::int64_t i, std::int64_t end, float scale) {
-    ATHANOR_INDEPENDENT
-    for (; i < end; ++i) {
-      y[i] = static_cast<T>(clamp_round(x[i] / scale, lowest, highest) + zero_point);
-    }
-  });
+  for_each_piece(
+      a.x.numel(), a.scale.numel(), [&a](std::int64_t i, std::int64_t end, std::int64_t channel) {
+        const QuantizeArgs args = a;  // here, where stores of bytes cannot change it
+        const float *x = args.x.as<float>(), inverse = 1.0f / args.scale.as<float>()[channel];
+        T* const y = args.y.as<T>();
+        for (; i + kStrip <= end; i += kStrip) quantize_strip(args, x + i, inverse, y + i);
+        float from[kStrip] = {};
+        T to[kStrip];
+        copy_values(from, x + i, end - i);
+        quantize_strip(args, from, inverse, to);
+        copy_values(y + i, to, end - i);
+      });
 }
 
 template <class T>
 void dequantize_typed(const DequantizeArgs& a) {
-  const T* const x = a.x.as<T>();
-  float* const y = a.y.as<float>();
-  const std::int32_t zero_point = a.zero_point;
-  for_each_piece(a.x.numel(), a.scale, [=](std::int64_t i, std::int64_t end, float scale) {
-    ATHANOR_INDEPENDENT
-    for (; i < end; ++i) y[i] = static_cast<float>(x[i] - zero_point) * scale;
-  });
+  for_each_piece(a.x.numel(), a.scale.numel(),
+                 [&a](std::int64_t i, std::int64_t end, std::int64_t channel) {
+                   const T* const x = a.x.as<T>();
+                   float* const y = a.y.as<float>();
+                   const std::int32_t zero_point = a.zero_point;
+                   const float scale = a.scale.as<float>()[channel];
+                   ATHANOR_INDEPENDENT
+                   for (; i < end; ++i) y[i] = static_cast<float>(x[i] - zero_point) * scale;
+                 });
+}
+
+// What quantized_add multiplies by and adds.
+struct AddRule {
+  std::int32_t a_factor, b_factor, rest, y_zero, lowest;
+  int shift;
+};
+
+ATHANOR_INLINE void add_strip(const AddRule& r, const std::uint8_t* a, const std::uint8_t* b,
+                              std::uint8_t* y) {
+  Strip x, z;
+  widen_strip(a, x);
+  widen_strip(b, z);
+  ATHANOR_UNROLL
+  for (int i = 0; i < kParts; ++i) {
+    const Ints lowest = Ints{} + r.lowest, highest = Ints{} + 255;
+    Ints value = x.part[i] * r.a_factor + (z.part[i] * r.b_factor + r.rest);
+    value = (value >> r.shift) + r.y_zero;
+    value = value > lowest ? value : lowest;
+    x.part[i] = value < highest ? value : highest;
+  }
+  narrow_strip(x, y);
 }
 
 }  // namespace
@@ -70,18 +115,16 @@ void dequantize(const DequantizeArgs& a) {
 void quantized_add(const QuantizedAddArgs& a) {
   const std::uint8_t *const x = a.a.as<std::uint8_t>(), *const z = a.b.as<std::uint8_t>();
   std::uint8_t* const y = a.y.as<std::uint8_t>();
-  const std::int32_t x_factor = a.a_factor, z_factor = a.b_factor, y_zero = a.y_zero;
   // The zero points' part and the half that rounds, once.
-  const std::int32_t rest = (1 << (a.shift - 1)) - a.a_zero * x_factor - a.b_zero * z_factor;
-  const std::int32_t lowest = a.relu ? y_zero : 0;
-  const int shift = a.shift;
+  const std::int32_t rest = (1 << (a.shift - 1)) - a.a_zero * a.a_factor - a.b_zero * a.b_factor;
+  const AddRule rule{a.a_factor, a.b_factor, rest, a.y_zero, a.relu ? a.y_zero : 0, a.shift};
   parallel_for(a.y.numel(), 32768, [=](std::int64_t i, std::int64_t end) {
-    ATHANOR_INDEPENDENT
-    for (; i < end; ++i) {
-      std::int32_t value = ((x[i] * x_factor + (z[i] * z_factor + rest)) >> shift) + y_zero;
-      value = value < lowest ? lowest : value;
-      y[i] = static_cast<std::uint8_t>(value > 255 ? 255 : value);
-    }
+    for (; i + kStrip <= end; i += kStrip) add_strip(rule, x + i, z + i, y + i);
+    std::uint8_t one[kStrip] = {}, other[kStrip] = {}, to[kStrip];
+    copy_values(one, x + i, end - i);
+    copy_values(other, z + i, end - i);
+    add_strip(rule, one, other, to);
+    copy_values(y + i, to, end - i);
   });
 }
 
@@ -90,21 +133,25 @@ void quantized_avg_pool(const QuantizedAvgPoolArgs& a) {
   const auto lowest = static_cast<float>(-a.y_zero), highest = static_cast<float>(255 - a.y_zero);
   const auto zeros = static_cast<std::int32_t>(plane * a.x_zero);
   parallel_for(a.x.sizes[0], 32768 / (plane * C) + 1, [&](std::int64_t begin, std::int64_t end) {
-    constexpr std::int64_t kWidth = 64;
     for (std::int64_t n = begin; n < end; ++n) {
-      for (std::int64_t first = 0; first < C; first += kWidth) {
-        const std::int64_t width = smaller(kWidth, C - first);
-        std::int32_t sums[kWidth];
-        for (std::int64_t c = 0; c < width; ++c) sums[c] = -zeros;
-        const std::uint8_t* x = a.x.as<std::uint8_t>() + n * plane * C + first;
+      for (std::int64_t c = 0; c < C; c += kStrip) {
+        const std::int64_t width = smaller(kStrip, C - c);
+        const std::uint8_t* x = a.x.as<std::uint8_t>() + n * plane * C + c;
+        Strip sums, here;
+        for (Ints& part : sums.part) part = Ints{} - zeros;
         for (std::int64_t i = 0; i < plane; ++i, x += C) {
-          for (std::int64_t c = 0; c < width; ++c) sums[c] += x[c];
+          alignas(16) std::uint8_t edge[kStrip] = {};
+          if (width < kStrip) copy_values(edge, x, width);
+          widen_strip(width < kStrip ? edge : x, here);
+          for (int p = 0; p < kParts; ++p) sums.part[p] += here.part[p];
         }
-        std::uint8_t* y = a.y.as<std::uint8_t>() + n * C + first;
-        for (std::int64_t c = 0; c < width; ++c) {
-          const float value = static_cast<float>(sums[c]) * a.multiplier;
-          y[c] = static_cast<std::uint8_t>(clamp_round(value, lowest, highest) + a.y_zero);
+        for (Ints& part : sums.part) {
+          const Floats product = __builtin_convertvector(part, Floats) * a.multiplier;
+          part = clamp_round(product, lowest, highest) + a.y_zero;
         }
+        std::uint8_t to[kStrip];
+        narrow_strip(sums, to);
+        copy_values(a.y.as<std::uint8_t>() + n * C + c, to, width);
       }
     }
   });

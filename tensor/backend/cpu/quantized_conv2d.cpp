@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstring>
-#include <limits>
+#include <type_traits>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -20,6 +20,8 @@
 #include "tensor/backend/cpu/isa_integers.h"
 
 namespace {
+
+#include "tensor/backend/cpu/quantized_strip.h"
 
 #include "tensor/backend/cpu/quantized_layout.h"
 
@@ -166,6 +168,20 @@ void pack_quantized(const PackQuantizedArgs& a) {
     case Packing::pairs:
       return pack_strips_of<std::int16_t>(layout, w, packed);
   }
+}
+
+double int8_operations_per_step() {
+#if defined(ATHANOR_ISA_VNNI)
+  if (vnni()) return quads::Peak::operations();
+#endif
+  return pairs::Peak::operations();
+}
+
+std::int32_t run_int8_steps(std::int64_t steps) {
+#if defined(ATHANOR_ISA_VNNI)
+  if (vnni()) return quads::Peak::run(steps);
+#endif
+  return pairs::Peak::run(steps);
 }
 
 void quantized_conv2d(const QuantizedConv2dArgs& a) {

@@ -2,28 +2,6 @@
 // and pairs::Dot, into an unnamed namespace.
 #pragma once
 
-// A strip of sums.
-struct Strip {
-  Ints part[kParts];
-};
-
-// 16 bytes as i32, whose upper halves are 0.
-ATHANOR_INLINE void widen_strip(const std::uint8_t* from, Strip& to) {
-#if defined(ATHANOR_ISA_AVX512)
-  to.part[0] = reinterpret_cast<Ints>(_mm512_maskz_cvtepu8_epi32(
-      static_cast<__mmask16>(-1), _mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
-#elif defined(ATHANOR_ISA_AVX2)
-  for (int i = 0; i < kParts; ++i) {
-    to.part[i] = reinterpret_cast<Ints>(
-        _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from + 8 * i))));
-  }
-#else
-  for (int i = 0; i < kParts; ++i) {
-    for (int l = 0; l < kLanes; ++l) to.part[i][l] = from[i * kLanes + l];
-  }
-#endif
-}
-
 // sums += x w: the products of pairs, of which x's upper halves are 0.
 ATHANOR_INLINE void multiply_add(Strip& sums, const Strip& x, const std::int32_t* w) {
   ATHANOR_UNROLL

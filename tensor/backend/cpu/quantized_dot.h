@@ -93,3 +93,32 @@ struct Lines {
   static constexpr std::int64_t kMostStrips = Dot::kMostStrips;
   static constexpr bool kQuads = sizeof(X) == 1;
 };
+
+// The arithmetic limit: independent chains in registers, as in peak.cpp.
+struct Peak {
+  static constexpr int kChains = 12;
+  static double operations() {
+    constexpr double kPerLane = 4 / sizeof(typename Dot::X);
+    return 2.0 * kChains * kPerLane * sizeof(typename Dot::Sums) / sizeof(std::int32_t);
+  }
+  static std::int32_t run(std::int64_t steps) {
+    typename Dot::Sums chains[kChains], x = {}, w = {};
+    x += 0x01010101;
+    w += 0x01020101;
+    ATHANOR_UNROLL
+    for (int c = 0; c < kChains; ++c) chains[c] = typename Dot::Sums{} + c;
+    for (std::int64_t s = 0; s < steps; ++s) {
+      ATHANOR_UNROLL
+      for (int c = 0; c < kChains; ++c) {
+        chains[c] = Dot::add(chains[c], x, w);
+#if defined(__x86_64__)
+        asm volatile("" : "+x"(chains[c]));  // or the products would be taken out of the loop
+#endif
+      }
+    }
+    std::int32_t sum = 0;
+    ATHANOR_UNROLL
+    for (int c = 0; c < kChains; ++c) sum += chains[c][0];
+    return sum;
+  }
+};

@@ -1,27 +1,6 @@
-// From sums to results. Included after isa_begin.h and quantized_layout.h, into an unnamed
+// From sums to results. Included after quantized_layout.h and quantized_strip.h, into an unnamed
 // namespace.
 #pragma once
-
-#if defined(ATHANOR_ISA_AVX512)
-typedef std::int32_t Ints __attribute__((vector_size(64)));
-typedef float Floats __attribute__((vector_size(64)));
-#elif defined(ATHANOR_ISA_AVX2)
-typedef std::int32_t Ints __attribute__((vector_size(32)));
-typedef float Floats __attribute__((vector_size(32)));
-#else
-typedef std::int32_t Ints __attribute__((vector_size(16)));
-typedef float Floats __attribute__((vector_size(16)));
-#endif
-// Of which so many make a strip.
-inline constexpr int kParts = 64 / sizeof(Ints);
-inline constexpr std::int64_t kLanes = sizeof(Ints) / 4;
-
-template <class V>
-ATHANOR_INLINE V load_vector(const void* from) {
-  V to;
-  std::memcpy(&to, from, sizeof to);
-  return to;
-}
 
 // How the sums of up to four strips become results; see requantize() in quantized_args.h.
 struct Finish {
@@ -46,37 +25,13 @@ struct Finish {
   }
 };
 
-// 16 values in [0, 255] as bytes.
-ATHANOR_INLINE void narrow_strip(const Ints (&values)[kParts], std::uint8_t* to) {
-#if defined(ATHANOR_ISA_AVX512)
-  const __m128i bytes =
-      _mm512_maskz_cvtepi32_epi8(static_cast<__mmask16>(-1), reinterpret_cast<__m512i>(values[0]));
-  std::memcpy(to, &bytes, sizeof bytes);
-#elif defined(__SSE2__)
-  __m128i quarters[4];
-  std::memcpy(quarters, values, sizeof quarters);
-  const __m128i bytes = _mm_packus_epi16(_mm_packs_epi32(quarters[0], quarters[1]),
-                                         _mm_packs_epi32(quarters[2], quarters[3]));
-  std::memcpy(to, &bytes, sizeof bytes);
-#else
-  for (int i = 0; i < kParts; ++i) {
-    for (int l = 0; l < kLanes; ++l) to[i * kLanes + l] = static_cast<std::uint8_t>(values[i][l]);
-  }
-#endif
-}
-
 // The products of a strip -> to. No fused multiply-add can arise: a product is compared first.
-// Within 2^22 of 0 adding 1.5 * 2^23 rounds halves to even.
 ATHANOR_INLINE void store_strip(const Finish& f, const Floats (&products)[kParts],
                                 std::uint8_t* to) {
-  const Floats lowest = Floats{} + f.lowest, highest = Floats{} + f.highest;
-  const Floats magic = Floats{} + 12582912.0f;
-  Ints whole[kParts];
+  Strip whole;
   ATHANOR_UNROLL
   for (int i = 0; i < kParts; ++i) {
-    Floats value = products[i] < lowest ? lowest : products[i];
-    value = value > highest ? highest : value;
-    whole[i] = __builtin_convertvector((value + magic) - magic, Ints) + f.zero_point;
+    whole.part[i] = clamp_round(products[i], f.lowest, f.highest) + f.zero_point;
   }
   narrow_strip(whole, to);
 }

@@ -1,4 +1,5 @@
-// How quantised weights are packed. Included after isa_begin.h and isa_integers.h.
+// How quantised weights are packed. Included after isa_integers.h and quantized_strip.h,
+// into an unnamed namespace.
 //
 // Output channels go in strips of 16. For each strip, each run (values of x that lie one after
 // another: a row of the kernel's window, or with groups or dilation one pixel of it) and each step
@@ -10,7 +11,6 @@
 
 enum class Packing : std::int32_t { pairs, quads, depthwise };
 
-inline constexpr std::int64_t kStrip = 16;        // channels
 inline constexpr std::int64_t kStepBytes = 64;    // of a strip
 inline constexpr std::int64_t kHeaderBytes = 64;  // before the strips: the Packing
 

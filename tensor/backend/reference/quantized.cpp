@@ -88,7 +88,8 @@ void quantize(const QuantizeArgs& a) {
   const std::int64_t count = a.x.numel();
   visit_bytes(a.y.dtype, [&]<class T>(Tag<T>) {
     for (std::int64_t i = 0; i < count; ++i) {
-      const float rounded = std::nearbyint(a.x.as<float>()[i] / scale_of(a.scale, i, count));
+      const float rounded =
+          std::nearbyint(a.x.as<float>()[i] * (1.0f / scale_of(a.scale, i, count)));
       // Clamped before the zero point is added: beyond 2^24 an f32 would swallow it.
       const auto lowest = static_cast<float>(a.lowest - a.zero_point);
       const auto highest = static_cast<float>(a.highest - a.zero_point);
