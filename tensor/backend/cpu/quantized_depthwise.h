@@ -25,22 +25,24 @@ struct DepthwiseLine {
   ATHANOR_INLINE void pixels(std::int64_t j) const {
     Strip total[R] = {}, padding;
     for (Ints& part : padding.part) part = Ints{} + zero;
+    const std::int64_t kw = l.kw, C = g.C, W = g.W, step = g.sw, apart = g.run_column;
+    const std::int32_t* weight = w;
     for (std::int64_t p = 0; p < l.kh; ++p) {
       const std::int64_t at = row * g.sh - g.ph + p * g.run_row;
       const bool above = at < 0 || at >= g.H;
-      for (std::int64_t q = 0; q < l.kw; ++q) {
-        const std::int32_t* const weight = w + (p * l.kw + q) * width;
-        const std::int64_t column = j * g.sw - g.pw + q * g.run_column;
+      const std::uint8_t* const taps = above ? image : image + at * W * C;
+      std::int64_t column = j * step - g.pw;
+      for (std::int64_t q = 0; q < kw; ++q, weight += width, column += apart) {
         ATHANOR_UNROLL
         for (int r = 0; r < R; ++r) {
-          const std::int64_t here = column + r * g.sw;
-          if (above || (!kInside && (here < 0 || here >= g.W))) {
+          const std::int64_t here = column + r * step;
+          if (above || (!kInside && (here < 0 || here >= W))) {
             multiply_add(total[r], padding, weight);
             continue;
           }
-          const std::uint8_t* from = image + (at * g.W + here) * g.C;
+          const std::uint8_t* from = taps + here * C;
           Strip x;
-          if (kInside) {
+          if (kInside || count == kStrip) {
             widen_strip(from, x);
           } else {
             alignas(16) std::uint8_t edge[kStrip] = {};
