@@ -74,8 +74,8 @@ Tensor quantized_linear(const Tensor& x, const QuantizedWeight& w, const Quantiz
 // conv2d of x - input.zero_point, u8 [N, I, H, W], by w of rank 4 and its options, the padding
 // being real 0 -> [N, O, H', W'] u8 or f32, by `output`; errors and layout as of conv2d.
 Tensor quantized_conv2d(const Tensor& x, const QuantizedWeight& w, const QuantizedOutput& output);
-// max_pool2d of that over windows of 2 x 2 that do not overlap, in the same pass. Throws unless H'
-// and W' are even.
+// max_pool2d of that over windows of 2 x 2 that do not overlap, [N, O, H' / 2, W' / 2], in the same
+// pass. Throws unless H' and W' are even.
 Tensor quantized_conv2d_max_pool2d(const Tensor& x, const QuantizedWeight& w,
                                    const QuantizedOutput& output);
 

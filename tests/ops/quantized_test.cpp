@@ -290,27 +290,21 @@ TEST_CASE("max_pool2d of bytes") {
 TEST_CASE("fake_quantize: the values of quantize, gradients straight through") {
   // The derivative of the values is 0 or infinite; the gradient is tested below.
   // Scales are powers of 2, so that each dtype divides exactly, and 16-bit ones hold the results.
+  const auto check_values = [](OpCase c) {
+    c.gradient = false;
+    c.tolerance_f32 = 0.01;
+    check_op_case(c);
+  };
   for (const DType dtype : {DType::u8, DType::i8}) {
-    check_op_case(
-        OpCase{.name = "fake_quantize",
-               .inputs = {{{3, 4, 5}, -5, 5}},
-               .run =
-                   [=](const std::vector<Variable>& x) {
-                     return fake_quantize(x[0], {0.03125f, dtype == DType::u8 ? 100 : -3}, dtype);
-                   },
-               .gradient = false,
-               .tolerance_f32 = 0.01});
+    check_values({"fake_quantize", {{{3, 4, 5}, -5, 5}}, [=](const std::vector<Variable>& x) {
+                    return fake_quantize(x[0], {0.03125f, dtype == DType::u8 ? 100 : -3}, dtype);
+                  }});
   }
-  check_op_case(OpCase{.name = "fake_quantize_per_channel",
-                       .inputs = {{{4, 2, 3}, -5, 5}},
-                       .run =
-                           [](const std::vector<Variable>& x) {
-                             const std::int64_t C = x[0].tensor().rank() > 0 ? x[0].shape()[0] : 1;
-                             return fake_quantize_per_channel(
-                                 x[0], to(full({C}, 0.03125), x[0].device()));
-                           },
-                       .gradient = false,
-                       .tolerance_f32 = 0.01});
+  check_values(
+      {"fake_quantize_per_channel", {{{4, 2, 3}, -5, 5}}, [](const std::vector<Variable>& x) {
+         const std::int64_t C = x[0].tensor().rank() > 0 ? x[0].shape()[0] : 1;
+         return fake_quantize_per_channel(x[0], to(full({C}, 0.03125), x[0].device()));
+       }});
   Generator g(6);
   const Tensor x = random_uniform({7, 9, 5, 3}, g, -3, 4);
   const Quantization q{0.0213f, 77};
