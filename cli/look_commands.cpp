@@ -6,8 +6,8 @@
 
 #include "cli/commands.h"
 #include "cli/device_option.h"
+#include "cli/image_model.h"
 #include "data/image_formats.h"
-#include "distill/pipeline/arm.h"
 #include "distill/report/report.h"
 #include "nn/metrics.h"
 #include "tensor/backend/cpu/cpu.h"
@@ -27,21 +27,12 @@ struct EvalOptions {
 void evaluate(const EvalOptions& o) {
   const std::string& model_file = o.model;
   const Device device = device_of(o.device);
-  const auto model = nn::load_classifier(model_file);
-  model->to(device);
-  const nn::ModelSpec& spec = model->spec();
+  const ImageModel model(model_file, device);
+  const nn::ModelSpec& spec = model.spec();
   data::ImageFormatOptions options;
   options.side = spec.input[1];
   const data::ImageSet test = data::load_images(o.format, o.data, options).test;
-  const Shape expected{test.channels(), test.images.size(-2), test.images.size(-1)};
-  if (!(spec.input == expected) || spec.classes < test.classes()) {
-    raise(ErrorKind::bad_input, model_file, ": expected a model for images ", expected, " and ",
-          test.classes(), " classes, found ", spec.input, " and ", spec.classes);
-  }
-  const Tensor pixels = data::to_unit_floats(test.images);
-  const Tensor inputs = reshape(mul(add(pixels, -spec.mean), 1 / spec.stddev),
-                                {test.size(), expected[0], expected[1], expected[2]});
-  const Tensor logits = distill::predict(*model, inputs).logits;
+  const Tensor logits = model.logits(normalised_images(test, spec, model_file));
   const auto counts =
       nn::confusion_matrix(nn::predicted_classes(logits), test.labels, spec.classes);
   if (o.json) {

@@ -75,6 +75,12 @@ void save_quantized(const std::filesystem::path& path, const QuantizedModel& mod
                     {"spec", spec_to_json(model.spec())}});
 }
 
+bool is_quantized_file(const std::filesystem::path& path) {
+  const SafetensorsFile file(path);
+  const auto it = file.metadata().find("format");
+  return it != file.metadata().end() && it->second == kKind;
+}
+
 QuantizedModel load_quantized(const std::filesystem::path& path) {
   const Reader file(path);
   if (file.metadata("format") != kKind) {

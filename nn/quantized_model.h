@@ -60,6 +60,9 @@ class QuantizedModel {
 // X.input_zero_point I32; X.output_scale and X.output_zero_point for every layer but the last. The
 // spec is in the metadata.
 void save_quantized(const std::filesystem::path& path, const QuantizedModel& model);
+// Whether the file is one of these, by its metadata. Throws Error(bad_input) for one that is no
+// safetensors.
+bool is_quantized_file(const std::filesystem::path& path);
 // Throws Error(bad_input), with the file's name, for a file of another kind or a newer version, and
 // for tensors that are missing, or of another shape or dtype than the spec asks for.
 QuantizedModel load_quantized(const std::filesystem::path& path);

@@ -80,18 +80,23 @@ struct Dot {
 
 #if defined(ATHANOR_ISA_AVX512) || defined(ATHANOR_ISA_AVX2)
 #define ATHANOR_ISA_VNNI
-#if defined(__clang__) && defined(ATHANOR_ISA_AVX512)
+// A region of its own. Clang takes a function's first target, so that the outer region ends before.
+#if defined(__clang__)
+#pragma clang attribute pop
+#if defined(ATHANOR_ISA_AVX512)
 #pragma clang attribute push(                                                               \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c"))), \
     apply_to = function)
-#elif defined(__clang__)
+#else
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avxvnni"))), apply_to = function)
-#elif defined(ATHANOR_ISA_AVX512)
-#pragma GCC push_options
-#pragma GCC target("avx512vnni")
+#endif
 #else
 #pragma GCC push_options
+#if defined(ATHANOR_ISA_AVX512)
+#pragma GCC target("avx512vnni")
+#else
 #pragma GCC target("avxvnni")
+#endif
 #endif
 
 // Four products of u8 and i8 a lane, added in i32 without saturation (vpdpbusd).
@@ -133,8 +138,15 @@ struct Dot {
 #include "tensor/backend/cpu/quantized_dot.h"
 }  // namespace quads
 
-#if defined(__clang__)
+#if defined(__clang__)  // back to what isa_begin.h opened
 #pragma clang attribute pop
+#if defined(ATHANOR_ISA_AVX512)
+#pragma clang attribute push(                                                    \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))), \
+    apply_to = function)
+#else
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#endif
 #else
 #pragma GCC pop_options
 #endif
