@@ -11,6 +11,7 @@
 #include "distill/report/report.h"
 #include "nn/metrics.h"
 #include "tensor/backend/cpu/cpu.h"
+#include "tensor/backend/cpu/vnni.h"
 #include "tensor/base/parallel.h"
 #include "tensor/base/version.h"
 #include "tensor/devices.h"
@@ -51,6 +52,7 @@ void doctor() {
   std::printf("athanor %s\n", kVersion);
   std::printf("instruction set: %s in use, %s detected\n", cpu::name_of(cpu::selected_isa()),
               cpu::name_of(cpu::detected_isa()));
+  std::printf("INT8 products: %s\n", cpu::vnni() ? "VNNI" : "without VNNI");
   std::printf("threads: %d\n", num_threads());
   std::printf("devices: cpu\n");
   for (int i = 0; i < device_count(DeviceType::cuda); ++i) {

@@ -70,6 +70,12 @@ void check_same_on_device(const OpCase& c, const std::vector<Tensor>& inputs) {
 
 void check_on_device(const OpCase& c) {
   INFO("op case " << c.name << " on a device");
+  if (c.cpu_only) {
+    CHECK_THROWS_WITH(
+        c.run(leaves_of(c, on_device(make_inputs(c, DType::f32)))),
+        Catch::StartsWith("[") && Catch::Contains("on the CPU") && Catch::Contains("cuda:0"));
+    return;
+  }
   check_dtype_on_device(c, DType::f32, c.tolerance_f32);
   check_dtype_on_device(c, DType::f64, 1e-11);
   check_dtype_on_device(c, DType::bf16, c.tolerance_bf16);

@@ -17,6 +17,14 @@ namespace {
 
 using Tensors = std::vector<Tensor>;
 
+// A case of an operation that the CPU alone has.
+OpCase cpu_case(std::string name, std::vector<CaseInput> inputs,
+                std::function<Tensor(const Tensors&)> run) {
+  OpCase c = values_case(std::move(name), std::move(inputs), std::move(run));
+  c.cpu_only = true;
+  return c;
+}
+
 CaseInput bytes(const Shape& shape) { return {shape, 0, 255.9, DType::u8, false}; }
 CaseInput signed_bytes(const Shape& shape) { return {shape, -127.9, 127.9, DType::i8, false}; }
 
@@ -111,49 +119,48 @@ void check_conv(const ConvShape& c) {
 TEST_CASE("quantised operations: cases") {
   const Quantization q{0.03125f, 100};
   for (const DType dtype : {DType::u8, DType::i8}) {
-    check_op_case(values_case("quantize", {{{3, 4, 5}, -5, 5}}, [=](const Tensors& x) {
+    check_op_case(cpu_case("quantize", {{{3, 4, 5}, -5, 5}}, [=](const Tensors& x) {
       return quantize(cast(x[0], DType::f32), {0.03125f, dtype == DType::u8 ? 100 : -3}, dtype);
     }));
   }
-  check_op_case(values_case("dequantize", {bytes({3, 4, 5})},
-                            [=](const Tensors& x) { return dequantize(x[0], q); }));
-  check_op_case(values_case("quantize_per_channel", {{{4, 2, 3, 3}}}, [](const Tensors& x) {
+  check_op_case(cpu_case("dequantize", {bytes({3, 4, 5})},
+                         [=](const Tensors& x) { return dequantize(x[0], q); }));
+  check_op_case(cpu_case("quantize_per_channel", {{{4, 2, 3, 3}}}, [](const Tensors& x) {
     return quantize_per_channel(cast(x[0], DType::f32),
                                 full({x[0].rank() > 0 ? x[0].shape()[0] : 1}, 0.0078125));
   }));
-  check_op_case(values_case("dequantize_per_channel", {signed_bytes({4, 5})}, [](const Tensors& x) {
+  check_op_case(cpu_case("dequantize_per_channel", {signed_bytes({4, 5})}, [](const Tensors& x) {
     return dequantize_per_channel(x[0], full({x[0].rank() > 0 ? x[0].shape()[0] : 1}, 0.5));
   }));
-  check_op_case(values_case("channel_scales", {{{4, 5}}}, [](const Tensors& x) {
-    return channel_scales(cast(x[0], DType::f32));
-  }));
-  check_op_case(values_case(
-      "quantized_linear", {bytes({5, 19}), signed_bytes({7, 19})}, [](const Tensors& x) {
+  check_op_case(cpu_case("channel_scales", {{{4, 5}}},
+                         [](const Tensors& x) { return channel_scales(cast(x[0], DType::f32)); }));
+  check_op_case(
+      cpu_case("quantized_linear", {bytes({5, 19}), signed_bytes({7, 19})}, [](const Tensors& x) {
         const std::int64_t O = x[1].rank() > 0 ? x[1].shape()[0] : 1;
         return quantized_linear(x[0], {x[1], some_scales(O), some_bias(O), {0.02f, 11}},
                                 to_u8(0.5f, 128));
       }));
-  check_op_case(values_case(
+  check_op_case(cpu_case(
       "quantized_conv2d", {bytes({2, 3, 6, 5}), signed_bytes({4, 3, 3, 3})}, [](const Tensors& x) {
         const std::int64_t O = x[1].rank() > 0 ? x[1].shape()[0] : 1;
         return quantized_conv2d(
             x[0], {x[1], some_scales(O), some_bias(O), {0.02f, 11}, {.padding = 1}}, {});
       }));
-  check_op_case(values_case(
-      "quantized_conv2d_max_pool2d", {bytes({2, 3, 6, 8}), signed_bytes({4, 3, 3, 3})},
-      [](const Tensors& x) {
-        const std::int64_t O = x[1].rank() > 0 ? x[1].shape()[0] : 1;
-        return quantized_conv2d_max_pool2d(
-            x[0], {x[1], some_scales(O), {}, {0.02f, 11}, {.padding = 1}}, to_u8(0.5f, 7, true));
-      }));
+  check_op_case(cpu_case("quantized_conv2d_max_pool2d",
+                         {bytes({2, 3, 6, 8}), signed_bytes({4, 3, 3, 3})}, [](const Tensors& x) {
+                           const std::int64_t O = x[1].rank() > 0 ? x[1].shape()[0] : 1;
+                           return quantized_conv2d_max_pool2d(
+                               x[0], {x[1], some_scales(O), {}, {0.02f, 11}, {.padding = 1}},
+                               to_u8(0.5f, 7, true));
+                         }));
   for (const bool relu : {false, true}) {
-    check_op_case(values_case(
+    check_op_case(cpu_case(
         "quantized_add", {bytes({2, 3, 4, 5}), bytes({2, 3, 4, 5})}, [relu](const Tensors& x) {
           return quantized_add(x[0], {0.02f, 100}, x[1], {0.013f, 140}, {0.025f, 60}, relu);
         }));
   }
   check_op_case(
-      values_case("quantized_global_avg_pool2d", {bytes({2, 70, 4, 5})}, [](const Tensors& x) {
+      cpu_case("quantized_global_avg_pool2d", {bytes({2, 70, 4, 5})}, [](const Tensors& x) {
         return quantized_global_avg_pool2d(x[0], {0.02f, 100}, {0.015f, 90});
       }));
 }
