@@ -26,6 +26,7 @@
 #include "autograd/ops/pad.h"
 #include "autograd/ops/pool1d.h"
 #include "autograd/ops/pool2d.h"
+#include "autograd/ops/quantized.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/segment.h"
 #include "autograd/ops/shape.h"

@@ -42,6 +42,8 @@ def arguments():
     parser.add_argument("--data", help="directory with data sets, passed to both sides")
     parser.add_argument("--peer-options", default="", help="more options for the peer script")
     parser.add_argument("--athanor-options", default="", help="more options for athanor bench")
+    parser.add_argument("--cpu-time", action="store_true", help="compare processor time, which other "
+                        "programs on the machine hardly change; both sides must print cpu_ms")
     parser.add_argument("--raw", type=pathlib.Path, help="keep every alternation in this file and "
                         "go on from those it has: a run can be done in parts")
     parser.add_argument("--save", type=pathlib.Path, help="append the result as JSON lines")
@@ -64,6 +66,17 @@ def fastest(rows, workload):
     """The row of the fastest variant, None without one."""
     return min((r for r in rows if r["workload"] == workload), key=lambda r: r["median_ms"],
                default=None)
+
+
+def with_cpu_time(rows):
+    """The rows with processor time for the median time, rates included."""
+    for row in rows:
+        factor = row["median_ms"] / row["cpu_ms"]
+        row["median_ms"] = row["cpu_ms"]
+        for rate in ("gflops", "gbps"):
+            if rate in row:
+                row[rate] *= factor
+    return rows
 
 
 def interval(values):
@@ -110,6 +123,8 @@ def run(args):
             mine, peer = rows_of(ours), rows_of(theirs)
         else:
             peer, mine = rows_of(theirs), rows_of(ours)
+        if args.cpu_time:
+            mine, peer = with_cpu_time(mine), with_cpu_time(peer)
         pairs.append((mine, peer))
         if args.raw:
             with open(args.raw, "a") as sink:

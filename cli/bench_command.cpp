@@ -30,7 +30,8 @@ struct BenchOptions {
 void print_json(const bench::Row& row) {
   nlohmann::ordered_json line = {{"workload", row.workload}, {"variant", row.variant},
                                  {"threads", row.threads},   {"median_ms", row.median_ms},
-                                 {"min_ms", row.min_ms},     {"n", row.repeats}};
+                                 {"cpu_ms", row.cpu_ms},     {"min_ms", row.min_ms},
+                                 {"n", row.repeats}};
   if (row.work.flops > 0) line["gflops"] = row.gflops();
   if (row.work.bytes > 0) line["gbps"] = row.gbps();
   std::printf("%s\n", line.dump().c_str());

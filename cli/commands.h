@@ -13,6 +13,7 @@ void add_eval(CLI::App& app);
 void add_embed(CLI::App& app);
 void add_export(CLI::App& app);
 void add_predict(CLI::App& app);
+void add_quantize(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_refine(CLI::App& app);
 void add_plant(CLI::App& app);

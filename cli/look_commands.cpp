@@ -6,11 +6,12 @@
 
 #include "cli/commands.h"
 #include "cli/device_option.h"
+#include "cli/image_model.h"
 #include "data/image_formats.h"
-#include "distill/pipeline/arm.h"
 #include "distill/report/report.h"
 #include "nn/metrics.h"
 #include "tensor/backend/cpu/cpu.h"
+#include "tensor/backend/cpu/vnni.h"
 #include "tensor/base/parallel.h"
 #include "tensor/base/version.h"
 #include "tensor/devices.h"
@@ -27,21 +28,12 @@ struct EvalOptions {
 void evaluate(const EvalOptions& o) {
   const std::string& model_file = o.model;
   const Device device = device_of(o.device);
-  const auto model = nn::load_classifier(model_file);
-  model->to(device);
-  const nn::ModelSpec& spec = model->spec();
+  const ImageModel model(model_file, device);
+  const nn::ModelSpec& spec = model.spec();
   data::ImageFormatOptions options;
   options.side = spec.input[1];
   const data::ImageSet test = data::load_images(o.format, o.data, options).test;
-  const Shape expected{test.channels(), test.images.size(-2), test.images.size(-1)};
-  if (!(spec.input == expected) || spec.classes < test.classes()) {
-    raise(ErrorKind::bad_input, model_file, ": expected a model for images ", expected, " and ",
-          test.classes(), " classes, found ", spec.input, " and ", spec.classes);
-  }
-  const Tensor pixels = data::to_unit_floats(test.images);
-  const Tensor inputs = reshape(mul(add(pixels, -spec.mean), 1 / spec.stddev),
-                                {test.size(), expected[0], expected[1], expected[2]});
-  const Tensor logits = distill::predict(*model, inputs).logits;
+  const Tensor logits = model.logits(normalised_images(test, spec, model_file));
   const auto counts =
       nn::confusion_matrix(nn::predicted_classes(logits), test.labels, spec.classes);
   if (o.json) {
@@ -60,6 +52,7 @@ void doctor() {
   std::printf("athanor %s\n", kVersion);
   std::printf("instruction set: %s in use, %s detected\n", cpu::name_of(cpu::selected_isa()),
               cpu::name_of(cpu::detected_isa()));
+  std::printf("INT8 products: %s\n", cpu::vnni() ? "VNNI" : "without VNNI");
   std::printf("threads: %d\n", num_threads());
   std::printf("devices: cpu\n");
   for (int i = 0; i < device_count(DeviceType::cuda); ++i) {

@@ -9,11 +9,10 @@
 
 #include "cli/commands.h"
 #include "cli/device_option.h"
+#include "cli/image_model.h"
 #include "data/idx.h"
 #include "data/image_file.h"
 #include "data/image_set.h"
-#include "distill/pipeline/arm.h"
-#include "nn/models.h"
 #include "tensor/base/parallel.h"
 #include "tensor/io/npy.h"
 #include "tensor/ops.h"
@@ -121,14 +120,13 @@ void print(const Inputs& inputs, const Tensor& probabilities, const nn::ModelSpe
 
 void run_predict(const PredictOptions& o) {
   if (o.threads > 0) set_num_threads(o.threads);
-  const auto model = nn::load_classifier(o.model);
-  model->to(device_of(o.device));
-  const nn::ModelSpec& spec = model->spec();
+  const ImageModel model(o.model, device_of(o.device));
+  const nn::ModelSpec& spec = model.spec();
   for (const fs::path& file : files_of(o.inputs)) {
     const Inputs inputs = read_one(file, spec);
     if (inputs.names.empty()) continue;
     const Tensor x = mul(add(inputs.pixels, -spec.mean), 1 / spec.stddev);
-    print(inputs, contiguous(softmax(distill::predict(*model, x).logits, 1)), spec, o.json);
+    print(inputs, contiguous(softmax(model.logits(x), 1)), spec, o.json);
   }
 }
 

@@ -90,6 +90,7 @@ int run(int argc, char** argv, const Registry& registry) {
   add_eval(app);
   add_predict(app);
   add_embed(app);
+  add_quantize(app);
   add_export(app);
   add_inspect(app);
   add_report(app);

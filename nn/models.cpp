@@ -131,15 +131,17 @@ ModelSpec from_json(const nlohmann::json& json) {
   return spec;
 }
 
-ModelSpec parse_spec(const std::filesystem::path& path, const std::string& text) {
+}  // namespace
+
+std::string spec_to_json(const ModelSpec& spec) { return to_json(spec).dump(); }
+
+ModelSpec spec_from_json(const std::filesystem::path& path, const std::string& text) {
   try {
     return from_json(nlohmann::json::parse(text));
   } catch (const nlohmann::json::exception& error) {
     raise(ErrorKind::bad_input, path.string(), ": metadata spec: ", error.what());
   }
 }
-
-}  // namespace
 
 void register_model(const std::string& name, MakeBody make) {
   if (name.empty() || !make || is_built_in(name) || registered().contains(name)) {
@@ -178,7 +180,7 @@ void save_classifier(const std::filesystem::path& path, const Classifier& model)
                    {{"format", kKind},
                     {"format_version", std::to_string(kFormatVersion)},
                     {"producer", "athanor"},
-                    {"spec", to_json(model.spec()).dump()}});
+                    {"spec", spec_to_json(model.spec())}});
 }
 
 std::shared_ptr<Classifier> load_classifier(const std::filesystem::path& path) {
@@ -199,7 +201,7 @@ std::shared_ptr<Classifier> load_classifier(const std::filesystem::path& path) {
     raise(ErrorKind::bad_input, path.string(), ": expected format version ", kFormatVersion,
           ", found ", value("format_version"), "; a newer athanor can read it");
   }
-  const ModelSpec spec = parse_spec(path, value("spec"));
+  const ModelSpec spec = spec_from_json(path, value("spec"));
   const SkipInit skip;
   Generator generator(0);
   auto model = std::make_shared<Classifier>(spec, generator);

@@ -26,6 +26,11 @@ struct ModelSpec {
   std::vector<std::string> class_names;
 };
 
+// The spec as JSON, as files hold it, and back. Throws Error(bad_input), with the file's name, for
+// text that is no spec.
+std::string spec_to_json(const ModelSpec& spec);
+ModelSpec spec_from_json(const std::filesystem::path& file, const std::string& text);
+
 // What stands before a classifier's last linear layer: [N, C, H, W] -> features [N, width].
 struct Body {
   std::shared_ptr<Module> module;

@@ -17,6 +17,7 @@
 #include "tensor/ops/matmul.h"
 #include "tensor/ops/pad.h"
 #include "tensor/ops/pool2d.h"
+#include "tensor/ops/quantized.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/segment.h"
 #include "tensor/ops/shape.h"

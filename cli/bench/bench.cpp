@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 
 #include "tensor/devices.h"
 
@@ -13,21 +14,25 @@ void Bench::time(const std::string& workload, const std::string& variant, Work w
   constexpr int kWarmUps = 3;
   for (int i = 0; i < kWarmUps; ++i) run();
   synchronize(device());
-  std::vector<double> ms;
+  std::vector<double> ms, cpu_ms;
   const std::int64_t n = repeats > 0 ? repeats : settings_.repeats;
   for (std::int64_t i = 0; i < n; ++i) {
+    const std::clock_t cpu_start = std::clock();
     const auto start = Clock::now();
     run();
     synchronize(device());
     ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+    cpu_ms.push_back(1e3 * static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC);
   }
   std::sort(ms.begin(), ms.end());
+  std::sort(cpu_ms.begin(), cpu_ms.end());
   Row row;
   row.workload = workload;
   row.variant = variant;
   row.threads = settings_.threads;
   row.median_ms = ms[ms.size() / 2];
   row.min_ms = ms.front();
+  row.cpu_ms = cpu_ms[cpu_ms.size() / 2];
   row.repeats = n;
   row.work = work;
   sink_(row);
@@ -37,7 +42,7 @@ const std::vector<Workload>& workloads() {
   static const std::vector<Workload> all = [] {
     std::vector<Workload> list;
     for (auto part : {
-           limit_workloads, train_workloads, op_workloads, infer_workloads,
+           limit_workloads, train_workloads, op_workloads, infer_workloads, quantized_workloads,
 #if !defined(ATHANOR_STATIC)
                cluster_workloads,
 #endif

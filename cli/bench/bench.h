@@ -31,6 +31,7 @@ struct Row {
   std::string variant;  // the path taken
   int threads = 1;
   double median_ms = 0, min_ms = 0;
+  double cpu_ms = 0;  // the median of the processor time of all threads together
   std::int64_t repeats = 0;
   Work work;
   double gflops() const { return work.flops / median_ms * 1e-6; }
@@ -74,6 +75,7 @@ std::vector<Workload> limit_workloads();
 std::vector<Workload> train_workloads();
 std::vector<Workload> op_workloads();
 std::vector<Workload> infer_workloads();
+std::vector<Workload> quantized_workloads();
 std::vector<Workload> system_workloads();
 std::vector<Workload> cluster_workloads();  // not in the static build
 

@@ -5,6 +5,7 @@
 
 #include "cli/bench/bench.h"
 #include "tensor/backend/cpu/cpu.h"
+#include "tensor/backend/cpu/vnni.h"
 #include "tensor/base/parallel.h"
 #include "tensor/ops.h"
 #include "tensor/random.h"
@@ -20,6 +21,17 @@ void peak_fma(const Bench& bench) {
   work.flops = static_cast<double>(threads) * cpu::fma_flops_per_step() * kSteps;
   bench.time("limit_fma", cpu::name_of(cpu::selected_isa()), work, [threads] {
     parallel_chunks(threads, [](std::int64_t) { cpu::run_fma_steps(kSteps); });
+  });
+}
+
+// The same of bytes, in INT8 products.
+void peak_int8(const Bench& bench) {
+  constexpr std::int64_t kSteps = 1 << 18;
+  const std::int64_t threads = bench.settings().threads;
+  Work work;
+  work.flops = static_cast<double>(threads) * cpu::int8_operations_per_step() * kSteps;
+  bench.time("limit_int8", cpu::vnni() ? "vnni" : "no vnni", work, [threads] {
+    parallel_chunks(threads, [](std::int64_t) { cpu::run_int8_steps(kSteps); });
   });
 }
 
@@ -48,6 +60,7 @@ void copy_bandwidth(const Bench& bench, const char* variant, std::size_t bytes) 
 
 void limits(const Bench& bench) {
   peak_fma(bench);
+  peak_int8(bench);
   best_gemm(bench);
   copy_bandwidth(bench, "16 MiB", std::size_t{16} << 20);
   copy_bandwidth(bench, "256 MiB", std::size_t{256} << 20);
@@ -56,7 +69,7 @@ void limits(const Bench& bench) {
 }  // namespace
 
 std::vector<Workload> limit_workloads() {
-  return {{"limits", "what the machine can do: FMA, GEMM and copying", limits, true}};
+  return {{"limits", "what the machine can do: FMA, INT8, GEMM and copying", limits, true}};
 }
 
 }  // namespace athanor::cli::bench

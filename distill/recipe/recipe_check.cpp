@@ -123,8 +123,10 @@ void check_recipe(const Recipe& r) {
   }
   for (const auto& [name, settings] : r.variants) with_variant(r, name, settings);
   if (r.quantize.enabled) {
-    raise(ErrorKind::usage,
-          "quantize.enabled: this version has no INT8 yet; expected false, got true");
+    raise(
+        ErrorKind::usage,
+        "quantize.enabled: a run does not quantise yet (`athanor quantize` does); expected false, "
+        "got true");
   }
 }
 

@@ -13,6 +13,7 @@
 #include "tensor/backend/conv_args.h"
 #include "tensor/backend/norm_args.h"
 #include "tensor/backend/profiled_launch.h"
+#include "tensor/backend/quantized_args.h"
 #include "tensor/backend/random_args.h"
 #include "tensor/base/device.h"
 #include "tensor/base/dtype.h"
@@ -69,6 +70,12 @@ struct Kernels {
   Kernel<ArgReduceArgs> arg_reduce;
   Kernel<SortArgs> sort;
   Kernel<CumsumArgs> cumsum;
+  Kernel<QuantizeArgs> quantize;
+  Kernel<DequantizeArgs> dequantize;
+  Kernel<PackQuantizedArgs> pack_quantized;  // of a CPU's fast kernels
+  Kernel<QuantizedConv2dArgs> quantized_conv2d;
+  Kernel<QuantizedAddArgs> quantized_add;
+  Kernel<QuantizedAvgPoolArgs> quantized_avg_pool;
   Kernel<RandomArgs> random;  // of devices; the CPU's numbers come from tensor/random.cpp
 };
 

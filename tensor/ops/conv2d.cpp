@@ -32,20 +32,6 @@ std::int64_t output_size(const char* op, std::int64_t in, std::int64_t kernel, s
   return (in + 2 * padding - extent) / stride + 1;
 }
 
-// Shape of conv2d's result; throws unless the shapes of x and w fit.
-Shape result_shape(const char* op, const Shape& x, const Shape& w, const Conv2dOptions& o) {
-  check_options(op, o);
-  if (x.size() != 4) fail(op, "expected x [N, C, H, W], got shape ", x);
-  if (w.size() != 4) fail(op, "expected w [O, I / groups, kH, kW], got shape ", w);
-  if (numel_of(w) == 0) fail(op, "expected w with at least one element, got shape ", w);
-  if (x[1] != w[1] * o.groups || w[0] % o.groups != 0) {
-    fail(op, "expected w [O, ", x[1], " / groups, kH, kW] with groups dividing O, got w ", w,
-         ", x ", x, ", groups ", o.groups);
-  }
-  return {x[0], w[0], output_size(op, x[2], w[2], o.stride.h, o.padding.h, o.dilation.h),
-          output_size(op, x[3], w[3], o.stride.w, o.padding.w, o.dilation.w)};
-}
-
 void check_result(const char* op, const Tensor& dy, const Shape& expected) {
   if (!(dy.shape() == expected)) {
     fail(op, "expected dy of shape ", expected, ", got ", describe(dy));
@@ -69,7 +55,7 @@ Tensor convolved(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2d
                  const Pool2dOptions* pool) {
   check_dtype("conv2d", "x", x, kRealDTypes, "a floating dtype");
   check_input("conv2d", "w", w, x);
-  Shape shape = result_shape("conv2d", x.shape(), w.shape(), options);
+  Shape shape = conv2d_shape("conv2d", x.shape(), w.shape(), options);
   if (b.defined()) {
     check_input("conv2d", "b", b, x);
     if (!(b.shape() == Shape{w.shape()[0]})) {
@@ -93,6 +79,19 @@ Tensor convolved(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2d
 
 }  // namespace
 
+Shape conv2d_shape(const char* op, const Shape& x, const Shape& w, const Conv2dOptions& o) {
+  check_options(op, o);
+  if (x.size() != 4) fail(op, "expected x [N, C, H, W], got shape ", x);
+  if (w.size() != 4) fail(op, "expected w [O, I / groups, kH, kW], got shape ", w);
+  if (numel_of(w) == 0) fail(op, "expected w with at least one element, got shape ", w);
+  if (x[1] != w[1] * o.groups || w[0] % o.groups != 0) {
+    fail(op, "expected w [O, ", x[1], " / groups, kH, kW] with groups dividing O, got w ", w,
+         ", x ", x, ", groups ", o.groups);
+  }
+  return {x[0], w[0], output_size(op, x[2], w[2], o.stride.h, o.padding.h, o.dilation.h),
+          output_size(op, x[3], w[3], o.stride.w, o.padding.w, o.dilation.w)};
+}
+
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dOptions& options) {
   return convolved(x, w, b, options, nullptr);
 }
@@ -107,7 +106,7 @@ Tensor conv2d_backward_input(const Tensor& dy, const Tensor& w, const Shape& x_s
   constexpr const char* op = "conv2d_backward_input";
   check_dtype(op, "dy", dy, kRealDTypes, "a floating dtype");
   check_input(op, "w", w, dy);
-  check_result(op, dy, result_shape(op, x_shape, w.shape(), options));
+  check_result(op, dy, conv2d_shape(op, x_shape, w.shape(), options));
   const Tensor dx = empty_channels_last(x_shape, dy.dtype(), dy.device());
   if (dx.numel() == 0) return dx;
   const Tensor from = activation_layout(dy), weight = contiguous(w);
@@ -122,7 +121,7 @@ Conv2dWeightGradients conv2d_backward_weight(const Tensor& dy, const Tensor& x,
   constexpr const char* op = "conv2d_backward_weight";
   check_dtype(op, "dy", dy, kRealDTypes, "a floating dtype");
   check_input(op, "x", x, dy);
-  check_result(op, dy, result_shape(op, x.shape(), w_shape, options));
+  check_result(op, dy, conv2d_shape(op, x.shape(), w_shape, options));
   Conv2dWeightGradients result{empty(w_shape, dy.dtype(), dy.device()), {}};
   if (with_bias) result.db = empty({w_shape[0]}, dy.dtype(), dy.device());
   if (dy.numel() == 0) {

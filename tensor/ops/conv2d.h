@@ -29,6 +29,9 @@ struct Conv2dOptions {
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b = {},
               const Conv2dOptions& options = {});
 
+// The shape of that result, for x and w of these shapes; throws as `op` does when they do not fit.
+Shape conv2d_shape(const char* op, const Shape& x, const Shape& w, const Conv2dOptions& options);
+
 // max_pool2d(conv2d(x, w, b, options), pool); errors as of the two. On a CPU, with one group and no
 // dilation, windows of 2 x 2 without padding that tile even H' and W' are taken in the pass that
 // convolves, and the elements between are never stored.

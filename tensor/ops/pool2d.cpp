@@ -56,7 +56,8 @@ void run(const char* op, Kernel<Pool2dArgs> Kernels::*entry, const Tensor& x, co
 }
 
 MaxPool2dResult largest(const Tensor& x, const Pool2dOptions& options, bool with_index) {
-  check_dtype("max_pool2d", "x", x, kRealDTypes, "a floating dtype");
+  constexpr DTypeSet kPooled{DType::f32, DType::f64, DType::f16, DType::bf16, DType::u8};
+  check_dtype("max_pool2d", "x", x, kPooled, "a floating dtype or u8");
   const Pool2dOptions o = resolve("max_pool2d", options);
   const Shape shape = result_shape("max_pool2d", x.shape(), o);
   MaxPool2dResult result{empty_channels_last(shape, x.dtype(), x.device()), {}};

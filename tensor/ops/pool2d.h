@@ -1,6 +1,7 @@
 // Pooling of images: x [N, C, H, W], y [N, C, H', W'] with H' = (H + 2 padding - kernel) / stride +
 // 1, rounded down. A stride of 0 stands for the kernel's size. Layout as in conv2d.h. Floating
-// dtypes; f16 and bf16 are summed in f32 or wider.
+// dtypes; f16 and bf16 are summed in f32 or wider; max_pool2d takes u8 as well, for quantised
+// images.
 //
 // All throw unless 1 <= kernel <= the padded size, stride >= 0 and 0 <= padding <= kernel / 2.
 #pragma once

@@ -56,6 +56,12 @@ void for_each_kernel(F&& f) {
   ATHANOR_KERNEL(arg_reduce);
   ATHANOR_KERNEL(sort);
   ATHANOR_KERNEL(cumsum);
+  ATHANOR_KERNEL(quantize);
+  ATHANOR_KERNEL(dequantize);
+  ATHANOR_KERNEL(pack_quantized);
+  ATHANOR_KERNEL(quantized_conv2d);
+  ATHANOR_KERNEL(quantized_add);
+  ATHANOR_KERNEL(quantized_avg_pool);
   ATHANOR_KERNEL(random);
 #undef ATHANOR_KERNEL
   if (count * sizeof(Kernel<CopyArgs>) != sizeof(Kernels)) {

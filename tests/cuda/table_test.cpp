@@ -17,10 +17,17 @@ namespace {
 
 // Entries that the backend has not, and why.
 const std::map<std::string, std::string> kAbsent = {
-    {"conv2d_batch_norm_backward", "the device runs the two operations one after the other"}};
+    {"conv2d_batch_norm_backward", "the device runs the two operations one after the other"},
+    {"quantize", "INT8 inference is of the CPU"},
+    {"dequantize", "as quantize"},
+    {"pack_quantized", "as quantize"},
+    {"quantized_conv2d", "as quantize"},
+    {"quantized_add", "as quantize"},
+    {"quantized_avg_pool", "as quantize"}};
 
 // Dtypes that the CPU computes and the device does not, and why.
-const std::map<std::string, std::string> kFewerDTypes = {};
+const std::map<std::string, std::string> kFewerDTypes = {
+    {"max_pool2d", "u8, of which INT8 inference is of the CPU"}};
 
 // In a build without CUDA the own kernels; cuBLASLt's and cuDNN's entries are their stand-ins.
 Kernels table() {

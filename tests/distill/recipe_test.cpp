@@ -57,7 +57,7 @@ TEST_CASE("wrong recipes are usage errors that say what was expected") {
   refuses("temperature.values=[0.0]", "temperature.values: expected values above 0, got 0");
   refuses("train.batch=0", "train.batch: expected 1 or more, got 0");
   refuses("pool.mixture=wild", "expected one of easy, standard, hard; got wild");
-  refuses("quantize.enabled=true", "no INT8 yet");
+  refuses("quantize.enabled=true", "does not quantise yet");
 }
 
 TEST_CASE("variants are checked students of the same run") {

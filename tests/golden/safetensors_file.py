@@ -4,7 +4,8 @@ import json
 
 import numpy
 
-NAMES = {"float64": "F64", "float32": "F32", "int64": "I64", "bool": "BOOL"}
+NAMES = {"float64": "F64", "float32": "F32", "int64": "I64", "int32": "I32", "int8": "I8",
+         "uint8": "U8", "bool": "BOOL"}
 
 
 def save(path, arrays):

@@ -56,6 +56,7 @@ struct OpCase {
   double gradcheck_tolerance = 1e-6;
   // Further shapes of the inputs, empty or 0-dim, at which the op must work.
   std::vector<std::vector<Shape>> edges = {};
+  bool cpu_only = false;  // true: on a device, an error that names the operation and the device
 };
 
 // Runs all checks; failures are reported through Catch2 with the case's name.

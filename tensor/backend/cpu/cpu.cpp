@@ -14,17 +14,23 @@ namespace portable {
 void add_isa_kernels(Kernels& table);
 double fma_flops_per_step();
 float run_fma_steps(std::int64_t steps);
+double int8_operations_per_step();
+std::int32_t run_int8_steps(std::int64_t steps);
 }  // namespace portable
 #if defined(__x86_64__)
 namespace avx2 {
 void add_isa_kernels(Kernels& table);
 double fma_flops_per_step();
 float run_fma_steps(std::int64_t steps);
+double int8_operations_per_step();
+std::int32_t run_int8_steps(std::int64_t steps);
 }  // namespace avx2
 namespace avx512 {
 void add_isa_kernels(Kernels& table);
 double fma_flops_per_step();
 float run_fma_steps(std::int64_t steps);
+double int8_operations_per_step();
+std::int32_t run_int8_steps(std::int64_t steps);
 }  // namespace avx512
 #endif
 
@@ -106,6 +112,22 @@ float run_fma_steps(std::int64_t steps) {
   if (selected_isa() == Isa::avx2) return avx2::run_fma_steps(steps);
 #endif
   return portable::run_fma_steps(steps);
+}
+
+double int8_operations_per_step() {
+#if defined(__x86_64__)
+  if (selected_isa() == Isa::avx512) return avx512::int8_operations_per_step();
+  if (selected_isa() == Isa::avx2) return avx2::int8_operations_per_step();
+#endif
+  return portable::int8_operations_per_step();
+}
+
+std::int32_t run_int8_steps(std::int64_t steps) {
+#if defined(__x86_64__)
+  if (selected_isa() == Isa::avx512) return avx512::run_int8_steps(steps);
+  if (selected_isa() == Isa::avx2) return avx2::run_int8_steps(steps);
+#endif
+  return portable::run_int8_steps(steps);
 }
 
 }  // namespace athanor::cpu

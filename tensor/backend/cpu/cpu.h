@@ -19,5 +19,8 @@ Isa selected_isa();
 // fma_flops_per_step() operations with the selected instruction set.
 double fma_flops_per_step();
 float run_fma_steps(std::int64_t steps);
+// The same of the instruction that quantised products use (vnni.h): multiplications and additions.
+double int8_operations_per_step();
+std::int32_t run_int8_steps(std::int64_t steps);
 
 }  // namespace athanor::cpu

@@ -6,6 +6,7 @@
 #include "tensor/backend/conv_args.h"
 #include "tensor/backend/cpu/isa.h"
 #include "tensor/backend/norm_args.h"
+#include "tensor/backend/quantized_args.h"
 
 namespace athanor {
 struct Kernels;  // only isa_table.cpp looks inside: a new kernel leaves the others compiled
@@ -46,6 +47,12 @@ void batch_norm(const BatchNormArgs&);
 void batch_norm_backward(const BatchNormBackwardArgs&);
 void row_norm(const RowNormArgs&);
 void row_norm_backward(const RowNormBackwardArgs&);
+void quantize(const QuantizeArgs&);
+void dequantize(const DequantizeArgs&);
+void pack_quantized(const PackQuantizedArgs&);
+void quantized_conv2d(const QuantizedConv2dArgs&);
+void quantized_add(const QuantizedAddArgs&);
+void quantized_avg_pool(const QuantizedAvgPoolArgs&);
 void attention(const AttentionArgs&);
 void attention_backward(const AttentionBackwardArgs&);
 

@@ -24,7 +24,7 @@ void add_isa_kernels(Kernels& table) {
   table.conv2d_backward_input = {conv2d_backward_input, kFloatDTypes};
   table.conv2d_backward_weight = {conv2d_backward_weight, kFloatDTypes};
   table.conv2d_batch_norm_backward = {conv2d_batch_norm_backward, kFloatDTypes};
-  table.max_pool2d = {max_pool2d, kFloatDTypes};
+  table.max_pool2d = {max_pool2d, DTypeSet{DType::f32, DType::f64, DType::u8}};
   table.max_pool2d_backward = {max_pool2d_backward, kFloatDTypes};
   table.max_pool2d_gather = {max_pool2d_gather, kFloatDTypes};
   table.avg_pool2d = {avg_pool2d, kFloatDTypes};
@@ -36,6 +36,13 @@ void add_isa_kernels(Kernels& table) {
   table.row_norm_backward = {row_norm_backward, kRealDTypes};
   table.attention = {attention, kRealDTypes};
   table.attention_backward = {attention_backward, kRealDTypes};
+  constexpr DTypeSet kBytes{DType::i8, DType::u8};
+  table.quantize = {quantize, DTypeSet{DType::f32}};
+  table.dequantize = {dequantize, kBytes};
+  table.pack_quantized = {pack_quantized, DTypeSet{DType::i8}};
+  table.quantized_conv2d = {quantized_conv2d, DTypeSet{DType::u8}};
+  table.quantized_add = {quantized_add, DTypeSet{DType::u8}};
+  table.quantized_avg_pool = {quantized_avg_pool, DTypeSet{DType::u8}};
   table.index_select = {index_select, kAllDTypes};
   table.index_add = {index_add, kFloatDTypes};
   table.gather = {gather, kAllDTypes};

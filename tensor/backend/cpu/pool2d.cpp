@@ -181,6 +181,10 @@ void avg_pool2d_backward_typed(const Pool2dArgs& a) {
 }  // namespace
 
 void max_pool2d(const Pool2dArgs& a) {
+  if (a.x.dtype == DType::u8) {
+    return a.index.data ? max_pool2d_typed<std::uint8_t, true>(a)
+                        : max_pool2d_typed<std::uint8_t, false>(a);
+  }
   visit_float(a.x.dtype, [&]<class T>(Tag<T>) {
     a.index.data ? max_pool2d_typed<T, true>(a) : max_pool2d_typed<T, false>(a);
   });

@@ -40,7 +40,7 @@ std::int64_t indexed(const Pool2dArgs& a, const Operand& x, const Index& at) {
 }  // namespace
 
 void max_pool2d(const Pool2dArgs& a) {
-  visit_real(a.x.dtype, [&]<class T>(Tag<T>) {
+  visit(a.x.dtype, [&]<class T>(Tag<T>) {
     const T* x = a.x.as<T>();
     for_each_output(a, [&](const Index& at) {
       const Window window(a, at[2], at[3]);

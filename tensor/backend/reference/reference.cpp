@@ -4,6 +4,7 @@ namespace athanor {
 const Kernels& reference_kernels() {
   static const Kernels table = [] {
     Kernels t;
+    constexpr DTypeSet kPooled{DType::f32, DType::f64, DType::f16, DType::bf16, DType::u8};
     t.copy = {reference::copy, kAllDTypes};
     t.fill = {reference::fill, kAllDTypes};
     t.unary = {reference::unary, kAllDTypes};
@@ -22,7 +23,7 @@ const Kernels& reference_kernels() {
     t.conv2d = {reference::conv2d, kRealDTypes};
     t.conv2d_backward_input = {reference::conv2d_backward_input, kRealDTypes};
     t.conv2d_backward_weight = {reference::conv2d_backward_weight, kRealDTypes};
-    t.max_pool2d = {reference::max_pool2d, kRealDTypes};
+    t.max_pool2d = {reference::max_pool2d, kPooled};
     t.max_pool2d_backward = {reference::max_pool2d_backward, kRealDTypes};
     t.max_pool2d_gather = {reference::max_pool2d_gather, kRealDTypes};
     t.avg_pool2d = {reference::avg_pool2d, kRealDTypes};
@@ -45,6 +46,12 @@ const Kernels& reference_kernels() {
     t.where = {reference::where, kAllDTypes};
     t.arg_reduce = {reference::arg_reduce, kNumberDTypes};
     t.sort = {reference::sort, kNumberDTypes};
+    constexpr DTypeSet kBytes{DType::i8, DType::u8};
+    t.quantize = {reference::quantize, DTypeSet{DType::f32}};
+    t.dequantize = {reference::dequantize, kBytes};
+    t.quantized_conv2d = {reference::quantized_conv2d, DTypeSet{DType::u8}};
+    t.quantized_add = {reference::quantized_add, DTypeSet{DType::u8}};
+    t.quantized_avg_pool = {reference::quantized_avg_pool, DTypeSet{DType::u8}};
     t.cumsum = {reference::cumsum, kNumberDTypes};
     return t;
   }();

@@ -50,6 +50,11 @@ void batch_norm_backward(const BatchNormBackwardArgs&);
 void conv2d_batch_norm_backward(const Conv2dBatchNormBackwardArgs&);
 void row_norm(const RowNormArgs&);
 void row_norm_backward(const RowNormBackwardArgs&);
+void quantize(const QuantizeArgs&);
+void dequantize(const DequantizeArgs&);
+void quantized_conv2d(const QuantizedConv2dArgs&);
+void quantized_add(const QuantizedAddArgs&);
+void quantized_avg_pool(const QuantizedAvgPoolArgs&);
 void attention(const AttentionArgs&);
 void attention_backward(const AttentionBackwardArgs&);
 
