@@ -12,7 +12,7 @@ ATHANOR_INLINE void multiply_add(Strip& sums, const Strip& x, const std::int32_t
 
 // A row of output pixels of one strip of channels.
 struct DepthwiseLine {
-  const Windows& g;
+  const QuantizedWindows& g;
   const PackedLayout& l;
   const std::uint8_t* image;  // at the strip's first channel
   const std::int32_t* w;      // [taps, width], the same
@@ -69,7 +69,7 @@ struct DepthwiseLine {
 };
 
 inline void convolve_depthwise(const QuantizedConv2dArgs& a, const PackedLayout& l) {
-  const Windows g(a.conv);
+  const QuantizedWindows g(a.conv);
   const std::int64_t shrink = g.pool ? 2 : 1, out_h = g.oh / shrink, out_w = g.ow / shrink;
   const std::int64_t width = ceil_div(l.O, kStrip) * kStrip;
   const std::int32_t* const w =

@@ -4,7 +4,7 @@
 
 // The sizes of a convolution. Lines are rows of output pixels: of an image, or, where windows are
 // single pixels that touch (linear layers, convolutions of 1 x 1), pieces of all pixels.
-struct Windows {
+struct QuantizedWindows {
   std::int64_t images, H, W, C;      // of x
   std::int64_t O, oh, ow;            // of what is convolved, before pooling
   std::int64_t sh, sw, ph, pw;       // stride, padding
@@ -13,7 +13,7 @@ struct Windows {
   std::int64_t kh, extent_h;
   bool pool, flat;
 
-  explicit Windows(const Conv2dArgs& a)
+  explicit QuantizedWindows(const Conv2dArgs& a)
       : images(a.x.sizes[0]),
         H(a.x.sizes[2]),
         W(a.x.sizes[3]),
@@ -49,7 +49,7 @@ ATHANOR_INLINE void copy_values(const std::uint8_t* from, std::int64_t count, st
 
 // The rows [first, first + rows) of image n, counted with padding, `columns` wide, padded.
 template <class X>
-void copy_rows(const Windows& g, const std::uint8_t* x, std::uint8_t zero, std::int64_t n,
+void copy_rows(const QuantizedWindows& g, const std::uint8_t* x, std::uint8_t zero, std::int64_t n,
                std::int64_t first, std::int64_t rows, X* to) {
   const std::int64_t row = g.columns * g.C;
   const std::int64_t left = smaller(g.pw, g.columns), right = smaller(g.pw + g.W, g.columns);
@@ -79,7 +79,7 @@ struct Cut {
   std::int64_t rows, pixels, strips;  // of a task
   std::int64_t down, across, parts;   // tasks of an image
 
-  Cut(const Windows& g, const PackedLayout& l) {
+  Cut(const QuantizedWindows& g, const PackedLayout& l) {
     constexpr std::int64_t kWork = 1 << 20;  // products of a task, about
     const std::int64_t products = l.kh * l.kw * l.I * l.channels() * l.groups;  // of a pixel
     rows = g.oh, pixels = g.ow, strips = l.strips();
@@ -97,8 +97,8 @@ struct Cut {
     down = ceil_div(g.oh, rows), across = ceil_div(g.ow, pixels);
     parts = ceil_div(l.strips(), strips);
   }
-  std::int64_t tasks(const Windows& g) const { return g.images * down * across * parts; }
-  Task task(const Windows& g, const PackedLayout& l, std::int64_t i) const {
+  std::int64_t tasks(const QuantizedWindows& g) const { return g.images * down * across * parts; }
+  Task task(const QuantizedWindows& g, const PackedLayout& l, std::int64_t i) const {
     const std::int64_t part = i % parts * strips, piece = i / parts;
     const std::int64_t column = piece % across * pixels, band = piece / across;
     const std::int64_t first = band % down * rows;
@@ -116,7 +116,7 @@ inline std::int64_t round_up(std::int64_t bytes) { return ceil_div(bytes, 64) * 
 
 // One task, with scratch for the copy of x and for the sums of a line.
 template <class Lines>
-void run_task(const QuantizedConv2dArgs& a, const Windows& g, const PackedLayout& l,
+void run_task(const QuantizedConv2dArgs& a, const QuantizedWindows& g, const PackedLayout& l,
               const Task& t) {
   using X = typename Lines::X;
   const std::uint8_t* const source = a.conv.x.as<std::uint8_t>();
@@ -196,7 +196,7 @@ void run_task(const QuantizedConv2dArgs& a, const Windows& g, const PackedLayout
 
 template <class Lines>
 void convolve(const QuantizedConv2dArgs& a, const PackedLayout& l) {
-  const Windows g(a.conv);
+  const QuantizedWindows g(a.conv);
   const Cut cut(g, l);
   const std::int64_t products = cut.rows * cut.pixels * l.kh * l.kw * l.I * cut.strips * kStrip;
   parallel_for(cut.tasks(g), 262144 / (products + 1) + 1,
