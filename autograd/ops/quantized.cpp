@@ -1,7 +1,5 @@
 #include "autograd/ops/quantized.h"
 
-#include <cmath>
-
 #include "autograd/node.h"
 #include "tensor/ops/binary.h"
 #include "tensor/ops/copy.h"
@@ -16,12 +14,6 @@ void check_floating(const char* op, const Variable& x) {
   if (!x.defined() || !is_floating(x.dtype())) {
     fail(op, "expected x of a floating dtype, got ",
          x.defined() ? describe(x.tensor()) : std::string("an undefined one"));
-  }
-}
-
-void check_scale(const char* op, float scale) {
-  if (!(scale > 0) || !std::isnormal(scale)) {
-    fail(op, "expected a scale that is normal and > 0, got ", scale);
   }
 }
 
@@ -43,12 +35,8 @@ Variable fake_quantize(const Variable& x, const Quantization& q, DType dtype) {
   if (dtype != DType::u8 && dtype != DType::i8) {
     fail(op, "expected to round to u8 or i8, got ", dtype);
   }
-  check_scale(op, q.scale);
-  const std::int32_t lowest = dtype == DType::u8 ? 0 : -128;
-  if (q.zero_point < lowest || q.zero_point > lowest + 255) {
-    fail(op, "expected a zero point in [", lowest, ", ", lowest + 255, "] for ", dtype, ", got ",
-         q.zero_point);
-  }
+  check_quantization(op, q, dtype);
+  const std::int32_t lowest = lowest_step(dtype);
   const Tensor steps = add(round(mul(x.tensor(), 1.0f / q.scale)), q.zero_point);
   const Tensor kept = clamp(steps, lowest, lowest + 255);
   return passed_through(op, x, mul(add(kept, -q.zero_point), q.scale), steps, kept);

@@ -25,21 +25,6 @@ void check_input(const char* op, const char* argument, const Tensor& t, DTypeSet
   check_cpu(op, t);
 }
 
-void check_scale(const char* op, float scale) {
-  if (!(scale > 0) || !std::isnormal(scale)) {
-    fail(op, "expected a scale that is normal and > 0, got ", scale);
-  }
-}
-
-void check_quantization(const char* op, const Quantization& q, DType dtype) {
-  check_scale(op, q.scale);
-  const std::int32_t lowest = dtype == DType::u8 ? 0 : -128;
-  if (q.zero_point < lowest || q.zero_point > lowest + 255) {
-    fail(op, "expected a zero point in [", lowest, ", ", lowest + 255, "] for ", dtype, ", got ",
-         q.zero_point);
-  }
-}
-
 // scale [C] of x [C, ...], contiguous.
 Tensor checked_scales(const char* op, const Tensor& x, const Tensor& scale) {
   check_input(op, "scale", scale, {DType::f32}, "dtype f32");
@@ -87,7 +72,7 @@ Tensor quantize(const Tensor& x, const Quantization& q, DType dtype) {
   check_input("quantize", "x", x, {DType::f32}, "dtype f32");
   if (!kBytes.contains(dtype)) fail("quantize", "expected to get u8 or i8, got ", dtype);
   check_quantization("quantize", q, dtype);
-  const std::int32_t lowest = dtype == DType::u8 ? 0 : -128;
+  const std::int32_t lowest = lowest_step(dtype);
   return quantized("quantize", without_gaps(x), scale_tensor(q), q.zero_point, lowest, lowest + 255,
                    dtype);
 }

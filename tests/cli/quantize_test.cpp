@@ -10,6 +10,7 @@
 #include "nn/models.h"
 #include "tensor/ops.h"
 #include "tensor/random.h"
+#include "tests/distill/image_halves.h"
 #include "tests/distill/temporary_directory.h"
 
 namespace athanor::test {
@@ -22,30 +23,11 @@ int athanor(std::vector<std::string> arguments) {
   return cli::run(static_cast<int>(pointers.size()), pointers.data());
 }
 
-// Images of 8 x 8: the bright half says the class.
-void write_images(const std::filesystem::path& directory) {
-  Generator g(2);
-  for (const auto& [part, count] :
-       {std::pair<std::string, std::int64_t>{"train", 64}, {"t10k", 32}}) {
-    Tensor images = zeros({count, 8, 8}, DType::u8), labels = zeros({count}, DType::u8);
-    for (std::int64_t i = 0; i < count; ++i) {
-      labels.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(i % 2);
-      for (std::int64_t k = 0; k < 64; ++k) {
-        const bool bright = (k / 32 == 1) == (i % 2 == 1);
-        images.data<std::uint8_t>()[i * 64 + k] =
-            static_cast<std::uint8_t>(g.next_below(100) + (bright ? 100 : 0));
-      }
-    }
-    data::save_idx(directory / (part + "-images-idx3-ubyte"), images);
-    data::save_idx(directory / (part + "-labels-idx1-ubyte"), labels);
-  }
-}
-
 }  // namespace
 
 TEST_CASE("quantize writes a model that eval and predict read") {
   const TemporaryDirectory directory;
-  write_images(directory.path());
+  write_halves(directory.path(), 64, 32);
   const std::string data = directory.path().string();
   const std::string model = data + "/model.safetensors", int8 = data + "/int8.safetensors";
   nn::ModelSpec spec;

@@ -10,6 +10,7 @@
 #include "tensor/io/npy.h"
 #include "tensor/ops.h"
 #include "tensor/random.h"
+#include "tests/distill/image_halves.h"
 #include "tests/distill/run_recipe.h"
 #include "tests/distill/temporary_directory.h"
 
@@ -37,25 +38,6 @@ void write_graph(const std::filesystem::path& directory) {
   }
   write_text(directory / "nodes.tsv", nodes);
   write_text(directory / "edges.tsv", edges);
-}
-
-// Images of 8x8: the bright half says the class.
-void write_images(const std::filesystem::path& directory) {
-  Generator g(2);
-  for (const auto& [part, count] :
-       {std::pair<std::string, std::int64_t>{"train", 128}, {"t10k", 64}}) {
-    Tensor images = zeros({count, 8, 8}, DType::u8), labels = zeros({count}, DType::u8);
-    for (std::int64_t i = 0; i < count; ++i) {
-      labels.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(i % 2);
-      for (std::int64_t k = 0; k < 64; ++k) {
-        const bool bright = (k / 32 == 1) == (i % 2 == 1);
-        images.data<std::uint8_t>()[i * 64 + k] =
-            static_cast<std::uint8_t>(g.next_below(100) + (bright ? 100 : 0));
-      }
-    }
-    data::save_idx(directory / (part + "-images-idx3-ubyte"), images);
-    data::save_idx(directory / (part + "-labels-idx1-ubyte"), labels);
-  }
 }
 
 }  // namespace
@@ -104,7 +86,7 @@ TEST_CASE("a character model learns a repeated text and writes it") {
 
 TEST_CASE("images are learnt by each model, with augmentation and averaged weights") {
   const TemporaryDirectory directory;
-  write_images(directory.path());
+  write_halves(directory.path(), 128, 64);
   for (const char* model : {"cnn", "resnet8", "vit", "mixer"}) {
     const auto summary =
         run(str("data = { dir = '", directory.path().string(), "' }\n", "student = { model = '",

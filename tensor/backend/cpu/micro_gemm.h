@@ -147,32 +147,15 @@ inline void tile_gemm(std::int64_t M, std::int64_t N, std::int64_t K, const T* a
   constexpr std::int64_t kWidth = kMicroColumns<T>;
   for (std::int64_t n = 0; n < N; n += kWidth) {
     const T* strip = b.data + n / kWidth * b.strip;
-    const auto rows = [&]<int R>(std::int64_t m) {
-      const std::int64_t k = part.begin(m), end = part.end(m + R, K);
-      if (kAdd && k >= end) return;
-      micro_block<R, 2, kTransposed, kAdd>(end - k, a + (kTransposed ? m + k * lda : m * lda + k),
-                                           lda, strip + k * b.row, b.row, c + m * ldc + n, ldc);
-    };
-    std::int64_t m = smaller(part.first(n), M) / kMicroRows * kMicroRows;
-    for (; m + kMicroRows <= M; m += kMicroRows) rows.template operator()<6>(m);
-    switch (M - m) {
-      case 5:
-        rows.template operator()<5>(m);
-        break;
-      case 4:
-        rows.template operator()<4>(m);
-        break;
-      case 3:
-        rows.template operator()<3>(m);
-        break;
-      case 2:
-        rows.template operator()<2>(m);
-        break;
-      case 1:
-        rows.template operator()<1>(m);
-        break;
-      default:
-        break;
+    std::int64_t count = 0;
+    for (std::int64_t m = smaller(part.first(n), M) / kMicroRows * kMicroRows; m < M; m += count) {
+      count = block_rows<kMicroRows>(M - m);
+      with_rows<kMicroRows>(count, [&]<int R>(std::integral_constant<int, R>) {
+        const std::int64_t k = part.begin(m), end = part.end(m + R, K);
+        if (kAdd && k >= end) return;
+        micro_block<R, 2, kTransposed, kAdd>(end - k, a + (kTransposed ? m + k * lda : m * lda + k),
+                                             lda, strip + k * b.row, b.row, c + m * ldc + n, ldc);
+      });
     }
   }
 }

@@ -64,16 +64,6 @@ struct Dot {
 #endif
   }
 #endif
-  static ATHANOR_INLINE Sums load(const std::byte* from) {
-    Sums w;
-    std::memcpy(&w, from, sizeof w);
-    return w;
-  }
-  static ATHANOR_INLINE Sums spread(const X* x) {
-    std::int32_t value;
-    std::memcpy(&value, x, sizeof value);
-    return Sums{} + value;
-  }
 };
 #include "tensor/backend/cpu/quantized_dot.h"
 }  // namespace pairs
@@ -124,16 +114,6 @@ struct Dot {
                                                           reinterpret_cast<__m256i>(w)));
   }
 #endif
-  static ATHANOR_INLINE Sums load(const std::byte* from) {
-    Sums w;
-    std::memcpy(&w, from, sizeof w);
-    return w;
-  }
-  static ATHANOR_INLINE Sums spread(const X* x) {
-    std::int32_t value;
-    std::memcpy(&value, x, sizeof value);
-    return Sums{} + value;
-  }
 };
 #include "tensor/backend/cpu/quantized_dot.h"
 }  // namespace quads

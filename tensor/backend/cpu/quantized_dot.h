@@ -4,6 +4,18 @@
 //   Sums         a vector of i32, a channel a lane
 //   kMostRows<S> rows of a block that is S strips wide
 //   add(sums, x, w): sums + the step's products; x: 4 bytes of x in each lane, w: a vector of w
+ATHANOR_INLINE Dot::Sums load_weights(const std::byte* from) {
+  Dot::Sums w;
+  std::memcpy(&w, from, sizeof w);
+  return w;
+}
+
+ATHANOR_INLINE Dot::Sums spread(const Dot::X* x) {
+  std::int32_t value;
+  std::memcpy(&value, x, sizeof value);
+  return Dot::Sums{} + value;
+}
+
 struct Block {
   const typename Dot::X* x;     // the window of the first pixel
   std::int64_t pixel;           // values from one pixel to the next
@@ -34,11 +46,11 @@ void block_of(const Block& b) {
       Sums weights[kVectors];
       ATHANOR_UNROLL
       for (int v = 0; v < kVectors; ++v) {
-        weights[v] = Dot::load(w + v / kEach * strip + v % kEach * kBytes);
+        weights[v] = load_weights(w + v / kEach * strip + v % kEach * kBytes);
       }
       ATHANOR_UNROLL
       for (int r = 0; r < R; ++r) {
-        const Sums value = Dot::spread(x + r * pixel);
+        const Sums value = spread(x + r * pixel);
         ATHANOR_UNROLL
         for (int v = 0; v < kVectors; ++v) sums[r][v] = Dot::add(sums[r][v], value, weights[v]);
       }

@@ -1,5 +1,6 @@
 #include <vector>
 
+#include "tensor/backend/reference/pool_pairs.h"
 #include "tensor/backend/reference/sums.h"
 
 namespace athanor::reference {
@@ -35,21 +36,6 @@ void for_each_tap(const Conv2dArgs& a, const Operand& x, const Operand& w, const
 }
 
 std::size_t place(std::int64_t at) { return static_cast<std::size_t>(at); }
-
-// y = the largest of each 2 x 2 window of x [N, C, H, W]; NaN wins.
-template <class T>
-void pool_pairs(const Operand& x, const Operand& y) {
-  Index at(y.sizes, 4);
-  for (std::int64_t i = y.numel(); i > 0; --i, at.next()) {
-    const T* from = x.as<T>() + at[0] * x.strides[0] + at[1] * x.strides[1] +
-                    2 * at[2] * x.strides[2] + 2 * at[3] * x.strides[3];
-    T best = from[0];
-    for (const std::int64_t offset : {x.strides[3], x.strides[2], x.strides[2] + x.strides[3]}) {
-      if (from[offset] > best || from[offset] != from[offset]) best = from[offset];
-    }
-    y.as<T>()[at.offset(y.strides)] = best;
-  }
-}
 
 }  // namespace
 

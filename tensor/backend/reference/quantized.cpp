@@ -2,7 +2,7 @@
 #include <cmath>
 #include <vector>
 
-#include "tensor/backend/reference/reference.h"
+#include "tensor/backend/reference/pool_pairs.h"
 
 namespace athanor::reference {
 namespace {
@@ -41,18 +41,6 @@ std::int32_t window_sum(const QuantizedConv2dArgs& args, const Index& at) {
     }
   }
   return sum;
-}
-
-// y = the largest of each 2 x 2 window of x [N, C, H, W].
-template <class T>
-void pool_pairs(const Operand& x, const Operand& y) {
-  Index at(y.sizes, 4);
-  for (std::int64_t i = y.numel(); i > 0; --i, at.next()) {
-    const T* from = x.as<T>() + at[0] * x.strides[0] + at[1] * x.strides[1] +
-                    2 * at[2] * x.strides[2] + 2 * at[3] * x.strides[3];
-    y.as<T>()[at.offset(y.strides)] = std::max(
-        {from[0], from[x.strides[3]], from[x.strides[2]], from[x.strides[2] + x.strides[3]]});
-  }
 }
 
 template <class T>
