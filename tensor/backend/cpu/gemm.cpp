@@ -45,8 +45,9 @@ template <class S>
 constexpr bool kComputes = std::is_same_v<S, compute_t<S>>;
 
 // How a is read: in place where its rows are contiguous and each is read a few times only; else
-// from packed panels. Rows that are a multiple of 4 kB apart would fight for one set of the cache.
-enum class Reading { rows, packed };
+// from packed panels, of kTallRows where its columns are contiguous and many k are summed. Rows
+// that are a multiple of 4 kB apart would fight for one set of the cache.
+enum class Reading { rows, packed, tall };
 
 // b is read where it lies when few rows of a use it, so that packing it would cost as much as the
 // product: a few k at a time, which stay in the cache for those rows.
@@ -76,9 +77,13 @@ std::int64_t unpacked_depth(const Gemm<S>& g) {
 
 template <class S>
 Reading reading_of(const Gemm<S>& g) {
-  const std::int64_t strips = ceil_div(g.N, kMicroColumns<compute_t<S>>);
-  if (kComputes<S> && g.ak == 1 && strips <= (g.am % 1024 == 0 ? 2 : 16)) return Reading::rows;
-  return Reading::packed;
+  constexpr std::int64_t kWidth = kMicroColumns<compute_t<S>>;
+  const std::int64_t strips = ceil_div(g.N, kWidth);
+  if (!kComputes<S>) return Reading::packed;
+  if (g.ak == 1 && strips <= (g.am % 1024 == 0 ? 2 : 16)) return Reading::rows;
+  const bool narrow = is_narrow<compute_t<S>>((g.N - 1) % kWidth + 1);
+  const bool tall = kTallRows > kMicroRows && g.am == 1 && g.K >= kDepth && !narrow;
+  return tall ? Reading::tall : Reading::packed;
 }
 
 // The bias of c's columns from n on, where a block adds it to its sums after depth K.
@@ -153,11 +158,11 @@ template <class S>
 LinesAhead after(const Gemm<S>& g, Reading reading, std::int64_t begin, std::int64_t m,
                  std::int64_t rows, std::int64_t columns, std::int64_t k) {
   constexpr auto kSize = static_cast<std::int64_t>(sizeof(S));
-  const std::int64_t calls = ceil_div(rows, kMicroRows) *
+  const std::int64_t calls = ceil_div(rows, reading == Reading::tall ? kTallRows : kMicroRows) *
                              ceil_div(columns, kMicroColumns<compute_t<S>>) *
                              ceil_div(smaller(kDepth, g.K - k), kMicroPiece);
   Lines a, b;
-  if (reading == Reading::packed) {
+  if (reading != Reading::rows) {
     if (k + kDepth < g.K) {
       a = lines_of(g, m, rows, k + kDepth, smaller(kDepth, g.K - k - kDepth));
     } else if (m + rows < g.M) {
@@ -181,7 +186,7 @@ void run_task(const Gemm<S>& g, Reading reading, std::int64_t m, std::int64_t ro
   constexpr std::int64_t kWidth = kMicroColumns<T>;
   const std::int64_t padded = ceil_div(columns, kWidth) * kWidth;
   const bool direct = in_place(g);
-  const std::int64_t panel = reading == Reading::packed ? kBlockRows * kDepth + kPanelSlack : 0;
+  const std::int64_t panel = reading != Reading::rows ? kBlockRows * kDepth + kPanelSlack : 0;
   const std::int64_t sums = direct ? 0 : kBlockRows * padded;
   const std::int64_t wide = kComputes<S> ? 0 : kBlockRows * kDepth;
   T* const panels =
@@ -196,7 +201,10 @@ void run_task(const Gemm<S>& g, Reading reading, std::int64_t m, std::int64_t ro
     for (std::int64_t k = 0; k < g.K; k += kDepth) {
       const std::int64_t depth = smaller(kDepth, g.K - k);
       LeftSide<T> left{nullptr, g.am, panels};
-      if (reading == Reading::packed) {
+      if (reading == Reading::tall) {
+        if constexpr (kComputes<S>) pack_tall(g, first, count, k, depth, panels);
+        left.tall = kTallRows;
+      } else if (reading == Reading::packed) {
         pack_block(g, first, count, k, depth, panels, panels + panel + sums);
       } else if constexpr (kComputes<S>) {
         left.rows = g.a + first * g.am + k;
@@ -320,7 +328,7 @@ void gemm(Gemm<S> g) {
   const std::int64_t all = ceil_div(g.N, kWidth);
   const std::int64_t row = all * kWidth * static_cast<std::int64_t>(sizeof(T));
   const std::int64_t parts = ceil_div(row * g.K, kPackedBytes);
-  const bool near = g.bn == 1 && g.M * row <= kNearBytes && reading_of(g) == Reading::packed;
+  const bool near = g.bn == 1 && g.M * row <= kNearBytes && reading_of(g) != Reading::rows;
   if (in_place(g) && row * kDepth <= kPackedBytes && (parts > 1 || near) && g.K > kDepth) {
     const std::int64_t wide =
         (near ? all : ceil_div(all, ceil_div(all * kWidth, kPackedColumns))) * kWidth;

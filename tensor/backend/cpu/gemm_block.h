@@ -48,12 +48,13 @@ struct LinesAhead {
 };
 
 // Rows of a for some depths of k: in place, `am` elements from one to the next, or, where `rows` is
-// null, as panels of kMicroRows rows that pack_block left.
+// null, as panels of `tall` rows that pack_block left: kMicroRows, or kTallRows.
 template <class T>
 struct LeftSide {
   const T* rows;
   std::int64_t am;
   const T* panels;
+  std::int64_t tall = kMicroRows;
 };
 
 // `rows` rows and `width` columns of c, N vectors wide, from `depth` of k: one strip of b. `tile`
@@ -63,10 +64,12 @@ void strip_product(const LeftSide<T>& a, std::int64_t rows, std::int64_t width, 
                    const T* strip, std::int64_t ldb, T* tile, std::int64_t ldt, const Bias& bias,
                    LinesAhead& ahead) {
   constexpr std::int64_t kWidth = N * VectorOf<T>::lanes, kRows = kSumRows<N>;
-  alignas(64) T edge[kRows * kWidth];
+  constexpr bool kTall = N == 2 && kTallRows > kMicroRows;
+  alignas(64) T edge[(kTall ? kTallRows : kRows) * kWidth];
+  const bool tall = kTall && !a.rows && a.tall == kTallRows;
   std::int64_t count = 0;
   for (std::int64_t r = 0; r < rows; r += count) {
-    count = block_rows<kRows>(rows - r);
+    count = tall ? block_rows<kTallRows>(rows - r) : block_rows<kRows>(rows - r);
     T* to = tile + r * ldt;
     T* c = width == kWidth ? to : edge;
     const std::int64_t ldc = width == kWidth ? ldt : kWidth;
@@ -81,7 +84,15 @@ void strip_product(const LeftSide<T>& a, std::int64_t rows, std::int64_t width, 
         for (std::int64_t i = 0; i < width; ++i) edge[row * kWidth + i] = to[row * ldt + i];
       }
     }
-    if (a.rows) {
+    if (tall) {
+      if constexpr (kTall) {
+        const T* const panel = a.panels + r / kTallRows * kTallRows * depth + r % kTallRows;
+        with_rows<kTallRows>(count, [&]<int R>(std::integral_constant<int, R>) {
+          micro_block<R, N, true, kAdd, kTallRows>(depth, panel, kTallRows, strip, ldb, c, ldc, 0,
+                                                   bias, [&] { ahead.ask(); });
+        });
+      }
+    } else if (a.rows) {
       micro<N, false, kAdd>(count, depth, a.rows + r * a.am, a.am, strip, ldb, c, ldc, 0, bias);
     } else if (count == kMicroRows && ahead.more()) {
       micro_block<kMicroRows, N, true, kAdd>(depth, a.panels + r * depth, kMicroRows, strip, ldb, c,

@@ -86,6 +86,25 @@ void pack_strips(const Gemm<S>& g, std::int64_t first, std::int64_t begin, std::
 // Room after the panels for the lanes beyond the last one.
 inline constexpr std::int64_t kPanelSlack = 8;
 
+// Rows [m, m + rows) and depths [k, k + depth) of a, whose columns lie in memory, as panels of
+// kTallRows rows: for each k, kTallRows values; rows beyond the block have any value.
+template <class T>
+void pack_tall(const Gemm<T>& g, std::int64_t m, std::int64_t rows, std::int64_t k,
+               std::int64_t depth, T* to) {
+  const T* const from = g.a + m + k * g.ak;
+  const std::int64_t whole = rows / kTallRows * kTallRows, panel = depth * kTallRows;
+  for (std::int64_t i = 0; i < depth; ++i) {
+    const T* column = from + i * g.ak;
+    T* at = to + i * kTallRows;
+    std::int64_t r = 0;
+    for (; r < whole; r += kTallRows, at += panel) {
+      __builtin_prefetch(column + r + 8 * g.ak);
+      std::memcpy(at, column + r, kTallRows * sizeof(T));
+    }
+    for (std::int64_t left = 0; r + left < rows; ++left) at[left] = column[r + left];
+  }
+}
+
 // Rows [m, m + rows) and depths [k, k + depth) of a as panels of kMicroRows rows: for each k,
 // kMicroRows values; rows beyond the block have any value.
 template <class T>

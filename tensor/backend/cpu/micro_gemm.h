@@ -22,7 +22,11 @@ constexpr bool is_narrow(std::int64_t width) {
   return width <= VectorOf<T>::lanes;
 }
 
-// How many of `left` rows a block takes that has kMost (6 or 12), or at most 6.
+// Rows of a block, and of a packed panel, where many k are summed and a's columns lie in memory:
+// whole vectors are packed then (AVX-512, whose registers hold sixteen sums and more).
+inline constexpr std::int64_t kTallRows = kVectorBytes == 64 ? 8 : kMicroRows;
+
+// How many of `left` rows a block takes that has kMost (6, 8 or 12), or at most 6.
 template <int kMost>
 constexpr std::int64_t block_rows(std::int64_t left) {
   return left >= kMost ? kMost : smaller(left, kMicroRows);
@@ -34,6 +38,9 @@ ATHANOR_INLINE void with_rows(std::int64_t count, const Run& run) {
   switch (count) {
     case 12:
       if constexpr (kMost == 12) run(std::integral_constant<int, 12>{});
+      return;
+    case 8:
+      if constexpr (kMost == 8) run(std::integral_constant<int, 8>{});
       return;
     case 6:
       return run(std::integral_constant<int, 6>{});
@@ -71,10 +78,10 @@ struct NoBias {
 inline constexpr std::int64_t kMicroPiece = 16;
 
 // One block: R rows of c, N vectors wide. a's element (r, k) is a[r * lda + k]; if kTransposed,
-// rows lie kMicroRows side by side: a[k * lda + r % kMicroRows + r / kMicroRows * panel]. `bias`
-// has a value for each column, added last, or is NoBias. `also()` is called every kMicroPiece of K.
-template <int R, int N, bool kTransposed, bool kAdd, class T, class Bias = NoBias,
-          class Also = NothingElse>
+// rows lie P side by side: a[k * lda + r % P + r / P * panel]. `bias` has a value for each column,
+// added last, or is NoBias. `also()` is called every kMicroPiece of K.
+template <int R, int N, bool kTransposed, bool kAdd, int P = kMicroRows, class T,
+          class Bias = NoBias, class Also = NothingElse>
 inline void micro_block(std::int64_t K, const T* a, std::int64_t lda, const T* b, std::int64_t ldb,
                         T* c, std::int64_t ldc, std::int64_t panel = 0, const Bias& bias = {},
                         const Also& also = {}) {
@@ -93,7 +100,7 @@ inline void micro_block(std::int64_t K, const T* a, std::int64_t lda, const T* b
       for (int v = 0; v < N; ++v) right[v] = load_lanes(b + v * W);
       ATHANOR_UNROLL
       for (int r = 0; r < R; ++r) {
-        const T value = kTransposed ? a[r % kMicroRows + r / kMicroRows * panel] : a[r * lda];
+        const T value = kTransposed ? a[r % P + r / P * panel] : a[r * lda];
         ATHANOR_UNROLL
         for (int v = 0; v < N; ++v) sums[r][v] += value * right[v];
       }
