@@ -1,8 +1,6 @@
 #include "cli/image_model.h"
 
-#include <algorithm>
-
-#include "distill/pipeline/arm.h"
+#include "distill/pipeline/predict.h"
 #include "tensor/ops.h"
 
 namespace athanor::cli {
@@ -22,19 +20,7 @@ ImageModel::ImageModel(const std::string& file, Device device) {
 const nn::ModelSpec& ImageModel::spec() const { return real_ ? real_->spec() : quantized_->spec(); }
 
 Tensor ImageModel::logits(const Tensor& images) const {
-  return real_ ? distill::predict(*real_, images).logits : logits_of(*quantized_, images);
-}
-
-Tensor logits_of(const nn::QuantizedModel& model, const Tensor& images) {
-  constexpr std::int64_t kBatch = 500;
-  const std::int64_t N = images.size(0);
-  Tensor all = empty({N, model.spec().classes});
-  for (std::int64_t begin = 0; begin < N; begin += kBatch) {
-    const std::int64_t end = std::min(begin + kBatch, N);
-    Tensor part = slice(all, 0, begin, end);
-    copy_(part, model.forward(contiguous(slice(images, 0, begin, end))));
-  }
-  return all;
+  return real_ ? distill::predict(*real_, images).logits : distill::logits_of(*quantized_, images);
 }
 
 Tensor normalised_images(const data::ImageSet& set, const nn::ModelSpec& spec,

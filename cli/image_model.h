@@ -29,9 +29,6 @@ class ImageModel {
   std::optional<nn::QuantizedModel> quantized_;
 };
 
-// The same for a model that is there.
-Tensor logits_of(const nn::QuantizedModel& model, const Tensor& images);
-
 // The images of a set as the model of `spec` reads them. Throws Error(bad_input), with `file`'s
 // name, when size or classes do not fit.
 Tensor normalised_images(const data::ImageSet& set, const nn::ModelSpec& spec,

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/image_model.h"
 #include "data/image_formats.h"
+#include "distill/pipeline/predict.h"
 #include "nn/metrics.h"
 #include "tensor/base/parallel.h"
 #include "tensor/ops.h"
@@ -61,7 +62,7 @@ void run_quantize(const QuantizeOptions& o) {
 
   const Tensor images = normalised_images(data.test, spec, o.model);
   const Tensor before = nn::predicted_classes(model.logits(images));
-  const Tensor after = nn::predicted_classes(logits_of(quantized, images));
+  const Tensor after = nn::predicted_classes(distill::logits_of(quantized, images));
   const auto accuracy = [&](const Tensor& classes) {
     return nn::accuracy(nn::confusion_matrix(classes, data.test.labels, spec.classes));
   };

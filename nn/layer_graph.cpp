@@ -1,5 +1,7 @@
 #include "nn/layer_graph.h"
 
+#include <charconv>
+
 #include "autograd/ops.h"
 #include "nn/resnet.h"
 
@@ -84,8 +86,13 @@ void add_cnn(const ModelSpec& spec, Builder& b) {
 }
 
 void add_resnet(const ModelSpec& spec, Builder& b) {
-  const std::string digits = spec.model.substr(std::string("resnet").size());
-  const ResNetOptions o = resnet_options(std::stoll(digits), spec.input[0]);
+  const std::string digits = spec.model.substr(std::string_view("resnet").size());
+  std::int64_t depth = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), depth);
+  if (error != std::errc() || end != digits.data() + digits.size()) {
+    raise(ErrorKind::usage, "quantize: expected a depth after resnet, got ", spec.model);
+  }
+  const ResNetOptions o = resnet_options(depth, spec.input[0]);
   int x = b.conv("body.conv1", "body.bn1", -1, 1, 3, true);
   std::int64_t width = o.widths[0];
   for (std::size_t stage = 0; stage < o.blocks.size(); ++stage) {

@@ -17,18 +17,15 @@ struct Range {
 // The smallest and the largest value of x, or those that leave a part of (100 - percentile)%
 // beyond.
 Range range_of(const Tensor& x, const CalibrationOptions& options) {
+  if (x.numel() == 0) raise(ErrorKind::usage, "calibrate: expected batches with images, got none");
+  if (options.method != RangeMethod::percentile) return {amin(x).item(), amax(x).item()};
   std::vector<float> values = cast(x, DType::f32).to_vector<float>();
-  if (values.empty()) raise(ErrorKind::usage, "calibrate: expected batches with images, got none");
-  if (options.method == RangeMethod::percentile) {
-    const auto beyond = static_cast<std::ptrdiff_t>(static_cast<double>(values.size()) *
-                                                    (100 - options.percentile) / 100);
-    std::nth_element(values.begin(), values.begin() + beyond, values.end());
-    const float low = values[static_cast<std::size_t>(beyond)];
-    std::nth_element(values.begin(), values.end() - 1 - beyond, values.end());
-    return {low, values[values.size() - 1 - static_cast<std::size_t>(beyond)]};
-  }
-  const auto [low, high] = std::minmax_element(values.begin(), values.end());
-  return {*low, *high};
+  const auto beyond = static_cast<std::ptrdiff_t>(static_cast<double>(values.size()) *
+                                                  (100 - options.percentile) / 100);
+  std::nth_element(values.begin(), values.begin() + beyond, values.end());
+  const float low = values[static_cast<std::size_t>(beyond)];
+  std::nth_element(values.begin(), values.end() - 1 - beyond, values.end());
+  return {low, values[values.size() - 1 - static_cast<std::size_t>(beyond)]};
 }
 
 // What the ranges of the batches come to, one by one.
@@ -173,13 +170,14 @@ Variable FakeQuantizedModel::run_one(std::size_t i, const std::vector<Variable>&
   return stored(y, calibrated_.outputs[i], ranges_[i + 1]);
 }
 
-Variable FakeQuantizedModel::forward(const Variable& x) {
+Output FakeQuantizedModel::run(const Variable& x) {
   const Variable input = stored(x, calibrated_.input, ranges_[0]);
-  std::vector<Variable> results;
+  std::vector<Variable> results, inputs;
   for (std::size_t i = 0; i < calibrated_.graph.layers.size(); ++i) {
-    results.push_back(run_one(i, inputs_of(calibrated_.graph.layers[i], input, results)));
+    inputs = inputs_of(calibrated_.graph.layers[i], input, results);
+    results.push_back(run_one(i, inputs));
   }
-  return results.back();
+  return {results.back(), flatten(inputs[0])};
 }
 
 CalibratedModel FakeQuantizedModel::calibrated() const {

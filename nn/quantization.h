@@ -68,7 +68,9 @@ class FakeQuantizedModel final : public Module {
  public:
   explicit FakeQuantizedModel(const CalibratedModel& calibrated);
   // x: normalised images [N, C, H, W] -> logits [N, classes]
-  Variable forward(const Variable& x) override;
+  Variable forward(const Variable& x) override { return run(x).logits; }
+  // Features as of Classifier: what the last layer reads, as stored, [N, d].
+  Output run(const Variable& x);
   // Layer `i` alone: its inputs, as stored, to its result, as stored.
   Variable run_one(std::size_t i, const std::vector<Variable>& inputs);
   // With the weights and ranges of now.

@@ -48,21 +48,26 @@ struct ProbeErrors {
 };
 
 // The model's parameters once it has moved.
-std::vector<Variable> on_device(nn::Classifier& model, Device device) {
+std::vector<Variable> on_device(nn::Module& model, Device device) {
   model.to(device);
   return model.parameters();
 }
 
+// What trains: a module, and how it gives logits and features.
+struct Trainee {
+  nn::Module& module;
+  std::function<nn::Output(const Variable&)> run;
+};
+
 class ArmTrainer {
  public:
-  ArmTrainer(const nn::ModelSpec& spec, const TrainingSet& set, const ArmSettings& s, RunLog& log)
+  ArmTrainer(Trainee model, const TrainingSet& set, const ArmSettings& s, RunLog& log)
       : set_(set),
         s_(s),
         log_(log),
-        generator_(Generator(s.seed).fork(1)),
         shifts_(Generator(s.seed).fork(2)),
-        model_(std::make_shared<nn::Classifier>(spec, generator_)),
-        optimizer_(on_device(*model_, s.device)),
+        model_(std::move(model)),
+        optimizer_(on_device(model_.module, s.device)),
         scaler_({.enabled = s.precision == DType::f16}),
         schedule_{s.schedule, s.lr, s.steps},
         order_(static_cast<std::int64_t>(s.rows.size()),
@@ -89,10 +94,9 @@ class ArmTrainer {
       if (step_ % 20 == 19) task.update(step_ + 1, str("loss ", loss_value_));
     }
     task.set_result(str("loss ", loss_value_));
-    model_->eval();
-    model_->to(Device{});
+    model_.module.eval();
+    model_.module.to(Device{});
     ArmResult result;
-    result.model = model_;
     result.final_loss = loss_value_;
     if (dual_) {
       result.bound = dual_->report();
@@ -127,11 +131,11 @@ class ArmTrainer {
 
   ProbeErrors probe() {
     NoGrad no_grad;
-    model_->eval();
+    model_.module.eval();
     const ControlSettings& c = *s_.control;
-    const Tensor logits = model_->run(there(c.probe_inputs)).logits.tensor();
+    const Tensor logits = model_.run(there(c.probe_inputs)).logits.tensor();
     const Tensor p = softmax(to(logits, Device{}));
-    model_->train();
+    model_.module.train();
     Tensor targets = zeros(p.shape());
     const std::int64_t K = p.size(1);
     const auto labels = c.probe_labels.to_vector<std::int64_t>();
@@ -155,8 +159,8 @@ class ArmTrainer {
   const TrainingSet& set_;
   const ArmSettings& s_;
   RunLog& log_;
-  Generator generator_, shifts_;
-  std::shared_ptr<nn::Classifier> model_;
+  Generator shifts_;
+  Trainee model_;
   nn::AdamW optimizer_;
   nn::LossScaler scaler_;
   nn::Schedule schedule_;
@@ -226,10 +230,10 @@ void ArmTrainer::add_adversarial(const Tensor& x, const std::vector<std::int64_t
   const std::vector<std::int64_t> some(rows.begin(), rows.begin() + count);
   const Variable inputs(clone(slice(x, 0, 0, count)), true);
   std::vector<std::pair<std::string, double>> terms;
-  const Variable loss = loss_of(model_->run(inputs), some, temperature, terms);
+  const Variable loss = loss_of(model_.run(inputs), some, temperature, terms);
   const Tensor direction = sign(grad({loss}, {inputs})[0].tensor());
   const Tensor moved = add(inputs.tensor(), mul(direction, kAdversarialStep));
-  scaler_.scale(mul(loss_of(model_->run(Variable(moved)), some, temperature, terms), share))
+  scaler_.scale(mul(loss_of(model_.run(Variable(moved)), some, temperature, terms), share))
       .backward();
 }
 
@@ -242,13 +246,13 @@ void ArmTrainer::advance() {
   Tensor x = data::gather_rows(set_.inputs, rows);
   if (s_.shift > 0) x = shifted(x, s_.shift, shifts_);
   x = to(x, s_.device);
-  model_->zero_grad();
+  model_.module.zero_grad();
   StepEvent event;
   nn::Output out;
   Variable loss;
   {
     const Autocast scope(s_.precision);
-    out = model_->run(Variable(x));
+    out = model_.run(Variable(x));
     loss = loss_of(out, rows, temperature, event.loss_terms);
   }
   loss_value_ = loss.item();
@@ -334,35 +338,32 @@ void ArmTrainer::control_step(const CompensationReading& reading, const ClipDeci
   }
 }
 
+// `model` has run(x), as Classifier.
+template <class Model>
+ArmResult train(Model& model, const TrainingSet& set, const ArmSettings& settings, RunLog& log,
+                ProgressSink& progress, const StopRequest& stop) {
+  if (settings.rows.empty()) {
+    raise(ErrorKind::runtime, settings.name, ": expected records to learn from, got none");
+  }
+  const Trainee trainee{model, [&model](const Variable& x) { return model.run(x); }};
+  return ArmTrainer(trainee, set, settings, log).run(progress, stop);
+}
+
 }  // namespace
 
 ArmResult train_arm(const nn::ModelSpec& spec, const TrainingSet& set, const ArmSettings& settings,
                     RunLog& log, ProgressSink& progress, const StopRequest& stop) {
-  if (settings.rows.empty()) {
-    raise(ErrorKind::runtime, settings.name, ": expected records to learn from, got none");
-  }
-  return ArmTrainer(spec, set, settings, log).run(progress, stop);
+  Generator generator = Generator(settings.seed).fork(1);
+  const auto model = std::make_shared<nn::Classifier>(spec, generator);
+  ArmResult result = train(*model, set, settings, log, progress, stop);
+  result.model = model;
+  return result;
 }
 
-Predictions predict(nn::Classifier& model, const Tensor& inputs) {
-  constexpr std::int64_t kBatch = 500;
-  NoGrad no_grad;
-  model.eval();
-  const std::int64_t N = inputs.size(0);
-  const Device device = model.parameters().front().device();
-  Predictions all;
-  for (std::int64_t begin = 0; begin < N; begin += kBatch) {
-    const std::int64_t end = std::min(begin + kBatch, N);
-    const nn::Output out = model.run(Variable(to(slice(inputs, 0, begin, end), device)));
-    if (!all.logits.defined()) {
-      all.logits = empty({N, out.logits.size(1)});
-      all.features = empty({N, out.features.size(1)});
-    }
-    Tensor logits = slice(all.logits, 0, begin, end), features = slice(all.features, 0, begin, end);
-    copy_(logits, out.logits.tensor());
-    copy_(features, out.features.tensor());
-  }
-  return all;
+ArmResult fine_tune_arm(nn::FakeQuantizedModel& model, const TrainingSet& set,
+                        const ArmSettings& settings, RunLog& log, ProgressSink& progress,
+                        const StopRequest& stop) {
+  return train(model, set, settings, log, progress, stop);
 }
 
 }  // namespace athanor::distill

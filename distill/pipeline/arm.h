@@ -17,6 +17,7 @@
 #include "distill/run/progress.h"
 #include "distill/run/run_log.h"
 #include "nn/models.h"
+#include "nn/quantization.h"
 #include "nn/schedule.h"
 
 namespace athanor::distill {
@@ -68,7 +69,7 @@ struct ArmSettings {
 };
 
 struct ArmResult {
-  std::shared_ptr<nn::Classifier> model;
+  std::shared_ptr<nn::Classifier> model;  // of train_arm
   double seconds = 0;
   double final_loss = 0;
   std::optional<DualReport> bound;
@@ -86,11 +87,10 @@ struct Interrupted {};
 ArmResult train_arm(const nn::ModelSpec& spec, const TrainingSet& set, const ArmSettings& settings,
                     RunLog& log, ProgressSink& progress, const StopRequest& stop);
 
-// Logits and features of all rows on the CPU, in evaluation mode, batch by batch, computed where
-// the model is.
-struct Predictions {
-  Tensor logits, features;  // f32 [N, K], [N, d]
-};
-Predictions predict(nn::Classifier& model, const Tensor& inputs);
+// The same for a model that has learnt already and goes on with 8-bit rounding, in the place of a
+// new one.
+ArmResult fine_tune_arm(nn::FakeQuantizedModel& model, const TrainingSet& set,
+                        const ArmSettings& settings, RunLog& log, ProgressSink& progress,
+                        const StopRequest& stop);
 
 }  // namespace athanor::distill

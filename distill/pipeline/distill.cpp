@@ -30,6 +30,8 @@ std::string DistillRun::all() {
   log_ = std::make_unique<RunLog>(out_);
   log_->start({kVersion, str(device_), num_threads(), r_.seed});
   write_file_atomically(out_ / "recipe.toml", to_toml(r_));
+  // An earlier run's must not stand beside another student.
+  std::filesystem::remove(out_ / kInt8File);
   stage("data", [&] { plant(); });
   if (r_.teacher.source == "clean") {
     stage("teacher", [&] { teach(); });
@@ -39,6 +41,7 @@ std::string DistillRun::all() {
   }
   stage("restructure", [&] { restructure_for_report(); });
   students();
+  if (r_.quantize.enabled) quantize();
   stage("evaluate", [&] { judge(); });
   summary_["data"] = {
       {"train", data_.train.size()}, {"test", data_.test.size()}, {"pool", r_.pool.size}};
@@ -64,6 +67,7 @@ std::string DistillRun::all() {
 
 std::string run_distill(const Recipe& recipe, const DistillOptions& options) {
   check_recipe(recipe);
+  if (recipe.quantize.enabled) check_quantizable(recipe.student.model);
   const std::vector<std::string> images = data::image_formats();
   if (std::find(images.begin(), images.end(), recipe.data.format) == images.end() ||
       recipe.train.optimizer != "adamw") {

@@ -1,5 +1,6 @@
 // Evaluation of all arms, once everything is trained.
 #include "data/batches.h"
+#include "distill/pipeline/int8_summary.h"
 #include "distill/pipeline/pool_data.h"
 #include "distill/pipeline/run.h"
 #include "distill/pipeline/summary.h"
@@ -15,6 +16,26 @@ std::string plain_name(const std::string& arm) {
 }
 
 }  // namespace
+
+Json DistillRun::judge_int8(const Tensor& inputs, const Tensor& labels, Json& table) {
+  nn::Classifier& student = *arms_.at("student").model;
+  Json int8 = int8_summary(student, *quantized_, inputs, labels);
+  int8["mode"] = r_.quantize.mode;
+  int8["bytes"] = std::filesystem::file_size(out_ / kInt8File);
+  int8["bytes_f32"] = std::filesystem::file_size(out_ / "student.safetensors");
+  const auto row = [&](const std::string& name, const Json& scores, std::int64_t steps,
+                       double seconds) {
+    table.push_back({{"name", name},
+                     {"accuracy", scores["accuracy"]},
+                     {"f1", scores["f1"]},
+                     {"params", student.parameter_count()},
+                     {"steps", steps},
+                     {"seconds", seconds}});
+  };
+  row(kInt8Arm, int8, quantized_->steps, quantized_->seconds);
+  if (int8.contains("ptq")) row(str(kInt8Arm, "_ptq"), int8["ptq"], 0, 0);
+  return int8;
+}
 
 void DistillRun::judge() {
   const bool test = r_.evaluate.split == "test";
@@ -56,6 +77,14 @@ void DistillRun::judge() {
       summary_["variants"][name] = result;
     }
   }
+  if (quantized_) {
+    Json int8 = judge_int8(inputs, labels, table);
+    confusion[kInt8Arm] = int8["confusion"];
+    int8.erase("confusion");
+    summary_["int8"] = int8;
+  }
+  summary_["speed"] = inference_times(*teacher_, *arms_.at("student").model,
+                                      quantized_ ? quantized_->integer.get() : nullptr, inputs);
   summary_["confusion"] = confusion;
   summary_["table"] = table;
   summary_["control"] = control_summary(arms_.at("student"), notes_);

@@ -6,6 +6,7 @@
 
 #include "data/batches.h"
 #include "distill/pipeline/pool_data.h"
+#include "distill/pipeline/predict.h"
 #include "distill/refine/label_trust.h"
 #include "tensor/base/error.h"
 #include "tensor/ops.h"

@@ -1,11 +1,13 @@
 // The state of one distillation run; its parts are in distill.cpp (order), stages.cpp (data,
-// teacher, stages 1 and 2), students.cpp (arms) and judge.cpp (evaluation). Private to this folder.
+// teacher, stages 1 and 2), students.cpp (arms, INT8) and judge.cpp (evaluation). Private to this
+// folder.
 #pragma once
 
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,7 @@
 #include "data/image_set.h"
 #include "distill/pipeline/arm.h"
 #include "distill/pipeline/distill.h"
+#include "distill/pipeline/quantize_stage.h"
 #include "distill/pipeline/refine_stage.h"
 #include "distill/recipe/recipe.h"
 #include "distill/refine/plant.h"
@@ -62,8 +65,11 @@ class DistillRun {
   void students();
   void baselines();
   void variants();
+  ArmSettings fine_tuning();
+  void quantize();
   // judge.cpp
   void judge();
+  nlohmann::json judge_int8(const Tensor& inputs, const Tensor& labels, nlohmann::json& table);
 
   const Recipe& r_;
   std::filesystem::path out_;
@@ -86,6 +92,7 @@ class DistillRun {
   std::map<std::string, Units> units_;  // by settings
   std::map<std::string, ArmResult> arms_;
   std::vector<std::string> arm_order_;
+  std::optional<QuantizedStudent> quantized_;
   nlohmann::json seconds_ = nlohmann::json::object(), summary_ = nlohmann::json::object(),
                  notes_ = nlohmann::json::array();
 };

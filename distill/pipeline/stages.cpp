@@ -4,6 +4,7 @@
 #include "data/image_formats.h"
 #include "distill/pipeline/out_of_fold.h"
 #include "distill/pipeline/pool_data.h"
+#include "distill/pipeline/predict.h"
 #include "distill/pipeline/run.h"
 #include "distill/pipeline/summary.h"
 #include "distill/refine/surface.h"

@@ -2,12 +2,19 @@
 #include <algorithm>
 
 #include "distill/pipeline/pool_data.h"
+#include "distill/pipeline/predict.h"
 #include "distill/pipeline/run.h"
 #include "distill/refine/label_trust.h"
 #include "tensor/base/error.h"
 #include "tensor/ops/softmax.h"
 
 namespace athanor::distill {
+namespace {
+
+// Beside the run's seed, so that fine-tuning draws from no other training's numbers.
+constexpr std::uint64_t kFineTuningSeed = 2000;
+
+}  // namespace
 
 ArmSettings DistillRun::base_arm(const std::string& name) const {
   ArmSettings s;
@@ -152,6 +159,36 @@ void DistillRun::variants() {
     for (const auto& [name, settings] : ablation_variants()) add(name, settings);
   }
   for (const auto& [name, settings] : r_.variants) add("variant:" + name, settings);
+}
+
+// The three-stage student's own losses, at the ends of their schedules and on uniform batches,
+// without a controller, whose statistics and units are those of a whole training; from a seed of
+// its own.
+ArmSettings DistillRun::fine_tuning() {
+  Recipe r = r_;
+  r.control.enabled = r.compensate.enabled = r.curriculum.enabled = false;
+  ArmSettings s = three_stage(r, kInt8Arm);
+  s.temperature = TemperatureSchedule(TemperatureKind::constant, {s.temperature.at(1)});
+  if (s.mix.kind == LabelMixKind::scheduled) s.mix.start = s.mix.end;
+  s.steps = s.steps_per_epoch * r_.quantize.epochs;
+  s.lr = r_.quantize.lr;
+  s.schedule = nn::ScheduleKind::cosine;
+  s.seed = r_.seed + kFineTuningSeed;
+  s.device = Device{};
+  s.precision = DType::f32;
+  return s;
+}
+
+void DistillRun::quantize() {
+  QuantizeSettings settings;
+  settings.records = r_.quantize.records;
+  if (r_.quantize.mode == "qat") settings.fine_tune = fine_tuning();
+  stage(kInt8Arm, [&] {
+    quantized_ =
+        quantize_student(*arms_.at("student").model, r_.refine.enabled ? student_set_ : pool_set_,
+                         rows_for(r_), settings, *log_, progress_, stop_);
+    nn::save_quantized(out_ / kInt8File, *quantized_->integer);
+  });
 }
 
 void DistillRun::students() {

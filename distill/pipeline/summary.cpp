@@ -4,6 +4,7 @@
 #include <span>
 
 #include "distill/pipeline/pool_data.h"
+#include "distill/pipeline/predict.h"
 #include "distill/refine/feature_values.h"
 #include "nn/metrics.h"
 
@@ -35,12 +36,14 @@ double effective_share_at(const Manifest& manifest, const RefineStageResult& ref
 using Json = nlohmann::json;
 
 Json score_model(nn::Classifier& model, const Tensor& inputs, const Tensor& labels) {
-  const Tensor scores = predict(model, inputs).logits;
-  const auto counts = nn::confusion_matrix(nn::predicted_classes(scores), labels, scores.size(1));
-  return {{"params", model.parameter_count()},
-          {"accuracy", nn::accuracy(counts)},
-          {"f1", nn::macro_f1(counts)},
-          {"confusion", counts}};
+  Json scores = score_logits(predict(model, inputs).logits, labels);
+  scores["params"] = model.parameter_count();
+  return scores;
+}
+
+Json score_logits(const Tensor& logits, const Tensor& labels) {
+  const auto counts = nn::confusion_matrix(nn::predicted_classes(logits), labels, logits.size(1));
+  return {{"accuracy", nn::accuracy(counts)}, {"f1", nn::macro_f1(counts)}, {"confusion", counts}};
 }
 
 Json refine_summary(const Manifest& manifest, const RefineStageResult& refined) {

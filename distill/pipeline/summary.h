@@ -12,6 +12,8 @@ namespace athanor::distill {
 // params, accuracy, f1 (macro) and the confusion matrix of a model on normalised `inputs`
 // [N, C, H, W] with `labels` i64 [N].
 nlohmann::json score_model(nn::Classifier& model, const Tensor& inputs, const Tensor& labels);
+// accuracy, f1 and confusion of logits f32 [N, K].
+nlohmann::json score_logits(const Tensor& logits, const Tensor& labels);
 
 // "refine": the selection measured against what was planted.
 nlohmann::json refine_summary(const Manifest& manifest, const RefineStageResult& refined);

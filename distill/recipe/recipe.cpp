@@ -92,6 +92,10 @@ void for_each_key(R& r, F&& f) {
   f("compensate.seed_exact", r.compensate.seed_exact);
   f("compensate.weights", r.compensate.weights);
   f("quantize.enabled", r.quantize.enabled);
+  f("quantize.mode", r.quantize.mode);
+  f("quantize.epochs", r.quantize.epochs);
+  f("quantize.lr", r.quantize.lr);
+  f("quantize.records", r.quantize.records);
   f("loss.distance", r.loss.distance);
   f("loss.kd", r.loss.kd);
   f("loss.relation", r.loss.relation);

@@ -116,7 +116,11 @@ struct Recipe {
     std::vector<double> weights = {1, 1, 1};
   } compensate;
   struct {
-    bool enabled = false;
+    bool enabled = true;
+    std::string mode = "qat";  // qat: fine-tuned with rounding; ptq: ranges are measured, no more
+    std::int64_t epochs = 10;  // of fine-tuning: passes over pool.size records
+    double lr = 1e-3;          // of fine-tuning, at its start
+    std::int64_t records = 2000;  // of the student's: they show the ranges of activations
   } quantize;
   struct {
     std::string distance = "kl";  // between student and teacher: kl, or a registered one

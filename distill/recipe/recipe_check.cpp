@@ -56,6 +56,14 @@ void check_training(const Recipe& r) {
   share("student.dropout", r.student.dropout);
 }
 
+void check_quantization(const Recipe& r) {
+  const auto& q = r.quantize;
+  expect_one_of("quantize.mode", q.mode, "qat", "ptq");
+  expect(q.epochs >= 1, "quantize.epochs", "1 or more", static_cast<double>(q.epochs));
+  expect(q.lr > 0, "quantize.lr", "a rate above 0", q.lr);
+  expect(q.records >= 1, "quantize.records", "1 or more", static_cast<double>(q.records));
+}
+
 }  // namespace
 
 void check_recipe(const Recipe& r) {
@@ -73,6 +81,7 @@ void check_recipe(const Recipe& r) {
   teachers.insert(teachers.begin(), {"cnn", "mlp"});
   expect_one_of("teacher.model", r.teacher.model, teachers);
   check_training(r);
+  check_quantization(r);
   expect_one_of("restructure.relation", r.restructure.relation, "decoded", "attention", "blend",
                 "raw");
   expect_one_of("mix.hard", r.mix.hard, "trust", "constant", "scheduled");
@@ -122,12 +131,6 @@ void check_recipe(const Recipe& r) {
           r.teacher.file);
   }
   for (const auto& [name, settings] : r.variants) with_variant(r, name, settings);
-  if (r.quantize.enabled) {
-    raise(
-        ErrorKind::usage,
-        "quantize.enabled: a run does not quantise yet (`athanor quantize` does); expected false, "
-        "got true");
-  }
 }
 
 Recipe with_variant(const Recipe& recipe, const std::string& name,
@@ -137,11 +140,15 @@ Recipe with_variant(const Recipe& recipe, const std::string& name,
   for (const std::string& setting : settings) {
     const std::string section = setting.substr(0, setting.find_first_of(".="));
     for (const char* shared : {"name", "seed", "baselines", "data", "pool", "teacher", "trust",
-                               "evaluate", "variants", "quantize"}) {
+                               "evaluate", "variants"}) {
       if (section == shared) {
         raise(ErrorKind::usage, "variants.", name, ": expected settings of the student, got ",
               setting, ", which all students of a run share");
       }
+    }
+    if (section == "quantize") {
+      raise(ErrorKind::usage, "variants.", name, ": expected settings of training in f32, got ",
+            setting, "; of a run's students the three-stage student alone becomes INT8");
     }
     try {
       set_key(result, setting);

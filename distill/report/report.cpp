@@ -24,12 +24,14 @@ std::string render_report(const std::filesystem::path& run_dir) {
   page +=
       "<nav aria-label=\"Sections\"><a href=\"#results\">Every arm</a><a href=\"#refine\">1 "
       "Refinement</a><a href=\"#restructure\">2 Knowledge graph</a><a href=\"#control\">3 "
-      "Control</a><a href=\"#training\">Learning curves</a><a href=\"#confusion\">Confusions</a>"
+      "Control</a><a href=\"#int8\">INT8</a><a href=\"#training\">Learning curves</a><a "
+      "href=\"#confusion\">Confusions</a>"
       "<a href=\"#time\">Time</a></nav>\n";
   page += results_section(run);
   page += refine_section(run);
   page += restructure_section(run);
   page += control_section(run);
+  page += int8_section(run);
   page += training_section(run);
   page += confusion_section(run);
   page += time_section(run);

@@ -21,6 +21,8 @@ std::string refine_section(const RunFiles& run);
 std::string restructure_section(const RunFiles& run);
 // "#control": stage 3 from log.jsonl.
 std::string control_section(const RunFiles& run);
+// "#int8": the INT8 student from summary.json's "int8" and "speed".
+std::string int8_section(const RunFiles& run);
 // "#training": losses and validation curves from log.jsonl.
 std::string training_section(const RunFiles& run);
 // "#confusion": confusion matrices from summary.json.

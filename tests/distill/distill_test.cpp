@@ -8,7 +8,6 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "data/idx.h"
 #include "data/image_set.h"
 #include "distill/pipeline/distill.h"
 #include "distill/pipeline/refine_stage.h"
@@ -16,34 +15,13 @@
 #include "distill/refine/feature_values.h"
 #include "nn/models.h"
 #include "tensor/base/error.h"
-#include "tensor/io/atomic_file.h"
-#include "tensor/random.h"
+#include "tests/distill/corner_images.h"
 
 using namespace athanor;
 using namespace athanor::distill;
 namespace fs = std::filesystem;
 
 namespace {
-
-// 12 x 12 images of four classes: a bright square whose corner depends on the class.
-void write_part(const fs::path& dir, const std::string& prefix, std::int64_t n,
-                Generator& generator) {
-  Tensor images = empty({n, 12, 12}, DType::u8), labels = empty({n}, DType::u8);
-  std::uint8_t* pixel = images.data<std::uint8_t>();
-  for (std::int64_t i = 0; i < n; ++i) {
-    const std::int64_t label = generator.next_below(4);
-    labels.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(label);
-    const std::int64_t top = 2 + (label / 2) * 4, left = 2 + (label % 2) * 4;
-    for (std::int64_t y = 0; y < 12; ++y) {
-      for (std::int64_t x = 0; x < 12; ++x) {
-        const bool inside = y >= top && y < top + 4 && x >= left && x < left + 4;
-        *pixel++ = static_cast<std::uint8_t>(inside ? 100 + generator.next_below(150) : 0);
-      }
-    }
-  }
-  write_file_atomically(dir / (prefix + "-images-idx3-ubyte"), data::encode_idx(images));
-  write_file_atomically(dir / (prefix + "-labels-idx1-ubyte"), data::encode_idx(labels));
-}
 
 Recipe small_recipe(const fs::path& data) {
   Recipe recipe;
@@ -63,8 +41,8 @@ struct SmallData {
   SmallData() {
     fs::create_directories(root / "data");
     Generator generator(11);
-    write_part(root / "data", "train", 1200, generator);
-    write_part(root / "data", "t10k", 200, generator);
+    write_corners(root / "data", "train", 1200, generator);
+    write_corners(root / "data", "t10k", 200, generator);
   }
   ~SmallData() { fs::remove_all(root); }
 };
@@ -83,8 +61,8 @@ TEST_CASE("the main job: all files, all keys, equal numbers for equal seeds") {
   nlohmann::json first = run(recipe, root / "a");
   for (const char* file :
        {"recipe.toml", "log.jsonl", "summary.json", "report.html", "teacher.safetensors",
-        "student.safetensors", "refine/scores.csv", "refine/manifest.csv", "refine/summary.json",
-        "restructure/graph.json"}) {
+        "student.safetensors", "student-int8.safetensors", "refine/scores.csv",
+        "refine/manifest.csv", "refine/summary.json", "restructure/graph.json"}) {
     INFO(file);
     CHECK(fs::file_size(root / "a" / file) > 0);
   }
@@ -101,6 +79,7 @@ TEST_CASE("the main job: all files, all keys, equal numbers for equal seeds") {
   for (nlohmann::json* s : {&first, &second}) {
     s->erase("seconds");
     s->erase("peak_memory_mb");
+    s->erase("speed");
     for (auto& row : (*s)["table"]) row.erase("seconds");
   }
   CHECK(first == second);

@@ -23,11 +23,15 @@ TEST_CASE("a resolved recipe reads back to itself") {
 
 TEST_CASE("TOML tables, inline tables and losses set keys") {
   const Recipe recipe = parse_recipe(
-      "seed = 5\ntrain = { batch = 64, lr = 1e-3 }\n[temperature]\nschedule = \"stages\"\n"
+      "seed = 5\nquantize = { enabled = true, mode = \"ptq\", records = 90 }\ntrain = { batch = "
+      "64, lr = 1e-3 }\n[temperature]\nschedule = \"stages\"\n"
       "values = [5, 2, 1]\n[[losses]]\nname = \"kd\"\nweight = 1\n[[losses]]\n"
       "name = \"relation\"\nweight = 3.5\n",
       "r.toml");
   CHECK(recipe.seed == 5);
+  CHECK(recipe.quantize.enabled);
+  CHECK(recipe.quantize.mode == "ptq");
+  CHECK(recipe.quantize.records == 90);
   CHECK(recipe.train.batch == 64);
   CHECK(recipe.temperature.values == std::vector<double>{5, 2, 1});
   CHECK(recipe.loss.kd == 1);
@@ -57,7 +61,13 @@ TEST_CASE("wrong recipes are usage errors that say what was expected") {
   refuses("temperature.values=[0.0]", "temperature.values: expected values above 0, got 0");
   refuses("train.batch=0", "train.batch: expected 1 or more, got 0");
   refuses("pool.mixture=wild", "expected one of easy, standard, hard; got wild");
-  refuses("quantize.enabled=true", "does not quantise yet");
+  refuses("quantize.mode=int4", "quantize.mode: expected one of qat, ptq; got int4");
+  refuses("quantize.epochs=0", "quantize.epochs: expected 1 or more, got 0");
+  refuses("quantize.lr=0.0", "quantize.lr: expected a rate above 0, got 0");
+  refuses("quantize.records=0", "quantize.records: expected 1 or more, got 0");
+  CHECK_THROWS_WITH(set_key(recipe, "quantize.enabled=7"), Catch::Contains("true or false"));
+  CHECK_THROWS_WITH(set_key(recipe, "quantize.epoch=7"),
+                    Catch::Contains("did you mean quantize.epochs?"));
 }
 
 TEST_CASE("variants are checked students of the same run") {
@@ -76,6 +86,7 @@ TEST_CASE("variants are checked students of the same run") {
   };
   refuses("pool.size=500", "variants.x: expected settings of the student, got pool.size=500");
   refuses("seed=3", "which all students of a run share");
+  refuses("quantize.mode=ptq", "the three-stage student alone becomes INT8");
   refuses("loss.relatoin=3", "did you mean loss.relation?");
   refuses("temperature.values=[0.0]", "values above 0");
   CHECK_THROWS_WITH(set_key(recipe, "variants.y=3"), Catch::Contains("expected a list"));

@@ -24,6 +24,12 @@ const char* kSummary = R"({
             "total": 6000},
  "restructure": {"clusters": 17, "compression": 8, "fvu": 0.0213, "relation_auc": 0.943},
  "control": {"epsilon_final": 0.0131, "violations": 0.021},
+ "int8": {"accuracy": 0.8551, "f1": 0.8533, "bytes": 52912, "bytes_f32": 204272, "mode": "qat",
+          "agreement": 1, "agreement_f32": 0.99, "max_steps": 1,
+          "layers": [{"name": "body.1", "max_steps": 1, "off_share": 0.0001}],
+          "ptq": {"accuracy": 0.8511, "f1": 0.8493, "agreement_f32": 0.997}},
+ "speed": {"batch": 256, "repeats": 15, "teacher_ms": 20, "student_f32_ms": 0.4,
+           "student_int8_ms": 0.2},
  "seconds": {"total": 318.4, "teacher": 172.2}, "seed": 0, "version": "0.1.0",
  "classes": ["cat <1>", "dog & co"],
  "confusion": {"teacher": [[9, 1], [2, 8]], "student": [[8, 2], [3, 7]]},
@@ -121,6 +127,10 @@ TEST_CASE("a whole run becomes one well-formed page that loads nothing", "[repor
   CHECK(has(page, "AUC 0.943"));
   CHECK(has(page, "<b>active</b> in 50% of the steps"));
   CHECK(has(page, "No gain here: &lt;control&gt;"));
+  CHECK(has(page, "a file 3.86 times as small, answers in 1/2 of the time, accuracy +0.10 points"));
+  CHECK(has(page, "for 100.00% of the images; the teacher takes 20 ms, 100 times as long"));
+  CHECK(has(page, "<td>0.8511</td><td>−0.30</td><td>0.8493</td><td>99.70%</td>"));
+  CHECK(has(page, "≤ 1 step"));
   CHECK(has(page, "dog &amp; co"));
   CHECK(has(page, "Not applicable to these records: rule consistency."));
   CHECK(has(page, "score · AUROC 1.00"));    // every defect scores below every effective record
@@ -143,7 +153,7 @@ TEST_CASE("files that are absent leave a sentence", "[report]") {
   std::string page = render_report(dir.path());
   CHECK(xml_problem(xml_part(page)) == "");
   for (const char* file : {"log.jsonl is absent", "scores.csv is absent", "graph.json is absent",
-                           "no confusion matrix", "no table"}) {
+                           "no confusion matrix", "no table", "no INT8 student"}) {
     INFO(file);
     CHECK(has(page, file));
   }
