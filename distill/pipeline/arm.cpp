@@ -97,6 +97,7 @@ class ArmTrainer {
     model_.module.eval();
     model_.module.to(Device{});
     ArmResult result;
+    result.steps = s_.steps;
     result.final_loss = loss_value_;
     if (dual_) {
       result.bound = dual_->report();

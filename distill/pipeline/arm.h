@@ -70,6 +70,7 @@ struct ArmSettings {
 
 struct ArmResult {
   std::shared_ptr<nn::Classifier> model;  // of train_arm
+  std::int64_t steps = 0;
   double seconds = 0;
   double final_loss = 0;
   std::optional<DualReport> bound;

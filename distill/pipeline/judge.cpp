@@ -63,11 +63,10 @@ void DistillRun::judge() {
   }
   summary_["baselines"] = Json::object();
   summary_["variants"] = Json::object();
-  const std::int64_t steps = base_arm("").steps;
   Json ignored = Json::array();
   for (const std::string& name : arm_order_) {
     ArmResult& arm = arms_.at(name);
-    Json result = row(name, *arm.model, arm.seconds, steps);
+    Json result = row(name, *arm.model, arm.seconds, arm.steps);
     if (name == "student") {
       summary_["student"] = result;
     } else if (name.starts_with("baseline:")) {

@@ -57,11 +57,11 @@ class DistillRun {
   std::vector<std::int64_t> rows_for(const Recipe& r) const;
   nn::ModelSpec teacher_spec() const;
   // students.cpp
-  ArmSettings base_arm(const std::string& name) const;
+  ArmSettings base_arm(const std::string& name, const Recipe& r) const;
   ArmSettings three_stage(const Recipe& r, const std::string& name);
   ControlSettings control_for(const Recipe& r);
   void add_curriculum(const Recipe& r, ArmSettings& s) const;
-  void train(const ArmSettings& settings, const TrainingSet& set);
+  void train(const Recipe& r, const ArmSettings& settings, const TrainingSet& set);
   void students();
   void baselines();
   void variants();

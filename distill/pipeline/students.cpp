@@ -16,16 +16,16 @@ constexpr std::uint64_t kFineTuningSeed = 2000;
 
 }  // namespace
 
-ArmSettings DistillRun::base_arm(const std::string& name) const {
+ArmSettings DistillRun::base_arm(const std::string& name, const Recipe& r) const {
   ArmSettings s;
   s.name = name;
-  s.rows = iota(r_.pool.size);
-  s.batch = r_.train.batch;
-  s.steps_per_epoch = std::max<std::int64_t>(1, (r_.pool.size + s.batch - 1) / s.batch);
-  s.steps = s.steps_per_epoch * r_.train.epochs;
-  s.lr = r_.train.lr;
-  s.schedule = nn::schedule_from_name(r_.train.schedule);
-  s.seed = r_.seed;
+  s.rows = iota(r.pool.size);
+  s.batch = r.train.batch;
+  s.steps_per_epoch = std::max<std::int64_t>(1, (r.pool.size + s.batch - 1) / s.batch);
+  s.steps = s.steps_per_epoch * r.train.epochs;
+  s.lr = r.train.lr;
+  s.schedule = nn::schedule_from_name(r.train.schedule);
+  s.seed = r.seed;
   s.device = device_;
   s.precision = precision_;
   return s;
@@ -44,7 +44,7 @@ ControlSettings DistillRun::control_for(const Recipe& r) {
     c.compensation.emplace();
     c.compensation->act = r.compensate.act;
     // What is normal is learnt once the rate has peaked: before, norms change with the schedule.
-    const std::int64_t steps = base_arm("").steps;
+    const std::int64_t steps = base_arm("", r).steps;
     c.compensation->settle = static_cast<int>(0.3 * static_cast<double>(steps));
     c.compensation->warm_up = static_cast<int>(std::max<std::int64_t>(40, steps / 14));
     c.compensation->seed_exact = r.compensate.seed_exact;
@@ -91,8 +91,7 @@ void DistillRun::add_curriculum(const Recipe& r, ArmSettings& s) const {
 }
 
 ArmSettings DistillRun::three_stage(const Recipe& r, const std::string& name) {
-  ArmSettings s = base_arm(name);
-  s.lr = r.train.lr;
+  ArmSettings s = base_arm(name, r);
   s.rows = rows_for(r);
   s.mix.kind = label_mix_kind(r.mix.hard);
   s.mix.max = r.mix.max;
@@ -117,10 +116,10 @@ ArmSettings DistillRun::three_stage(const Recipe& r, const std::string& name) {
   return s;
 }
 
-void DistillRun::train(const ArmSettings& settings, const TrainingSet& set) {
+void DistillRun::train(const Recipe& r, const ArmSettings& settings, const TrainingSet& set) {
   stage(settings.name, [&] {
     arms_[settings.name] =
-        train_arm(image_model_spec(data_.train, r_.student.model, r_.student.hidden), set, settings,
+        train_arm(image_model_spec(data_.train, r.student.model, r.student.hidden), set, settings,
                   *log_, progress_, stop_);
   });
   arm_order_.push_back(settings.name);
@@ -129,23 +128,23 @@ void DistillRun::train(const ArmSettings& settings, const TrainingSet& set) {
 void DistillRun::baselines() {
   TrainingSet untaught = pool_set_;
   untaught.teacher_logits = Tensor();
-  train(base_arm("baseline:student_alone"), untaught);
-  ArmSettings vanilla = base_arm("baseline:vanilla_kd");
+  train(r_, base_arm("baseline:student_alone", r_), untaught);
+  ArmSettings vanilla = base_arm("baseline:vanilla_kd", r_);
   vanilla.mix = {LabelMixKind::constant, 0.5, 0.5, 0.5};
-  train(vanilla, pool_set_);
+  train(r_, vanilla, pool_set_);
   if (r_.baselines == "standard") return;
-  ArmSettings soft = base_arm("baseline:kd_no_hard");
+  ArmSettings soft = base_arm("baseline:kd_no_hard", r_);
   soft.mix = {LabelMixKind::constant, 0, 0, 0};
-  train(soft, pool_set_);
-  ArmSettings robust = base_arm("baseline:gce");
+  train(r_, soft, pool_set_);
+  ArmSettings robust = base_arm("baseline:gce", r_);
   robust.gce_q = 0.7;
-  train(robust, untaught);
-  ArmSettings oracle = base_arm("baseline:oracle_clean");
+  train(r_, robust, untaught);
+  ArmSettings oracle = base_arm("baseline:oracle_clean", r_);
   oracle.rows.clear();
   for (std::size_t i = 0; i < pool_.manifest.size(); ++i) {
     if (pool_.manifest[i].effective) oracle.rows.push_back(static_cast<std::int64_t>(i));
   }
-  train(oracle, untaught);
+  train(r_, oracle, untaught);
 }
 
 void DistillRun::variants() {
@@ -153,7 +152,7 @@ void DistillRun::variants() {
     const Recipe r = with_variant(r_, name, settings);
     // Without stage 1 the student's teacher is the one of the raw pool.
     const TrainingSet& set = r.refine.enabled ? student_set_ : pool_set_;
-    train(three_stage(r, name), set);
+    train(r, three_stage(r, name), set);
   };
   if (r_.baselines == "ablation") {
     for (const auto& [name, settings] : ablation_variants()) add(name, settings);
@@ -193,7 +192,7 @@ void DistillRun::quantize() {
 
 void DistillRun::students() {
   baselines();
-  train(three_stage(r_, "student"), r_.refine.enabled ? student_set_ : pool_set_);
+  train(r_, three_stage(r_, "student"), r_.refine.enabled ? student_set_ : pool_set_);
   nn::save_classifier(out_ / "student.safetensors", *arms_.at("student").model);
   variants();
 }

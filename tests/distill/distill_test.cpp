@@ -100,7 +100,9 @@ TEST_CASE("ablation rows: a part that is off is really off") {
   Recipe recipe = small_recipe(small.root / "data");
   recipe.baselines = "ablation";
   recipe.loss.relation = 20;
-  recipe.variants = {{"same", {}}, {"sparse_teacher", {"loss.kd_every=4"}}};
+  recipe.variants = {{"same", {}},
+                     {"sparse_teacher", {"loss.kd_every=4"}},
+                     {"smaller", {"student.hidden=[5]", "train.epochs=1", "train.batch=50"}}};
   recipe.evaluate.split = "validation";
   recipe.evaluate.size = 300;
   const nlohmann::json all = run(recipe, small.root / "a");
@@ -111,6 +113,9 @@ TEST_CASE("ablation rows: a part that is off is really off") {
   CHECK(rows.contains("without:control"));
   CHECK(rows.contains("variant:sparse_teacher"));
   CHECK(all["variants"]["variant:same"]["f1"] == all["student"]["f1"]);
+  const nlohmann::json& smaller = rows["variant:smaller"];
+  CHECK(smaller["steps"] == (recipe.pool.size + 49) / 50);
+  CHECK(smaller["params"] < rows["student"]["params"]);
   CHECK_FALSE(all["variants"]["without:bound"]["control"].contains("mean_lambda"));
   CHECK(all["variants"]["without:compensation"]["control"]["triggers"] == 0);
 
