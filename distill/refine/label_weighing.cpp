@@ -8,6 +8,7 @@
 namespace athanor::distill {
 namespace {
 
+constexpr std::int64_t kMostSearched = 32;  // classes
 constexpr std::int64_t kSpans = 4;
 constexpr std::int64_t kLeastOfSpan = 100;  // records
 constexpr NoiseOptions kNoise{.shrink = 20, .iterations = 12, .equal_rows = 400, .shares = true};
@@ -34,6 +35,8 @@ TimeSlices time_slices(const std::vector<double>& times) {
   slices.count = spans + 1;
   return slices;
 }
+
+bool few_classes(const LabelTask& task) { return task.classes <= kMostSearched; }
 
 LabelWeighing::LabelWeighing(const LabelTask& task) : task_(task), slices_(time_slices(task.time)) {
   std::vector<std::vector<std::int64_t>> members(static_cast<std::size_t>(task.size()));
@@ -91,9 +94,9 @@ Weighed LabelWeighing::weigh(const ProbabilityTable& p, double exponent) const {
   return w;
 }
 
-Weighed LabelWeighing::search(const ProbabilityTable& p) const {
+Weighed LabelWeighing::search(const ProbabilityTable& p, std::span<const double> exponents) const {
   Weighed best;
-  for (const double exponent : kExponents) {
+  for (const double exponent : exponents) {
     Weighed w = weigh(p, exponent);
     if (best.p.rows == 0 || w.likelihood > best.likelihood) best = std::move(w);
   }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "distill/refine/label_task.h"
@@ -19,6 +20,12 @@ TimeSlices time_slices(const std::vector<double>& times);  // NaN = no stamp
 
 // Powers to which answers may be raised before they are weighed against the labels.
 inline constexpr double kExponents[] = {.25, .35, .5, .7, 1, 1.4};
+// Of models elsewhere, which may be regularised as strongly as their maker liked.
+inline constexpr double kExponentsOfGiven[] = {.25, .35, .5, .7, 1, 1.4, 2, 2.8, 4};
+
+// Whether there are so few classes (32) that rounds of learning and a search for powers are cheap:
+// the noise matrices of more take their time.
+bool few_classes(const LabelTask& task);
 
 struct Weighed {
   double likelihood = -std::numeric_limits<double>::infinity();  // mean, of the labels given
@@ -38,7 +45,7 @@ class LabelWeighing {
   Weighed weigh(const ProbabilityTable& p, double exponent) const;
   // With the power under which the labels, which the models of p have not seen, are likeliest;
   // those of verified records count as the true classes that they are.
-  Weighed search(const ProbabilityTable& p) const;
+  Weighed search(const ProbabilityTable& p, std::span<const double> exponents = kExponents) const;
   // The same of a b^power, with the likeliest power; a as it is where none is likelier than that.
   Weighed with_second_view(Weighed a, const ProbabilityTable& b) const;
 

@@ -275,11 +275,16 @@ class FeatureWork {
   ProbabilityTable load_table(const std::filesystem::path& path) const {
     return load_probabilities(path, n_, r_.label_names.size());
   }
-
   ProbabilityTable unknown_probabilities() const {
     const std::int64_t classes = r_.label_names.size();
-    return {n_, classes,
-            std::vector<double>(static_cast<std::size_t>(n_ * classes), kNotApplicable)};
+    const auto cells = static_cast<std::size_t>(n_ * classes);
+    return {n_, classes, std::vector<double>(cells, kNotApplicable)};
+  }
+
+  void watched(const OutOfFold& training) {
+    f_.confidence.assign(training.confidence.begin(), training.confidence.end());
+    f_.variability.assign(training.variability.begin(), training.variability.end());
+    put(kStability, stability_of(training.forgetting, training.presentations));
   }
 
   // Features 4, 10, 11 and 12.
@@ -311,10 +316,11 @@ class FeatureWork {
       f_.notes.push_back("label_trust, learnability, stability: switched off, nothing was trained");
       evidence.p = evidence.posterior = unknown_probabilities();
     } else if (!o_.probabilities.empty()) {
-      evidence.p = load_table(o_.probabilities);
-      evidence.posterior = evidence.p;
-      if (trusted || !o_.teacher.empty()) evidence = judge_by_answers(task, evidence.p);
-      f_.notes.push_back("stability: probabilities were given, no training was watched");
+      const ProbabilityTable given = load_table(o_.probabilities);
+      evidence = stages_.run(
+          "labels", [&] { return judge_by_answers(task, given, o_.seed); }, pack_labels,
+          unpack_labels);
+      watched(evidence.training);
     } else if (earlier_ != nullptr) {
       if (!earlier_->labels) {
         f_.notes.push_back("label_trust, learnability, stability: the earlier run judged no label");
@@ -329,10 +335,7 @@ class FeatureWork {
       evidence = stages_.run(
           "labels", [&] { return judge_labels(task, o_.seed); }, pack_labels, unpack_labels);
       judged_by_models = true;
-      const OutOfFold& training = evidence.training;
-      f_.confidence.assign(training.confidence.begin(), training.confidence.end());
-      f_.variability.assign(training.variability.begin(), training.variability.end());
-      put(kStability, stability_of(training.forgetting, training.presentations));
+      watched(evidence.training);
     }
     const ProbabilityTable& p = evidence.p;
     if (evidence.joint) put(kRules, rule_consistency(most_probable_of_copies(evidence.posterior)));
@@ -347,11 +350,8 @@ class FeatureWork {
       right += f_.guess[i] == r_.label[i];
     }
     f_.agreement = judged > 0 ? double(right) / double(judged) : kNotApplicable;
-    if (o_.teacher.empty()) {
-      f_.notes.push_back("teacher_agreement: no teacher given");
-    } else {
-      put(kTeacher, label_agreements(teacher, r_.label));
-    }
+    if (o_.teacher.empty()) f_.notes.push_back("teacher_agreement: no teacher given");
+    if (!o_.teacher.empty()) put(kTeacher, label_agreements(teacher, r_.label));
     if (judged_by_models) f_.labels = std::move(evidence);
   }
 

@@ -6,35 +6,21 @@
 #include <cmath>
 #include <limits>
 
-#include "distill/refine/discriminant.h"
 #include "distill/refine/feature_values.h"
+#include "distill/refine/label_discriminants.h"
 #include "distill/refine/label_weighing.h"
-#include "distill/refine/latent_words.h"
-#include "distill/refine/leading_directions.h"
-#include "distill/restructure/knn_graph.h"
-#include "tensor/ops.h"
-#include "tensor/ops/cat.h"
 
 namespace athanor::distill {
 namespace {
 
 constexpr std::int64_t kMostClasses = 256;
-constexpr int kFolds = 5;
 // Rounds of learning. Words alone confirm their own mistakes in a third (TREC hard, seeds 1 and 21:
 // 0.561 at retention 0.95 against 0.569).
 constexpr int kRounds = 3, kRoundsOfWords = 2;
-constexpr std::uint64_t kPartitions = 3;      // into folds, whose answers are averaged
-constexpr std::int64_t kLatent = 256;         // dimensions of the words
-constexpr double kWordsBesideVectors = .7;    // length of a record's words, its vector's being 1
-constexpr std::int64_t kDirections = 192;     // of vectors and words together
-constexpr std::int64_t kMostLatent = 50'000;  // records whose words are kept so
-constexpr std::int64_t kMostSearched = 32;    // classes; the noise matrix of more takes its time
-constexpr double kFreedom = 30;               // of the densities, where vectors are given
 // What a verified record teaches, an unverified one teaching 1. TREC, seeds 1 and 21, effective
 // share at retention 0.95: without any 0.840 standard, 0.814 hard; with 300 that weigh 1, 4, 8, 16,
 // 32 as much 0.854, 0.862, 0.865, 0.877, 0.880 and 0.845, 0.856, 0.864, 0.873, 0.875.
 constexpr float kVerifiedWeight = 16;
-constexpr double kShrinkages[] = {.3, .6};  // their answers are averaged, too
 
 }  // namespace
 
@@ -63,71 +49,6 @@ std::string label_obstacle(const TableRecords& r) {
 }
 
 namespace {
-
-// Rounds: models of the labels given, then models of the class posteriors that follow from the
-// round before. Those posteriors come from the labels, so that a model learning from them would
-// have seen the label that it is to judge, were they not made anew for each fold, from the other
-// folds alone. One answer for each shrinkage.
-std::vector<ProbabilityTable> judge_in_rounds(const DiscriminantFolds& folds,
-                                              const LabelWeighing& weighing,
-                                              const ProbabilityTable& given, int rounds) {
-  std::vector<ProbabilityTable> last;
-  std::vector<double> exponent;
-  for (const double shrink : kShrinkages) {
-    last.push_back(folds.out_of_fold(given, shrink));
-    exponent.push_back(weighing.search(last.back()).exponent);
-  }
-  for (int fold = 0; fold < folds.folds(); ++fold) {
-    for (std::size_t s = 0; s < last.size(); ++s) {
-      ProbabilityTable targets = given;
-      for (int round = 1; round < rounds; ++round) {
-        const ProbabilityTable others = folds.out_of_fold(targets, kShrinkages[s], fold);
-        targets = weighing.weigh(others, exponent[s]).posterior;
-      }
-      folds.judge_fold(fold, targets, kShrinkages[s], last[s]);
-    }
-  }
-  return last;
-}
-
-// One-hot rows; NaN where there is no label.
-ProbabilityTable given_labels(const LabelTask& task) {
-  const std::int64_t n = task.size(), classes = task.classes;
-  ProbabilityTable out{n, classes, std::vector<double>(static_cast<std::size_t>(n * classes))};
-  for (std::int64_t i = 0; i < n; ++i) {
-    double* row = out.values.data() + i * classes;
-    if (task.taught(i) >= 0) {
-      row[task.taught(i)] = 1;
-    } else {
-      std::fill(row, row + classes, kNotApplicable);
-    }
-  }
-  return out;
-}
-
-// Sentence vectors where they are given, and the leading directions of the words.
-// `steps`: of subspace iteration, for words and together.
-struct Steps {
-  int words = 4, together = 6;
-};
-Tensor dense_view(const LabelTask& task, std::uint64_t seed, Steps steps = {}) {
-  if (!task.embeddings.defined()) {
-    return latent_words(*task.tokens, kLatent, seed, steps.words);
-  }
-  Tensor view = unit_rows(task.embeddings);
-  if (task.size() <= kMostLatent) {
-    const Tensor words =
-        mul(latent_words(*task.tokens, kLatent, seed, steps.words), kWordsBesideVectors);
-    view = cat(std::vector<Tensor>{view, words}, 1);
-  }
-  return leading_directions(view, kDirections, seed, steps.together);
-}
-
-// Words alone are too weak a view for heavy tails: AUROC on SST-2 0.884 against 0.894 (seed 101),
-// though TREC gains 0.001.
-double freedom_of(const LabelTask& task) {
-  return task.embeddings.defined() ? kFreedom : DiscriminantFolds::kGaussian;
-}
 
 ClassifierOptions classifier_options(std::uint64_t seed) {
   ClassifierOptions options;
@@ -220,7 +141,7 @@ LabelEvidence judge_by_tokens(const LabelTask& task, std::vector<float> weight,
   evidence.posterior = evidence.p;
   if (task.teacher.rows == 0) return evidence;
   const LabelWeighing weighing(task);
-  const bool search = task.classes <= kMostSearched;
+  const bool search = few_classes(task);
   Weighed judged = with_advice(weighing, judged_alone(weighing, task.teacher, search),
                                judged_alone(weighing, evidence.training.p, search), search);
   evidence.p = std::move(judged.p);
@@ -230,49 +151,22 @@ LabelEvidence judge_by_tokens(const LabelTask& task, std::vector<float> weight,
 
 }  // namespace
 
-LabelEvidence judge_labels(const LabelTask& task, std::uint64_t seed) {
-  const std::int64_t n = task.size();
-  const bool vectors = task.embeddings.defined(), advised = task.teacher.rows > 0;
-  std::vector<float> weight = weights_of(task, n);
-  LabelEvidence evidence;
-  if (!vectors && n > kMostLatent) {
-    evidence = judge_by_tokens(task, weight, seed);
-    keep_rows(evidence, task.judged);
-    return evidence;
-  }
-  const LabelWeighing weighing(task);
-  const bool search = task.classes <= kMostSearched;
-  const Tensor view = dense_view(task, seed);
-  const double freedom = freedom_of(task);
-  const int rounds = advised ? 1 : vectors ? kRounds : kRoundsOfWords;
-  ProbabilityTable given = given_labels(task);
-  Weighed advice;
-  if (advised) {
-    advice = judged_alone(weighing, task.teacher, search);
-    take_known_rows(advice.posterior, given, true);
-  }
-  MeanOfLogs answers;
-  for (std::uint64_t partition = 0; partition < (search ? kPartitions : 1); ++partition) {
-    const DiscriminantFolds folds(view, task.group, weight, kFolds, seed + partition, freedom);
-    if (search) {
-      for (const auto& p : judge_in_rounds(folds, weighing, given, rounds)) answers.add(p);
-    } else {
-      for (const double shrink : kShrinkages) answers.add(folds.out_of_fold(given, shrink));
-    }
-  }
-  evidence.answers = answers.mean();
-  Weighed judged = judged_alone(weighing, evidence.answers, search);
-  if (advised) judged = with_advice(weighing, advice, std::move(judged), search);
-  // The words alone, watched while they learn: from each record by how probable its label is.
+namespace {
+
+// The words alone, watched while they learn: from each record by how probable its label is.
+OutOfFold watch_words(const LabelTask& task, std::vector<float> weight,
+                      const ProbabilityTable& posterior, std::uint64_t seed) {
   const std::vector<std::int64_t> labels = taught_labels(task);
-  for (std::int64_t i = 0; i < n; ++i) {
-    if (labels[i] >= 0) weight[i] *= static_cast<float>(judged.posterior.row(i)[labels[i]]);
+  for (std::int64_t i = 0; i < task.size(); ++i) {
+    if (labels[i] < 0 || !posterior.known(i)) continue;
+    weight[i] *= static_cast<float>(posterior.row(i)[labels[i]]);
   }
-  evidence.training = out_of_fold({*task.tokens, {}}, labels, task.classes, task.group, weight,
-                                  nullptr, classifier_options(seed));
-  if (search && !vectors) {
-    judged = weighing.with_second_view(std::move(judged), evidence.training.p);
-  }
+  return out_of_fold({*task.tokens, {}}, labels, task.classes, task.group, weight, nullptr,
+                     classifier_options(seed));
+}
+
+// What was found of the records to judge.
+LabelEvidence found(const LabelTask& task, LabelEvidence evidence, Weighed judged) {
   evidence.p = std::move(judged.p);
   evidence.posterior = std::move(judged.posterior);
   evidence.joint = true;
@@ -280,23 +174,66 @@ LabelEvidence judge_labels(const LabelTask& task, std::uint64_t seed) {
   return evidence;
 }
 
-LabelEvidence judge_by_answers(const LabelTask& task, const ProbabilityTable& answers) {
+}  // namespace
+
+LabelEvidence judge_labels(const LabelTask& task, std::uint64_t seed) {
+  const bool vectors = task.embeddings.defined(), advised = task.teacher.rows > 0;
+  const std::vector<float> weight = weights_of(task, task.size());
+  LabelEvidence evidence;
+  if (!vectors && task.size() > kMostLatent) {
+    evidence = judge_by_tokens(task, weight, seed);
+    keep_rows(evidence, task.judged);
+    return evidence;
+  }
+  const LabelWeighing weighing(task);
+  const bool search = few_classes(task);
+  ProbabilityTable given = given_labels(task);
+  Weighed advice;
+  if (advised) {
+    advice = judged_alone(weighing, task.teacher, search);
+    take_known_rows(advice.posterior, given, true);
+  }
+  const int rounds = advised ? 1 : vectors ? kRounds : kRoundsOfWords;
+  evidence.answers = judge_by_discriminants(task, weighing, given, weight, rounds, seed);
+  Weighed judged = judged_alone(weighing, evidence.answers, search);
+  if (advised) judged = with_advice(weighing, advice, std::move(judged), search);
+  evidence.training = watch_words(task, weight, judged.posterior, seed);
+  if (search && !vectors) {
+    judged = weighing.with_second_view(std::move(judged), evidence.training.p);
+  }
+  return found(task, std::move(evidence), std::move(judged));
+}
+
+LabelEvidence judge_by_answers(const LabelTask& task, const ProbabilityTable& answers,
+                               std::uint64_t seed) {
   ProbabilityTable all = answers;
   all.rows = task.size();
   all.values.resize(static_cast<std::size_t>(all.rows * all.classes), kNotApplicable);
   const LabelWeighing weighing(task);
-  const bool search = task.classes <= kMostSearched;
-  Weighed judged = judged_alone(weighing, all, search);
+  const bool search = few_classes(task), vectors = task.embeddings.defined();
+  const std::vector<float> weight = weights_of(task, task.size());
+  Weighed judged = search ? weighing.search(all, kExponentsOfGiven) : weighing.weigh(all, 1);
+  // Likelihoods are those of the records that the answers are about.
+  const auto add_view = [&](ProbabilityTable view) {
+    for (std::int64_t i = 0; i < view.rows; ++i) {
+      if (!all.known(i))
+        std::fill_n(view.values.begin() + i * view.classes, view.classes, kNotApplicable);
+    }
+    judged = weighing.with_second_view(std::move(judged), view);
+  };
+  if (search && vectors) {
+    const ProbabilityTable own =
+        judge_by_discriminants(task, weighing, given_labels(task), weight, kRounds, seed);
+    add_view(weighing.search(own).p);
+  }
   if (task.teacher.rows > 0) {
     const Weighed advice = judged_alone(weighing, task.teacher, search);
     judged = with_advice(weighing, advice, std::move(judged), search);
   }
   LabelEvidence evidence;
-  evidence.p = std::move(judged.p);
-  evidence.posterior = std::move(judged.posterior);
-  evidence.joint = true;
-  keep_rows(evidence, task.judged);
-  return evidence;
+  evidence.training = watch_words(task, weight, judged.posterior, seed);
+  if (search && !vectors) add_view(evidence.training.p);
+  return found(task, std::move(evidence), std::move(judged));
 }
 
 namespace {
@@ -341,16 +278,9 @@ LabelEvidence judge_new_labels(const LabelTask& task, const LabelEvidence& befor
     after.p = after.posterior = after.training.p;
     return after;
   }
-  // Directions that are nearly the leading ones do: most of the time would go into them.
-  const DiscriminantFolds parts(dense_view(task, seed, {1, 2}), part, weight, freedom_of(task));
   const ProbabilityTable targets = continued(before.posterior, unknown);
-  MeanOfLogs answers;
-  for (const double shrink : kShrinkages) {
-    ProbabilityTable p = unknown;
-    parts.judge_fold(1, targets, shrink, p);
-    answers.add(p);
-  }
-  after.answers = continued(before.answers, answers.mean());
+  after.answers =
+      continued(before.answers, judge_by_discriminants(task, targets, part, weight, seed));
   // The models have seen what an earlier copy of a new record is labelled: its answer did not.
   for (const std::int64_t i : fresh) {
     if (task.group[i] >= first) continue;
@@ -358,7 +288,7 @@ LabelEvidence judge_new_labels(const LabelTask& task, const LabelEvidence& befor
                 after.answers.values.begin() + i * classes);
   }
   const LabelWeighing weighing(task);
-  const bool search = classes <= kMostSearched;
+  const bool search = few_classes(task);
   Weighed judged = judged_alone(weighing, after.answers, search);
   if (task.teacher.rows > 0) {
     const Weighed advice = judged_alone(weighing, task.teacher, search);

@@ -45,8 +45,12 @@ struct LabelEvidence {
 LabelEvidence judge_labels(const LabelTask& task, std::uint64_t seed);
 
 // The same from answers of models elsewhere [judged, classes] that did not learn from the record's
-// own label: noise matrices, power and joint copies as above, verified records, and a teacher.
-LabelEvidence judge_by_answers(const LabelTask& task, const ProbabilityTable& answers);
+// own label: noise matrices, power and joint copies as above, verified records, and a teacher. What
+// the table itself says is a second view, by as much as makes the labels likeliest: discriminants
+// where vectors are given, else the words' linear model. Rows that `answers` does not know stay
+// unknown but for a teacher.
+LabelEvidence judge_by_answers(const LabelTask& task, const ProbabilityTable& answers,
+                               std::uint64_t seed);
 
 // The same for a table whose first records were judged before (`before`, as of judge_labels() or
 // this): one model of each kind learns from their class posteriors and answers for the new ones,

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kGram = 5;
 constexpr std::size_t kLongWording = 128;  // characters without blanks: about 25 words
+constexpr std::size_t kTwoErrors = 64;     // from as many on
 
 constexpr bool is_space(unsigned char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
@@ -199,21 +200,26 @@ std::vector<std::int32_t> wording_of(std::string_view text) {
   return out;
 }
 
+// Whether so many errors turn x into y: a character put in, left out or replaced, but for digits.
+bool within_errors(std::span<const std::int32_t> x, std::span<const std::int32_t> y, int errors) {
+  while (!x.empty() && !y.empty() && x.front() == y.front()) x = x.subspan(1), y = y.subspan(1);
+  if (x.empty() && y.empty()) return true;
+  if (errors == 0) return false;
+  const bool skip_x = !x.empty() && !data::is_number(x[0]);
+  const bool skip_y = !y.empty() && !data::is_number(y[0]);
+  if (skip_x && within_errors(x.subspan(1), y, errors - 1)) return true;
+  if (skip_y && within_errors(x, y.subspan(1), errors - 1)) return true;
+  return !x.empty() && !y.empty() && (skip_x || skip_y) &&
+         within_errors(x.subspan(1), y.subspan(1), errors - 1);
+}
+
 }  // namespace
 
 bool same_wording(std::string_view a, std::string_view b) {
   if (a == b) return true;
-  const std::vector<std::int32_t> of_a = wording_of(a), of_b = wording_of(b);
-  if (std::min(of_a.size(), of_b.size()) >= kLongWording) return true;
-  std::span<const std::int32_t> x = of_a, y = of_b;
-  while (!x.empty() && !y.empty() && x.front() == y.front()) x = x.subspan(1), y = y.subspan(1);
-  while (!x.empty() && !y.empty() && x.back() == y.back()) {
-    x = x.first(x.size() - 1);
-    y = y.first(y.size() - 1);
-  }
-  if (x.size() > 1 || y.size() > 1) return false;
-  const auto digit_or_none = [](auto rest) { return rest.empty() || data::is_number(rest[0]); };
-  return (x.empty() && y.empty()) || !digit_or_none(x) || !digit_or_none(y);
+  const std::vector<std::int32_t> x = wording_of(a), y = wording_of(b);
+  const std::size_t length = std::min(x.size(), y.size());
+  return length >= kLongWording || within_errors(x, y, length >= kTwoErrors ? 2 : 1);
 }
 
 double gram_jaccard(std::string_view a, std::string_view b) {

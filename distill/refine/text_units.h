@@ -33,10 +33,10 @@ void hash_grams(std::string_view normalised_text, std::vector<std::uint32_t>& gr
 double gram_jaccard(std::string_view a, std::string_view b);
 
 // Whether two nearly equal normalised texts are of the same wording: they differ in nothing but
-// spaces, punctuation and symbols, words that repeat the one before, and at most one character that
-// is put in, left out or replaced (a digit that is put in or left out, or that replaces another
-// one, makes another wording), or both have at least 128 characters in words, of which a few make
-// no other text.
+// spaces, punctuation and symbols, words that repeat the one before, and at most one character (two
+// where both have at least 64 in words) that is put in, left out or replaced (a digit that is put
+// in or left out, or that replaces another one, makes another wording), or both have at least 128
+// characters in words, of which a few make no other text.
 bool same_wording(std::string_view a, std::string_view b);
 
 // The next character of UTF-8 `text` at `at`, which moves behind it.

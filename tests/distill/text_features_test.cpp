@@ -44,7 +44,7 @@ TEST_CASE("5-grams are of characters, their sets compare by Jaccard's index", "[
   CHECK(gram_jaccard("abcdef", "ghijkl") == 0);
 }
 
-TEST_CASE("wordings are equal up to punctuation, repeated words and one typing error", "[text]") {
+TEST_CASE("wordings are equal up to punctuation, repeated words and typing errors", "[text]") {
   const auto same = [](std::string_view a, std::string_view b) {
     REQUIRE(same_wording(a, b) == same_wording(b, a));
     return same_wording(a, b);
@@ -64,9 +64,15 @@ TEST_CASE("wordings are equal up to punctuation, repeated words and one typing e
   CHECK_FALSE(same(text, "is not a perfect family film , in 1990"));
   CHECK_FALSE(same(text, "a perfect family film , in 1990"));
   CHECK_FALSE(same("so is is it", "so was was it"));
-  // From 128 characters in words on a few words make no other text.
+  // From 64 characters in words on two errors do, but no other word and no digit.
+  const std::string half(60, 'x');
+  CHECK(same(half + " perfect familx", half + " perfext family"));
+  CHECK_FALSE(same(half + " perfect familx", half + " pxrfext family"));
+  CHECK_FALSE(same(half + " perfect family", half + " a most perfect family"));
+  CHECK_FALSE(same(half + " perfect 1990", half + " perfext 1991"));
+  // From 128 on a few words make no other text.
   const std::string part(124, 'x');
-  CHECK_FALSE(same(part + " of", part + " of it"));
+  CHECK_FALSE(same(part + " of", part + " of all"));
   CHECK(same(part + " of it", part + " of it all"));
   CHECK(same("\xe4\xb8\xad\xe6\x96\x87\xe3\x80\x82", "\xe4\xb8\xad\xe6\x96\x87"));
   CHECK(same("\xe4\xb8\xad\xe6\x96\x87", "\xe4\xb8\xad\xe4\xb8\xaa"));
