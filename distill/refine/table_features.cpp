@@ -281,6 +281,12 @@ class FeatureWork {
     return {n_, classes, std::vector<double>(cells, kNotApplicable)};
   }
 
+  // What `judge` finds of the labels, or found in a run that was interrupted.
+  template <class F>
+  LabelEvidence judged(F&& judge) {
+    return stages_.run("labels", judge, pack_labels, unpack_labels);
+  }
+
   void watched(const OutOfFold& training) {
     f_.confidence.assign(training.confidence.begin(), training.confidence.end());
     f_.variability.assign(training.variability.begin(), training.variability.end());
@@ -311,30 +317,23 @@ class FeatureWork {
                                  kNotApplicable);
     }
     LabelEvidence evidence;
-    bool judged_by_models = false;
-    if (!on(kLabelTrust) && !on(kLearnability) && !on(kStability)) {
+    const bool off = !on(kLabelTrust) && !on(kLearnability) && !on(kStability);
+    if (off) {
       f_.notes.push_back("label_trust, learnability, stability: switched off, nothing was trained");
       evidence.p = evidence.posterior = unknown_probabilities();
     } else if (!o_.probabilities.empty()) {
       const ProbabilityTable given = load_table(o_.probabilities);
-      evidence = stages_.run(
-          "labels", [&] { return judge_by_answers(task, given, o_.seed); }, pack_labels,
-          unpack_labels);
+      evidence = judged([&] { return judge_by_answers(task, given, o_.seed); });
       watched(evidence.training);
     } else if (earlier_ != nullptr) {
       if (!earlier_->labels) {
         f_.notes.push_back("label_trust, learnability, stability: the earlier run judged no label");
         return;
       }
-      evidence = stages_.run(
-          "labels", [&] { return judge_new_labels(task, *earlier_->labels, o_.seed); }, pack_labels,
-          unpack_labels);
-      judged_by_models = true;
+      evidence = judged([&] { return judge_new_labels(task, *earlier_->labels, o_.seed); });
       f_.notes.push_back("stability: no training was watched for the new records");
     } else {
-      evidence = stages_.run(
-          "labels", [&] { return judge_labels(task, o_.seed); }, pack_labels, unpack_labels);
-      judged_by_models = true;
+      evidence = judged([&] { return judge_labels(task, o_.seed); });
       watched(evidence.training);
     }
     const ProbabilityTable& p = evidence.p;
@@ -342,17 +341,20 @@ class FeatureWork {
     put(kLabelTrust, label_margins(evidence.posterior, r_.label));
     put(kLearnability, learnability_of(el2n_scores(p, r_.label)));
     f_.suspect = confident_joint_flags(p, r_.label);
-    std::int64_t right = 0, judged = 0;
+    std::int64_t right = 0, known = 0;
     for (std::int64_t i = 0; i < n_; ++i) {
       if (!p.known(i)) continue;
       f_.guess[i] = std::max_element(p.row(i), p.row(i) + p.classes) - p.row(i);
-      judged += r_.label[i] >= 0;
+      known += r_.label[i] >= 0;
       right += f_.guess[i] == r_.label[i];
     }
-    f_.agreement = judged > 0 ? double(right) / double(judged) : kNotApplicable;
-    if (o_.teacher.empty()) f_.notes.push_back("teacher_agreement: no teacher given");
-    if (!o_.teacher.empty()) put(kTeacher, label_agreements(teacher, r_.label));
-    if (judged_by_models) f_.labels = std::move(evidence);
+    f_.agreement = known > 0 ? double(right) / double(known) : kNotApplicable;
+    if (o_.teacher.empty()) {
+      f_.notes.push_back("teacher_agreement: no teacher given");
+    } else {
+      put(kTeacher, label_agreements(teacher, r_.label));
+    }
+    if (!off && o_.probabilities.empty()) f_.labels = std::move(evidence);
   }
 
   void scores() {

@@ -149,10 +149,6 @@ LabelEvidence judge_by_tokens(const LabelTask& task, std::vector<float> weight,
   return evidence;
 }
 
-}  // namespace
-
-namespace {
-
 // The words alone, watched while they learn: from each record by how probable its label is.
 OutOfFold watch_words(const LabelTask& task, std::vector<float> weight,
                       const ProbabilityTable& posterior, std::uint64_t seed) {

@@ -202,7 +202,9 @@ void run_task(const Gemm<S>& g, Reading reading, std::int64_t m, std::int64_t ro
       const std::int64_t depth = smaller(kDepth, g.K - k);
       LeftSide<T> left{nullptr, g.am, panels};
       if (reading == Reading::tall) {
-        if constexpr (kComputes<S>) pack_tall(g, first, count, k, depth, panels);
+        if constexpr (kComputes<S>) {
+          pack_along<kTallRows>(g.a + first + k * g.ak, g.ak, count, depth, panels);
+        }
         left.tall = kTallRows;
       } else if (reading == Reading::packed) {
         pack_block(g, first, count, k, depth, panels, panels + panel + sums);

@@ -86,22 +86,19 @@ void pack_strips(const Gemm<S>& g, std::int64_t first, std::int64_t begin, std::
 // Room after the panels for the lanes beyond the last one.
 inline constexpr std::int64_t kPanelSlack = 8;
 
-// Rows [m, m + rows) and depths [k, k + depth) of a, whose columns lie in memory, as panels of
-// kTallRows rows: for each k, kTallRows values; rows beyond the block have any value.
-template <class T>
-void pack_tall(const Gemm<T>& g, std::int64_t m, std::int64_t rows, std::int64_t k,
-               std::int64_t depth, T* to) {
-  const T* const from = g.a + m + k * g.ak;
-  const std::int64_t whole = rows / kTallRows * kTallRows, panel = depth * kTallRows;
+// `rows` rows and `depth` depths of an a whose columns lie `ak` apart in memory, as panels of
+// kPanel rows: all panels of one k, then the next. Of the last panel only `rows` are written.
+template <std::int64_t kPanel, class T>
+void pack_along(const T* from, std::int64_t ak, std::int64_t rows, std::int64_t depth, T* to) {
+  const std::int64_t whole = rows / kPanel * kPanel, panel = depth * kPanel;
   for (std::int64_t i = 0; i < depth; ++i) {
-    const T* column = from + i * g.ak;
-    T* at = to + i * kTallRows;
-    std::int64_t r = 0;
-    for (; r < whole; r += kTallRows, at += panel) {
-      __builtin_prefetch(column + r + 8 * g.ak);
-      std::memcpy(at, column + r, kTallRows * sizeof(T));
+    const T* column = from + i * ak;
+    T* at = to + i * kPanel;
+    for (std::int64_t r = 0; r < whole; r += kPanel, at += panel) {
+      __builtin_prefetch(column + r + 8 * ak);
+      std::memcpy(at, column + r, kPanel * sizeof(T));
     }
-    for (std::int64_t left = 0; r + left < rows; ++left) at[left] = column[r + left];
+    for (std::int64_t r = whole; r < rows; ++r) at[r - whole] = column[r];
   }
 }
 
@@ -112,18 +109,8 @@ void pack_block(const Gemm<T>& g, std::int64_t m, std::int64_t rows, std::int64_
                 std::int64_t depth, T* to) {
   const T* const from = g.a + m * g.am + k * g.ak;
   const std::int64_t whole = rows / kMicroRows * kMicroRows, panel = depth * kMicroRows;
+  if (g.am == 1) return pack_along<kMicroRows>(from, g.ak, rows, depth, to);
   std::int64_t first = 0;
-  if (g.am == 1) {  // along memory: all panels of one k, then the next
-    for (std::int64_t i = 0; i < depth; ++i) {
-      const T* column = from + i * g.ak;
-      T* at = to + i * kMicroRows;
-      for (std::int64_t r = 0; r < whole; r += kMicroRows, at += panel) {
-        __builtin_prefetch(column + r + 8 * g.ak);
-        std::memcpy(at, column + r, kMicroRows * sizeof(T));
-      }
-    }
-    first = whole;
-  }
   if constexpr (kTurns<T>) {
     static_assert(kMicroRows <= 8);
     // Each store is of 8 lanes, of which the next one covers what is beyond kMicroRows.
