@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
@@ -50,6 +51,49 @@ TEST_CASE("softmax is stable and handles infinities") {
   CHECK(logsumexp(full({3}, -inf)).item() == -inf);
   CHECK(logsumexp(from_values<float>({0, inf}, {2})).item() == inf);
   CHECK(std::isnan(softmax(from_values<float>({0, NAN}, {2})).to_vector<float>()[0]));
+}
+
+namespace {
+
+// Each row of softmax(x) against the sum of exponentials in double; a row with NaN or +inf is NaN.
+void check_rows(const Tensor& x) {
+  const std::int64_t rows = x.size(0), n = x.size(1);
+  const std::vector<float> in = x.to_vector<float>(), out = softmax(x).to_vector<float>();
+  double worst = 0;
+  std::int64_t wrong = 0;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const float *from = in.data() + row * n, *to = out.data() + row * n;
+    const double top = *std::max_element(from, from + n);
+    double sum = 0;
+    for (std::int64_t i = 0; i < n; ++i) sum += std::exp(from[i] - top);
+    for (std::int64_t i = 0; i < n; ++i) {
+      const double want = std::exp(from[i] - top) / sum;
+      if (std::isnan(want) != std::isnan(to[i])) ++wrong;
+      if (!std::isnan(want)) worst = std::max(worst, std::abs(to[i] - want) / (want + 1e-30));
+    }
+  }
+  CHECK(wrong == 0);
+  CHECK(worst < 1e-5);
+}
+
+}  // namespace
+
+TEST_CASE("softmax of rows in turn") {
+  const float inf = std::numeric_limits<float>::infinity();
+  Generator generator(5);
+  // About vectors, lines and the longest row of which the next is looked through meanwhile.
+  for (const std::int64_t n : {1, 2, 31, 32, 64, 100, 1040, 2048, 2049, 5000}) {
+    for (const std::int64_t odd : {-1, 0, 3, 6}) {
+      CAPTURE(n, odd);
+      std::vector<float> values = random_normal({7, n}, generator).to_vector<float>();
+      // A row with +inf among others of finite values.
+      if (odd >= 0) values[static_cast<std::size_t>(odd * n + n / 2)] = inf;
+      check_rows(from_values<float>(values, {7, n}));
+    }
+  }
+  // So many that results go past the cache.
+  check_rows(random_normal({4099, 1024}, generator));
+  check_rows(random_normal({8200, 520}, generator));
 }
 
 TEST_CASE("softmax refuses what it cannot do, naming the op") {

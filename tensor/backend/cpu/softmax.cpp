@@ -1,49 +1,93 @@
 #include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
+#include <utility>
 
 #include "tensor/backend/cpu/isa_kernels.h"
+#include "tensor/backend/cpu/scratch.h"
 #include "tensor/backend/rows.h"
 #include "tensor/base/parallel.h"
 
 #include "tensor/backend/cpu/isa_begin.h"
 #include "tensor/backend/cpu/row.h"
+#include "tensor/backend/cpu/stream.h"
 
 namespace {
 
-// One contiguous row whose largest value is finite; a NaN makes the whole row NaN. Meanwhile the
-// rows that follow in memory are asked for.
+// A row whose exponentials are taken and not yet written: y[i] = e[i] * scale.
 template <class T>
-__attribute__((noinline)) void softmax_lanes(  // inlined, it runs out of registers
-    const T* x, T largest, T* y, std::int64_t n) {
-  using V = typename VectorOf<T>::type;
+struct Unwritten {
+  const T* e = nullptr;  // nullptr: no row
+  T scale = 0;
+  T* y = nullptr;
+};
+
+template <bool kStream, class T>
+ATHANOR_INLINE void write_lanes(const Unwritten<T>& row, std::int64_t i) {
   constexpr std::int64_t W = VectorOf<T>::lanes;
-  V sum{};
-  const std::int64_t ahead = is_short_row<T>(n) ? n : 0;
-  std::int64_t i = 0;
-  for (; i + 2 * W <= n; i += 2 * W) {
-    for (std::int64_t line = 0; line < 2 * W; line += 64 / sizeof(T)) {
-      __builtin_prefetch(x + i + line + ahead);
-      __builtin_prefetch(y + i + line + ahead, 1);
+  if constexpr (kStream) {
+    ATHANOR_UNROLL
+    for (std::int64_t at = i; at < i + 2 * W; at += kLineOf<T>) {
+      alignas(64) T line[kLineOf<T>];
+      for (std::int64_t k = 0; k < kLineOf<T>; ++k) line[k] = row.e[at + k] * row.scale;
+      stream_line(line, row.y + at);
     }
-    V e[2] = {load_lanes(x + i) - largest, load_lanes(x + i + W) - largest};
-    exp_below_one(e);
-    sum += e[0];
-    sum += e[1];
-    store_lanes(y + i, e[0]);
-    store_lanes(y + i + W, e[1]);
+  } else {
+    store_lanes(row.y + i, load_lanes(row.e + i) * row.scale);
+    store_lanes(row.y + i + W, load_lanes(row.e + i + W) * row.scale);
   }
-  for_lanes(x + i, n - i, -std::numeric_limits<T>::infinity(),
-            [&](V v, std::int64_t first, std::int64_t count) {
-              const V e = exp_below_one(v - largest);
-              sum += e;
-              for (std::int64_t k = 0; k < count; ++k) y[i + first + k] = e[k];
-            });
-  const T scale = T(1) / sum_lanes<T>(sum);
-  for (i = 0; i < n; ++i) y[i] *= scale;
 }
 
-// One row; x [n] with stride xs, y [n] with stride ys.
+// e [n] = exp(x - largest) of a contiguous row whose largest value is finite; returns their sum,
+// NaN if x holds one. Between the exponentials the row before is written and the row that comes
+// next is looked through for its largest value (a NaN may get lost), so that memory is read,
+// written and waited for while the core computes. Without a `next` there is none.
+template <bool kStream, class T>
+__attribute__((noinline)) T softmax_lanes(  // inlined, it runs out of registers
+    const T* x, T largest, T* e, std::int64_t n, const Unwritten<T>& before, const T* next,
+    T& next_largest) {
+  using V = typename VectorOf<T>::type;
+  constexpr std::int64_t W = VectorOf<T>::lanes, kAhead = 2048 / sizeof(T);
+  constexpr T kLowest = -std::numeric_limits<T>::infinity();
+  V sum{}, a = V{} + kLowest, b = a;
+  const Unwritten<T> row = before;
+  std::int64_t i = 0;
+  for (; i + 2 * W <= n; i += 2 * W) {
+    if (next) {
+      for (std::int64_t line = 0; line < 2 * W; line += kLineOf<T>) {
+        __builtin_prefetch(next + i + line + kAhead);
+        if constexpr (!kStream) __builtin_prefetch(row.y + i + line + kAhead, 1);
+      }
+      const V c = load_lanes(next + i), d = load_lanes(next + i + W);
+      a = a > c ? a : c;
+      b = b > d ? b : d;
+    }
+    V both[2] = {load_lanes(x + i) - largest, load_lanes(x + i + W) - largest};
+    exp_below_one(both);
+    sum += both[0];
+    sum += both[1];
+    store_lanes(e + i, both[0]);
+    store_lanes(e + i + W, both[1]);
+    if (row.e) write_lanes<kStream>(row, i);
+  }
+  for_lanes(x + i, n - i, kLowest, [&](V v, std::int64_t first, std::int64_t count) {
+    const V one = exp_below_one(v - largest);
+    sum += one;
+    for (std::int64_t k = 0; k < count; ++k) e[i + first + k] = one[k];
+  });
+  if (next) {
+    for_lanes(next + i, n - i, kLowest,
+              [&](V v, std::int64_t, std::int64_t) { a = a > v ? a : v; });
+  }
+  if (row.e) {
+    for (; i < n; ++i) row.y[i] = row.e[i] * row.scale;
+  }
+  next_largest = max_lanes<T>(a > b ? a : b);
+  return sum_lanes<T>(sum);
+}
+
+// One row; x [n] with stride xs, y [n] with stride ys. Infinities and NaN go through as they are.
 template <class T>
 void softmax_row(bool log, const T* x, std::int64_t xs, T* y, std::int64_t ys, std::int64_t n) {
   if (log) {
@@ -55,14 +99,42 @@ void softmax_row(bool log, const T* x, std::int64_t xs, T* y, std::int64_t ys, s
     }
     return;
   }
-  if (xs == 1 && ys == 1) {
-    const T top = largest_of(x, n);
-    if (top - top == T(0)) return softmax_lanes(x, top, y, n);
-  }
   const T largest = reduce_strided<MaxOf>(x, n, xs);
   for (std::int64_t i = 0; i < n; ++i) y[i * ys] = exp_of(x[i * xs] - largest);
   const T scale = T(1) / reduce_strided<SumOf>(static_cast<const T*>(y), n, ys);
   for (std::int64_t i = 0; i < n; ++i) y[i * ys] *= scale;
+}
+
+// Rows [begin, end) of contiguous values; at(row) gives {x, y}. kStream: short rows whose y are
+// whole lines, written past the cache.
+template <bool kStream, class T, class At>
+void softmax_rows(std::int64_t begin, std::int64_t end, std::int64_t n, const At& at) {
+  const bool in_turn = is_short_row<T>(n);
+  T* const buffers = in_turn ? static_cast<T*>(thread_scratch(2 * n * sizeof(T))) : nullptr;
+  Unwritten<T> before;
+  const auto write = [&] {
+    if (!before.e) return;
+    for (std::int64_t i = 0; i < n; ++i) before.y[i] = before.e[i] * before.scale;
+    before = {};
+  };
+  T largest = largest_of(at(begin).first, n);
+  for (std::int64_t row = begin; row < end; ++row) {
+    const auto [x, y] = at(row);
+    const T* const next = row + 1 < end ? at(row + 1).first : nullptr;
+    if (largest - largest == T(0)) {
+      T* const e = in_turn ? buffers + row % 2 * n : y;
+      const T sum =
+          softmax_lanes<kStream>(x, largest, e, n, before, in_turn ? next : nullptr, largest);
+      before = {e, T(1) / sum, y};
+      if (in_turn && next) continue;
+      write();
+    } else {
+      write();
+      softmax_row(false, x, 1, y, 1, n);
+    }
+    if (next) largest = largest_of(next, n);
+  }
+  if constexpr (kStream) end_stream();
 }
 
 // One row of the gradient; y, dy, dx [n] with strides s[0], s[1], s[2].
@@ -99,11 +171,24 @@ void softmax(const SoftmaxArgs& args) {
   visit_float(args.x.dtype, [&]<class T>(Tag<T>) {
     const Rows<2> rows = rows_of<2>({&args.x, &args.y});
     const std::int64_t n = row_size(args.x);
+    const bool log = args.op == SoftmaxOp::log_softmax;
+    const bool lanes = !log && row_stride(args.x) == 1 && row_stride(args.y) == 1;
+    const auto row_at = [&](std::int64_t row) {
+      const auto at = rows.offsets(row);
+      return std::pair<const T*, T*>(args.x.as<T>() + at[0], args.y.as<T>() + at[1]);
+    };
+    bool stream = streams_results<T>(2 * rows.count * n) && is_short_row<T>(n) &&
+                  reinterpret_cast<std::uintptr_t>(args.y.as<T>()) % 64 == 0;
+    for (int axis = 0; axis < rows.rank; ++axis)
+      stream = stream && rows.strides[1][axis] % kLineOf<T> == 0;
     parallel_for(rows.count, row_grain(n), [&](std::int64_t begin, std::int64_t end) {
+      if constexpr (sizeof(T) == 4) {
+        if (lanes && stream) return softmax_rows<true, T>(begin, end, n, row_at);
+      }
+      if (lanes) return softmax_rows<false, T>(begin, end, n, row_at);
       for (std::int64_t row = begin; row < end; ++row) {
-        const auto at = rows.offsets(row);
-        softmax_row(args.op == SoftmaxOp::log_softmax, args.x.as<T>() + at[0], row_stride(args.x),
-                    args.y.as<T>() + at[1], row_stride(args.y), n);
+        const auto [x, y] = row_at(row);
+        softmax_row(log, x, row_stride(args.x), y, row_stride(args.y), n);
       }
     });
   });
