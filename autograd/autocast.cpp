@@ -13,9 +13,12 @@ constexpr std::string_view kLow[] = {"attention", "linear", "matmul"};
 // The CPU's convolutions know f32 only.
 constexpr std::string_view kLowOnCuda[] = {"conv2d"};
 constexpr std::string_view kWide[] = {
-    "batch_norm", "conv2d",   "cross_entropy", "cumsum",          "exp",       "expm1", "kl_div",
-    "layer_norm", "log",      "log1p",         "log_softmax",     "logsumexp", "norm",  "pow",
-    "reciprocal", "rms_norm", "rsqrt",         "segment_softmax", "softmax",   "sum",   "var"};
+    "add_layer_norm", "add_rms_norm", "batch_norm", "conv2d",
+    "cross_entropy",  "cumsum",       "exp",        "expm1",
+    "kl_div",         "layer_norm",   "log",        "log1p",
+    "log_softmax",    "logsumexp",    "norm",       "pow",
+    "reciprocal",     "rms_norm",     "rsqrt",      "segment_softmax",
+    "softmax",        "sum",          "var"};
 
 template <std::size_t N>
 bool has(const std::string_view (&names)[N], std::string_view op) {

@@ -97,7 +97,7 @@ Variable Gpt::hidden(const Tensor& ids, KeyValueCaches* caches) {
     x = x + positions_->forward(arange(L, DType::i64, static_cast<double>(first), 1, x.device()));
   }
   if (dropout_) x = dropout_->forward(x);
-  return norm_->forward(stack_->run(x, {}, {}, {}, caches));
+  return norm_->normalise(stack_->run_open(x, {}, {}, {}, caches)).y;
 }
 
 Variable Gpt::logits(const Variable& hidden) const {

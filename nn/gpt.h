@@ -47,7 +47,7 @@ class Gpt final : public Module {
   std::shared_ptr<Embedding> tokens_, positions_;
   std::shared_ptr<Dropout> dropout_;
   std::shared_ptr<TransformerStack> stack_;
-  std::shared_ptr<Module> norm_;
+  std::shared_ptr<RowNormModule> norm_;
   std::shared_ptr<Linear> output_;
 };
 

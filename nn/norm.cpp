@@ -25,6 +25,12 @@ Variable LayerNorm::forward(const Variable& x) {
   return layer_norm(x, weight_, bias_, eps_);
 }
 
+AddNormVariables LayerNorm::normalise(const Residual& from) {
+  if (!from.part.defined()) return {forward(from.x), from.x};
+  check_width("LayerNorm", from.x, -1, weight_);
+  return add_layer_norm(from.x, from.part, weight_, bias_, eps_);
+}
+
 RmsNorm::RmsNorm(std::int64_t width, double eps) : eps_(eps) {
   check_sizes("RmsNorm", {width});
   weight_ = register_parameter("weight", ones({width}));
@@ -33,6 +39,12 @@ RmsNorm::RmsNorm(std::int64_t width, double eps) : eps_(eps) {
 Variable RmsNorm::forward(const Variable& x) {
   check_width("RmsNorm", x, -1, weight_);
   return rms_norm(x, weight_, eps_);
+}
+
+AddNormVariables RmsNorm::normalise(const Residual& from) {
+  if (!from.part.defined()) return {forward(from.x), from.x};
+  check_width("RmsNorm", from.x, -1, weight_);
+  return add_rms_norm(from.x, from.part, weight_, eps_);
 }
 
 GroupNorm::GroupNorm(std::int64_t groups, std::int64_t channels, double eps)

@@ -1,16 +1,32 @@
 // Normalisation layers. BatchNorm2d stands with the image layers in layers.h.
 #pragma once
 
+#include "autograd/ops.h"
 #include "nn/module.h"
 
 namespace athanor::nn {
 
+// A residual stream x + part whose sum is not taken yet, so that a normalisation can take it on the
+// way; without a part, x alone.
+struct Residual {
+  Variable x, part;
+  Variable sum() const { return part.defined() ? x + part : x; }
+};
+
+// A normalisation of rows, which can take a residual sum on the way.
+class RowNormModule : public Module {
+ public:
+  // y is the sum normalised.
+  virtual AddNormVariables normalise(const Residual& from) = 0;
+};
+
 // (x - mean) / sqrt(variance + eps) weight + bias over the last axis of [..., width] (Ba et al.
 // 2016).
-class LayerNorm final : public Module {
+class LayerNorm final : public RowNormModule {
  public:
   explicit LayerNorm(std::int64_t width, double eps = 1e-5, bool bias = true);
   Variable forward(const Variable& x) override;
+  AddNormVariables normalise(const Residual& from) override;
 
  private:
   double eps_;
@@ -18,10 +34,11 @@ class LayerNorm final : public Module {
 };
 
 // x / sqrt(mean of x^2 + eps) weight over the last axis of [..., width] (Zhang & Sennrich 2019).
-class RmsNorm final : public Module {
+class RmsNorm final : public RowNormModule {
  public:
   explicit RmsNorm(std::int64_t width, double eps = 1e-6);
   Variable forward(const Variable& x) override;
+  AddNormVariables normalise(const Residual& from) override;
 
  private:
   double eps_;

@@ -45,7 +45,7 @@ VisionTransformer::VisionTransformer(const PatchOptions& o, Generator& generator
 
 Variable VisionTransformer::forward(const Variable& x) {
   const Variable patches = as_sequence(patches_->forward(x)) + positions_.get();
-  return mean(norm_->forward(stack_->forward(patches)), {1});
+  return mean(norm_->normalise(stack_->run_open(patches, {}, {}, {})).y, {1});
 }
 
 MlpMixer::MlpMixer(const PatchOptions& o, Generator& generator) {

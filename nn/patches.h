@@ -25,7 +25,8 @@ class VisionTransformer final : public Module {
   Variable forward(const Variable& x) override;
 
  private:
-  std::shared_ptr<Module> patches_, norm_;
+  std::shared_ptr<Module> patches_;
+  std::shared_ptr<RowNormModule> norm_;
   Parameter positions_;  // [patches, width]
   std::shared_ptr<TransformerStack> stack_;
 };

@@ -26,7 +26,7 @@ Variable activate(Activation activation, const Variable& x) {
 
 }  // namespace
 
-std::shared_ptr<Module> make_norm(NormKind kind, std::int64_t width, double eps) {
+std::shared_ptr<RowNormModule> make_norm(NormKind kind, std::int64_t width, double eps) {
   if (kind == NormKind::rms) return std::make_shared<RmsNorm>(width, eps);
   return std::make_shared<LayerNorm>(width, eps);
 }
@@ -67,10 +67,14 @@ TransformerLayer::TransformerLayer(const TransformerOptions& options, Generator&
 }
 
 template <class Part>
-Variable TransformerLayer::residual(const Variable& x, Module& norm, Part&& part) {
+Residual TransformerLayer::residual(const Residual& x, RowNormModule& norm, Part&& part) {
   const auto dropped = [&](const Variable& y) { return dropout_ ? dropout_->forward(y) : y; };
-  if (options_.pre_norm) return x + dropped(part(norm.forward(x)));
-  return norm.forward(x + dropped(part(x)));
+  if (options_.pre_norm) {
+    const AddNormVariables h = norm.normalise(x);
+    return {h.sum, dropped(part(h.y))};
+  }
+  const Variable sum = x.sum();
+  return {norm.normalise({sum, dropped(part(sum))}).y, {}};
 }
 
 Variable TransformerLayer::feed_forward(const Variable& x) {
@@ -79,13 +83,14 @@ Variable TransformerLayer::feed_forward(const Variable& x) {
   return out_->forward(activate(options_.activation, gate_->forward(x)) * inner);
 }
 
-Variable TransformerLayer::run(const Variable& x, const AttentionMask& mask, const Variable& memory,
-                               const AttentionMask& memory_mask, KeyValueCache* cache) {
+Residual TransformerLayer::run_open(const Residual& x, const AttentionMask& mask,
+                                    const Variable& memory, const AttentionMask& memory_mask,
+                                    KeyValueCache* cache) {
   if (memory.defined() != options_.cross) {
     fail("TransformerLayer", "expected ", options_.cross ? "a" : "no", " memory, got ",
          memory.defined() ? "one" : "none");
   }
-  Variable y = residual(
+  Residual y = residual(
       x, *norm1_, [&](const Variable& h) { return self_attention_->attend_to(h, h, mask, cache); });
   if (options_.cross) {
     y = residual(y, *norm2_, [&](const Variable& h) {
@@ -105,23 +110,24 @@ TransformerStack::TransformerStack(const TransformerOptions& options, std::int64
   }
 }
 
-Variable TransformerStack::run(const Variable& x, const AttentionMask& mask, const Variable& memory,
-                               const AttentionMask& memory_mask, KeyValueCaches* caches) {
+Residual TransformerStack::run_open(const Variable& x, const AttentionMask& mask,
+                                    const Variable& memory, const AttentionMask& memory_mask,
+                                    KeyValueCaches* caches) {
   if (caches && caches->size() != layers_.size()) {
     fail("TransformerStack", "expected ", layers_.size(), " caches, got ", caches->size());
   }
-  Variable y = x;
+  Residual y{x, {}};
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     TransformerLayer& layer = *layers_[i];
     if (checkpointing_ && training() && grad_enabled()) {
       const CheckpointFunction inside = [&layer, mask, memory_mask](const auto& inputs) {
         return layer.run(inputs[0], mask, inputs.size() > 1 ? inputs[1] : Variable(), memory_mask);
       };
-      y = checkpoint(inside,
-                     memory.defined() ? std::vector<Variable>{y, memory} : std::vector<Variable>{y},
-                     layer.generators());
+      std::vector<Variable> inputs{y.sum()};
+      if (memory.defined()) inputs.push_back(memory);
+      y = {checkpoint(inside, inputs, layer.generators()), {}};
     } else {
-      y = layer.run(y, mask, memory, memory_mask, caches ? &(*caches)[i] : nullptr);
+      y = layer.run_open(y, mask, memory, memory_mask, caches ? &(*caches)[i] : nullptr);
     }
   }
   return y;

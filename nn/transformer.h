@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "nn/attention.h"
+#include "nn/norm.h"
 
 namespace athanor::nn {
 
@@ -38,7 +39,7 @@ struct TransformerOptions {
   TransformerNames names;
 };
 
-std::shared_ptr<Module> make_norm(NormKind kind, std::int64_t width, double eps);
+std::shared_ptr<RowNormModule> make_norm(NormKind kind, std::int64_t width, double eps);
 
 class TransformerLayer final : public Module {
  public:
@@ -48,18 +49,23 @@ class TransformerLayer final : public Module {
   Variable forward(const Variable& x) override { return run(x, {}, {}, {}); }
   // memory [B, Lm, memory_width] is defined exactly when options.cross is set.
   Variable run(const Variable& x, const AttentionMask& mask, const Variable& memory,
-               const AttentionMask& memory_mask, KeyValueCache* cache = nullptr);
+               const AttentionMask& memory_mask, KeyValueCache* cache = nullptr) {
+    return run_open({x, {}}, mask, memory, memory_mask, cache).sum();
+  }
+  // The same from and to a sum that is left to the next normalisation.
+  Residual run_open(const Residual& x, const AttentionMask& mask, const Variable& memory,
+                    const AttentionMask& memory_mask, KeyValueCache* cache = nullptr);
 
  private:
   // norm(x + part(x)) or x + part(norm(x))
   template <class Part>
-  Variable residual(const Variable& x, Module& norm, Part&& part);
+  Residual residual(const Residual& x, RowNormModule& norm, Part&& part);
   Variable feed_forward(const Variable& x);
 
   TransformerOptions options_;
   std::shared_ptr<MultiHeadAttention> self_attention_, cross_attention_;
   std::shared_ptr<Linear> in_, gate_, out_;
-  std::shared_ptr<Module> norm1_, norm2_, norm3_;
+  std::shared_ptr<RowNormModule> norm1_, norm2_, norm3_;
   std::shared_ptr<Dropout> dropout_;
 };
 
@@ -73,7 +79,12 @@ class TransformerStack final : public Module {
                    const std::string& prefix = "layers.");
   Variable forward(const Variable& x) override { return run(x, {}, {}, {}); }
   Variable run(const Variable& x, const AttentionMask& mask, const Variable& memory,
-               const AttentionMask& memory_mask, KeyValueCaches* caches = nullptr);
+               const AttentionMask& memory_mask, KeyValueCaches* caches = nullptr) {
+    return run_open(x, mask, memory, memory_mask, caches).sum();
+  }
+  // The same; the last sum is left to a normalisation that follows.
+  Residual run_open(const Variable& x, const AttentionMask& mask, const Variable& memory,
+                    const AttentionMask& memory_mask, KeyValueCaches* caches = nullptr);
   // In training, each layer's inside is computed again in backward instead of being kept
   // (autograd/checkpoint.h).
   void set_checkpointing(bool on) { checkpointing_ = on; }

@@ -1,5 +1,6 @@
 #include "autograd/ops/layer_norm.h"
 
+#include "autograd/autocast.h"
 #include "autograd/node.h"
 #include "autograd/ops/binary.h"
 #include "autograd/ops/reduce.h"
@@ -68,6 +69,7 @@ std::vector<std::reference_wrapper<const Variable>> inputs_of(
 
 Variable row_normalised(const char* op, RowNorm kind, const Variable& x, const Variable& gamma,
                         const Variable& beta, double epsilon) {
+  if (autocasts(op, x)) return row_normalised(op, kind, autocast(op, x), gamma, beta, epsilon);
   const RowNormResult r =
       row_norm(op, kind, x.tensor(), {}, tensor_or_none(gamma), tensor_or_none(beta), epsilon);
   const int gamma_at = gamma.defined() ? 1 : -1;
@@ -85,6 +87,9 @@ AddNormVariables add_normalised(const char* op, RowNorm kind, const Variable& x,
                                 const Variable& residual, const Variable& gamma,
                                 const Variable& beta, double epsilon) {
   if (!residual.defined()) fail(op, "expected a residual like x, got an undefined one");
+  if (autocasts(op, x, residual)) {
+    return add_normalised(op, kind, autocast(op, x), autocast(op, residual), gamma, beta, epsilon);
+  }
   const RowNormResult r = row_norm(op, kind, x.tensor(), residual.tensor(), tensor_or_none(gamma),
                                    tensor_or_none(beta), epsilon);
   const int gamma_at = gamma.defined() ? 2 : -1;

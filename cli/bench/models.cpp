@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "autograd/ops.h"
+#include "nn/norm.h"
 
 namespace athanor::cli::bench {
 namespace {
@@ -42,34 +43,26 @@ class BasicBlock final : public nn::Module {
   std::shared_ptr<nn::Sequential> body_, shortcut_;
 };
 
-class LayerNorm final : public nn::Module {
- public:
-  explicit LayerNorm(std::int64_t width) {
-    weight_ = register_parameter("weight", ones({width}));
-    bias_ = register_parameter("bias", zeros({width}));
-  }
-  Variable forward(const Variable& x) override { return layer_norm(x, weight_, bias_); }
-
- private:
-  nn::Parameter weight_, bias_;
-};
-
-// One pre-norm layer: x + attention(LN(x)), then x + MLP(LN(x)) with GELU.
+// One pre-norm layer: x + attention(LN(x)), then x + MLP(LN(x)) with GELU. Each sum is taken by the
+// normalisation that follows.
 class Layer final : public nn::Module {
  public:
   Layer(std::int64_t width, std::int64_t heads, std::int64_t hidden, bool causal, Generator& g)
       : heads_(heads), causal_(causal) {
-    norm1_ = register_module("norm1", std::make_shared<LayerNorm>(width));
+    norm1_ = register_module("norm1", std::make_shared<nn::LayerNorm>(width));
     qkv_ = register_module("qkv", std::make_shared<nn::Linear>(width, 3 * width, g));
     out_ = register_module("out", std::make_shared<nn::Linear>(width, width, g));
-    norm2_ = register_module("norm2", std::make_shared<LayerNorm>(width));
+    norm2_ = register_module("norm2", std::make_shared<nn::LayerNorm>(width));
     up_ = register_module("up", std::make_shared<nn::Linear>(width, hidden, g));
     down_ = register_module("down", std::make_shared<nn::Linear>(hidden, width, g));
   }
   // x [B, T, width]
-  Variable forward(const Variable& x) override {
-    const Variable h = x + out_->forward(attend(qkv_->forward(norm1_->forward(x))));
-    return h + down_->forward(gelu(up_->forward(norm2_->forward(h))));
+  Variable forward(const Variable& x) override { return run({x, {}}).sum(); }
+  nn::Residual run(const nn::Residual& x) {
+    const AddNormVariables first = norm1_->normalise(x);
+    const nn::Residual h{first.sum, out_->forward(attend(qkv_->forward(first.y)))};
+    const AddNormVariables second = norm2_->normalise(h);
+    return {second.sum, down_->forward(gelu(up_->forward(second.y)))};
   }
 
  private:
@@ -88,7 +81,7 @@ class Layer final : public nn::Module {
 
   std::int64_t heads_;
   bool causal_;
-  std::shared_ptr<LayerNorm> norm1_, norm2_;
+  std::shared_ptr<nn::LayerNorm> norm1_, norm2_;
   std::shared_ptr<nn::Linear> qkv_, out_, up_, down_;
 };
 
@@ -103,9 +96,9 @@ class Encoder final : public TokenModel {
     head_ = register_module("head", std::make_shared<nn::Linear>(256, 2, g));
   }
   Variable run(const Tensor& tokens) override {
-    Variable h = embedding(embedding_, tokens);
-    for (const auto& layer : layers_) h = layer->forward(h);
-    return head_->forward(mean(h, {1}));
+    nn::Residual h{embedding(embedding_, tokens), {}};
+    for (const auto& layer : layers_) h = layer->run(h);
+    return head_->forward(mean(h.sum(), {1}));
   }
 
  private:
@@ -123,19 +116,20 @@ class Gpt final : public TokenModel {
       layers_.push_back(
           register_module(str("layer", i), std::make_shared<Layer>(128, 4, 512, true, g)));
     }
-    norm_ = register_module("norm", std::make_shared<LayerNorm>(128));
+    norm_ = register_module("norm", std::make_shared<nn::LayerNorm>(128));
   }
   Variable run(const Tensor& tokens) override {
-    Variable h = embedding(tokens_, tokens) + slice(positions_.get(), 0, 0, tokens.size(1));
-    for (const auto& layer : layers_) h = layer->forward(h);
-    const Variable rows = reshape(norm_->forward(h), {-1, 128});
+    const Variable places = slice(positions_.get(), 0, 0, tokens.size(1));
+    nn::Residual h{embedding(tokens_, tokens) + places, {}};
+    for (const auto& layer : layers_) h = layer->run(h);
+    const Variable rows = reshape(norm_->normalise(h).y, {-1, 128});
     return matmul(rows, transpose(tokens_.get()));
   }
 
  private:
   nn::Parameter tokens_, positions_;
   std::vector<std::shared_ptr<Layer>> layers_;
-  std::shared_ptr<LayerNorm> norm_;
+  std::shared_ptr<nn::LayerNorm> norm_;
 };
 
 }  // namespace

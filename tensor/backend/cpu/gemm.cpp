@@ -275,29 +275,60 @@ void product_with_vector(const Gemm<T>& g) {
   });
 }
 
-// Columns [first, first + count) of c; `packed` has room for their strips.
+// Columns [first, first + count) of a product, and room for their strips of b.
 template <class S, class T>
-void multiply_columns(const Gemm<S>& g, std::int64_t first, std::int64_t count, T* packed) {
+struct Columns {
+  static constexpr std::int64_t kWidth = kMicroColumns<T>;
+  Gemm<S> g;
+  std::int64_t first, count;
+  T* packed;
+
+  std::int64_t strips() const { return ceil_div(count, kWidth); }
+  // Strips that one task packs, about 128 KiB.
+  std::int64_t grain() const { return 32768 / (g.K * kWidth) + 1; }
+  std::int64_t packings() const { return ceil_div(strips(), grain()); }
+  void pack(std::int64_t task) const {
+    const std::int64_t begin = task * grain();
+    pack_strips(g, first, begin, smaller(begin + grain(), strips()), packed);
+  }
+};
+
+// Rows of c in one task. Whole panels, and as even as they allow: two threads wait for each other
+// for as long as the last task takes.
+template <class S>
+std::int64_t task_rows(const Gemm<S>& g, Reading reading, std::int64_t columns,
+                       std::int64_t across) {
+  if (g.M * columns * g.K < 2 * kTaskWork) return g.M;
+  const std::int64_t panel = reading == Reading::tall ? kTallRows : kMicroRows;
+  std::int64_t pieces = ceil_div(g.M, kBlockRows);
+  while (pieces * across < kGemmTasks && ceil_div(g.M, 2 * pieces) >= kBlockRows / 4) pieces *= 2;
+  return ceil_div(ceil_div(g.M, pieces), panel) * panel;
+}
+
+// The product of what is packed; meanwhile `next`, if any, is packed.
+template <class S, class T>
+void multiply_columns(const Columns<S, T>& part, const Columns<S, T>* next = nullptr) {
   constexpr std::int64_t kWidth = kMicroColumns<T>;
-  const std::int64_t strips = ceil_div(count, kWidth);
-  parallel_for(strips, 32768 / (g.K * kWidth) + 1, [&](std::int64_t begin, std::int64_t end) {
-    pack_strips(g, first, begin, end, packed);
-  });
+  const Gemm<S>& g = part.g;
+  const std::int64_t all = part.strips() * kWidth;
   const Reading reading = reading_of(g);
   // Whole rows of c where they give enough tasks, so that a is packed once.
   const bool whole = in_place(g) && ceil_div(g.M, kBlockRows) >= kGemmTasks;
-  const std::int64_t columns = whole ? strips * kWidth : smaller(kBlockColumns, strips * kWidth);
-  const std::int64_t across = ceil_div(count, columns);
-  std::int64_t rows = g.M;
-  if (g.M * count * g.K >= 2 * kTaskWork) {
-    rows = kBlockRows;
-    while (rows > kBlockRows / 4 && ceil_div(g.M, rows) * across < kGemmTasks) rows /= 2;
-  }
-  parallel_chunks(ceil_div(g.M, rows) * across, [&](std::int64_t task) {
+  const std::int64_t columns = whole ? all : smaller(kBlockColumns, all);
+  const std::int64_t across = ceil_div(part.count, columns);
+  const std::int64_t rows = task_rows(g, reading, part.count, across);
+  const std::int64_t products = ceil_div(g.M, rows) * across;
+  parallel_chunks(products + (next ? next->packings() : 0), [&](std::int64_t task) {
+    if (task >= products) return next->pack(task - products);
     const std::int64_t m = task / across * rows, n = task % across * columns;
-    run_task(g, reading, m, smaller(rows, g.M - m), first + n, smaller(columns, count - n),
-             static_cast<const T*>(packed + n * g.K));
+    run_task(g, reading, m, smaller(rows, g.M - m), part.first + n,
+             smaller(columns, part.count - n), static_cast<const T*>(part.packed + n * g.K));
   });
+}
+
+template <class S, class T>
+void pack(const Columns<S, T>& part) {
+  parallel_chunks(part.packings(), [&](std::int64_t task) { part.pack(task); });
 }
 
 // c = a b on this thread and its helpers. The caller made sure that M >= 1, N >= 1 and K >= 1.
@@ -337,17 +368,30 @@ void gemm(Gemm<S> g) {
     const std::int64_t column = wide * static_cast<std::int64_t>(sizeof(T));
     const std::int64_t even = ceil_div(g.K, ceil_div(column * g.K, kPackedBytes));
     const std::int64_t depth = near ? kDepth : ceil_div(even, kDepth) * kDepth;
-    T* const packed = static_cast<T*>(thread_scratch(column * depth, Scratch::shared));
+    // A part is packed while the one before is multiplied with, where there is room for both.
+    const bool twice = near && 2 * column * depth <= kPackedBytes;
+    T* const packed =
+        static_cast<T*>(thread_scratch((twice ? 2 : 1) * column * depth, Scratch::shared));
     for (std::int64_t n = 0; n < g.N; n += wide) {
-      for (std::int64_t k = 0; k < g.K; k += depth) {
+      const auto part_at = [&](std::int64_t k) {
         Gemm<S> part = g;
         part.a += k * g.ak, part.b += k * g.bk;
         part.K = smaller(depth, g.K - k);
         part.add = k > 0;
         if (near) part.deeper = smaller(depth, g.K - k - part.K);
         if (k + depth < g.K) part.bias = nullptr;
-        multiply_columns(part, n, smaller(wide, g.N - n), packed);
+        T* const room = packed + (twice && k / depth % 2 == 1 ? wide * depth : 0);
+        return Columns<S, T>{part, n, smaller(wide, g.N - n), room};
+      };
+      Columns<S, T> now = part_at(0);
+      pack(now);
+      for (std::int64_t k = depth; k < g.K; k += depth) {
+        const Columns<S, T> next = part_at(k);
+        multiply_columns(now, twice ? &next : nullptr);
+        if (!twice) pack(next);
+        now = next;
       }
+      multiply_columns(now);
     }
     return;
   }
@@ -355,7 +399,9 @@ void gemm(Gemm<S> g) {
   T* const packed =
       static_cast<T*>(thread_scratch(strips * kWidth * g.K * sizeof(T), Scratch::shared));
   for (std::int64_t n = 0; n < g.N; n += strips * kWidth) {
-    multiply_columns(g, n, smaller(strips * kWidth, g.N - n), packed);
+    const Columns<S, T> part{g, n, smaller(strips * kWidth, g.N - n), packed};
+    pack(part);
+    multiply_columns(part);
   }
 }
 
