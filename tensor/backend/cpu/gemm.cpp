@@ -26,6 +26,8 @@ namespace {
 
 #include "tensor/backend/cpu/gemm_pack.h"
 
+#include "tensor/backend/cpu/gemm_tile.h"
+
 constexpr std::int64_t kDepth = 256;                  // of k in one pass
 constexpr std::int64_t kBlockRows = 16 * kMicroRows;  // of a in one block
 constexpr std::int64_t kBlockColumns = 512;           // of c in one task
@@ -40,10 +42,6 @@ constexpr std::int64_t kNearBytes = kVectorBytes == 64 ? 1024 << 10 : 128 << 10;
 constexpr std::int64_t kTaskWork = 1 << 19;
 constexpr std::int64_t kGemmTasks = 8;
 
-// Whether S is computed with as it is stored; f16 and bf16 become f32 when they are packed.
-template <class S>
-constexpr bool kComputes = std::is_same_v<S, compute_t<S>>;
-
 // How a is read: in place where its rows are contiguous and each is read a few times only; else
 // from packed panels, of kTallRows where its columns are contiguous and many k are summed. Rows
 // that are a multiple of 4 kB apart would fight for one set of the cache.
@@ -54,12 +52,6 @@ enum class Reading { rows, packed, tall };
 constexpr std::int64_t kFewRows = 3 * kMicroRows;
 constexpr std::int64_t kFewRowsDepth = 64;
 constexpr std::int64_t kFewRowsColumns = 256;
-
-// Whether sums can be gathered in c itself.
-template <class S>
-bool in_place(const Gemm<S>& g) {
-  return kComputes<S> && g.cn == 1;
-}
 
 // Rows of a from which on packing b costs little beside the product.
 constexpr std::int64_t kManyRows = 256;
@@ -84,61 +76,6 @@ Reading reading_of(const Gemm<S>& g) {
   const bool narrow = is_narrow<compute_t<S>>((g.N - 1) % kWidth + 1);
   const bool tall = kTallRows > kMicroRows && g.am == 1 && g.K >= kDepth && !narrow;
   return tall ? Reading::tall : Reading::packed;
-}
-
-// The bias of c's columns from n on, where a block adds it to its sums after depth K.
-template <class S>
-const compute_t<S>* block_bias(const Gemm<S>& g, std::int64_t n) {
-  if constexpr (kComputes<S>) {
-    if (g.bias && g.bias_n == 1) return g.bias + n;
-  }
-  return nullptr;
-}
-
-// Adds the bias that no block did to a finished tile and, when it does not lie in c, writes it
-// there, rounded once.
-template <class S, class T>
-void finish_tile(const Gemm<S>& g, std::int64_t m, std::int64_t rows, std::int64_t n,
-                 std::int64_t columns, T* tile, std::int64_t ldt) {
-  if (g.bias && !block_bias(g, n)) {
-    const S* bias = g.bias + m * g.bias_m + n * g.bias_n;
-    for (std::int64_t r = 0; r < rows; ++r) {
-      T* row = tile + r * ldt;
-      if (g.bias_n == 0) {
-        const T value = static_cast<T>(bias[r * g.bias_m]);
-        for (std::int64_t i = 0; i < columns; ++i) row[i] += value;
-      } else {
-        for (std::int64_t i = 0; i < columns; ++i) row[i] += static_cast<T>(bias[i]);
-      }
-    }
-  }
-  if (in_place(g)) return;
-  S* c = g.c + m * g.cm + n * g.cn;
-  if (g.cn == 1) {
-    for (std::int64_t r = 0; r < rows; ++r) {
-      convert_row(static_cast<const T*>(tile + r * ldt), columns, c + r * g.cm);
-    }
-    return;
-  }
-  // Eight rows at a time: short pieces of c, few lines of the tile.
-  for (std::int64_t first = 0; first < rows; first += 8) {
-    const std::int64_t count = smaller(8, rows - first);
-    const T* from = tile + first * ldt;
-    std::int64_t i = 0;
-    if constexpr (kComputes<S> && kTurns<S>) {
-      for (; count == 8 && g.cm == 1 && i + 8 <= columns; i += 8) {
-        turn_block(from + i, ldt, c + i * g.cn + first, g.cn);
-      }
-    }
-    for (; i < columns; ++i) {
-      S* to = c + i * g.cn + first * g.cm;
-      if (count == 8 && g.cm == 1) {
-        for (std::int64_t r = 0; r < 8; ++r) to[r] = static_cast<S>(from[r * ldt + i]);
-      } else {
-        for (std::int64_t r = 0; r < count; ++r) to[r * g.cm] = static_cast<S>(from[r * ldt + i]);
-      }
-    }
-  }
 }
 
 // Lines of the rows [m, m + rows) and depths [k, k + depth) of a.

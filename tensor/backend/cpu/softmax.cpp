@@ -23,6 +23,10 @@ struct Unwritten {
   T* y = nullptr;
 };
 
+// How many elements ahead lines of rows in turn are asked for.
+template <class T>
+constexpr std::int64_t kTurnAhead = 2048 / sizeof(T);
+
 template <bool kStream, class T>
 ATHANOR_INLINE void write_lanes(const Unwritten<T>& row, std::int64_t i) {
   constexpr std::int64_t W = VectorOf<T>::lanes;
@@ -34,6 +38,9 @@ ATHANOR_INLINE void write_lanes(const Unwritten<T>& row, std::int64_t i) {
       stream_line(line, row.y + at);
     }
   } else {
+    for (std::int64_t line = i + kTurnAhead<T>; line < i + kTurnAhead<T> + 2 * W;
+         line += kLineOf<T>)
+      __builtin_prefetch(row.y + line, 1);
     store_lanes(row.y + i, load_lanes(row.e + i) * row.scale);
     store_lanes(row.y + i + W, load_lanes(row.e + i + W) * row.scale);
   }
@@ -48,7 +55,7 @@ __attribute__((noinline)) T softmax_lanes(  // inlined, it runs out of registers
     const T* x, T largest, T* e, std::int64_t n, const Unwritten<T>& before, const T* next,
     T& next_largest) {
   using V = typename VectorOf<T>::type;
-  constexpr std::int64_t W = VectorOf<T>::lanes, kAhead = 2048 / sizeof(T);
+  constexpr std::int64_t W = VectorOf<T>::lanes;
   constexpr T kLowest = -std::numeric_limits<T>::infinity();
   V sum{}, a = V{} + kLowest, b = a;
   const Unwritten<T> row = before;
@@ -56,8 +63,7 @@ __attribute__((noinline)) T softmax_lanes(  // inlined, it runs out of registers
   for (; i + 2 * W <= n; i += 2 * W) {
     if (next) {
       for (std::int64_t line = 0; line < 2 * W; line += kLineOf<T>) {
-        __builtin_prefetch(next + i + line + kAhead);
-        if constexpr (!kStream) __builtin_prefetch(row.y + i + line + kAhead, 1);
+        __builtin_prefetch(next + i + line + kTurnAhead<T>);
       }
       const V c = load_lanes(next + i), d = load_lanes(next + i + W);
       a = a > c ? a : c;
@@ -105,10 +111,14 @@ void softmax_row(bool log, const T* x, std::int64_t xs, T* y, std::int64_t ys, s
   for (std::int64_t i = 0; i < n; ++i) y[i * ys] *= scale;
 }
 
-// Rows [begin, end) of contiguous values; at(row) gives {x, y}. kStream: short rows whose y are
+// Rows [begin, end) of contiguous values; at(row) gives {x, y}. `stream`: short rows whose y are
 // whole lines, written past the cache.
-template <bool kStream, class T, class At>
-void softmax_rows(std::int64_t begin, std::int64_t end, std::int64_t n, const At& at) {
+template <class T, class At>
+void softmax_rows(std::int64_t begin, std::int64_t end, std::int64_t n, bool stream, const At& at) {
+  auto* lanes = softmax_lanes<false, T>;
+  if constexpr (sizeof(T) == 4) {
+    if (stream) lanes = softmax_lanes<true, T>;
+  }
   const bool in_turn = is_short_row<T>(n);
   T* const buffers = in_turn ? static_cast<T*>(thread_scratch(2 * n * sizeof(T))) : nullptr;
   Unwritten<T> before;
@@ -123,8 +133,7 @@ void softmax_rows(std::int64_t begin, std::int64_t end, std::int64_t n, const At
     const T* const next = row + 1 < end ? at(row + 1).first : nullptr;
     if (largest - largest == T(0)) {
       T* const e = in_turn ? buffers + row % 2 * n : y;
-      const T sum =
-          softmax_lanes<kStream>(x, largest, e, n, before, in_turn ? next : nullptr, largest);
+      const T sum = lanes(x, largest, e, n, before, in_turn ? next : nullptr, largest);
       before = {e, T(1) / sum, y};
       if (in_turn && next) continue;
       write();
@@ -134,7 +143,7 @@ void softmax_rows(std::int64_t begin, std::int64_t end, std::int64_t n, const At
     }
     if (next) largest = largest_of(next, n);
   }
-  if constexpr (kStream) end_stream();
+  if (stream) end_stream();
 }
 
 // One row of the gradient; y, dy, dx [n] with strides s[0], s[1], s[2].
@@ -165,30 +174,32 @@ void softmax_grad_row(bool log, const T* y, const T* dy, T* dx, const std::int64
   }
 }
 
+// Whether results go past the cache: many, of short rows that are whole lines.
+template <class T>
+bool streams_rows(const Rows<2>& rows, const Operand& y, std::int64_t n) {
+  bool lines = reinterpret_cast<std::uintptr_t>(y.as<T>()) % 64 == 0;
+  for (int axis = 0; axis < rows.rank; ++axis)
+    lines = lines && rows.strides[1][axis] % kLineOf<T> == 0;
+  return lines && is_short_row<T>(n) && streams_results<T>(2 * rows.count * n);
+}
+
 }  // namespace
 
 void softmax(const SoftmaxArgs& args) {
   visit_float(args.x.dtype, [&]<class T>(Tag<T>) {
     const Rows<2> rows = rows_of<2>({&args.x, &args.y});
-    const std::int64_t n = row_size(args.x);
+    const std::int64_t n = row_size(args.x), xs = row_stride(args.x), ys = row_stride(args.y);
     const bool log = args.op == SoftmaxOp::log_softmax;
-    const bool lanes = !log && row_stride(args.x) == 1 && row_stride(args.y) == 1;
+    const bool stream = streams_rows<T>(rows, args.y, n);
     const auto row_at = [&](std::int64_t row) {
       const auto at = rows.offsets(row);
       return std::pair<const T*, T*>(args.x.as<T>() + at[0], args.y.as<T>() + at[1]);
     };
-    bool stream = streams_results<T>(2 * rows.count * n) && is_short_row<T>(n) &&
-                  reinterpret_cast<std::uintptr_t>(args.y.as<T>()) % 64 == 0;
-    for (int axis = 0; axis < rows.rank; ++axis)
-      stream = stream && rows.strides[1][axis] % kLineOf<T> == 0;
     parallel_for(rows.count, row_grain(n), [&](std::int64_t begin, std::int64_t end) {
-      if constexpr (sizeof(T) == 4) {
-        if (lanes && stream) return softmax_rows<true, T>(begin, end, n, row_at);
-      }
-      if (lanes) return softmax_rows<false, T>(begin, end, n, row_at);
+      if (!log && xs == 1 && ys == 1) return softmax_rows<T>(begin, end, n, stream, row_at);
       for (std::int64_t row = begin; row < end; ++row) {
         const auto [x, y] = row_at(row);
-        softmax_row(log, x, row_stride(args.x), y, row_stride(args.y), n);
+        softmax_row(log, x, xs, y, ys, n);
       }
     });
   });
