@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """PyTorch's side of `athanor bench`: the same workloads, one JSON line a workload and variant.
 
-Needs PyTorch; onnxruntime and onnx for the second variant of cnn_infer, scikit-learn for dbscan.
+Needs PyTorch; onnxruntime and onnx for cnn_infer_int8 and a variant of cnn_infer, scikit-learn for
+dbscan.
 --compile adds torch.compile, in its default mode and with CUDA graphs (reduce-overhead).
 
     bench/peers/torch_side.py cnn_train --threads 1
@@ -16,12 +17,13 @@ import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 import time
 
 import torch
 from torch import nn
 from torch.nn import functional
+
+import onnx_rows
 
 
 class Bench:
@@ -302,7 +304,7 @@ def cnn_infer(bench, workload="cnn_infer"):
     model, x = small_cnn().eval(), torch.randn(64, 1, 28, 28)
     bench.time(workload, "f32", lambda: model(x))
     if bench.device.type == "cpu":
-        onnx_cnn(bench, model, x, workload)
+        onnx_rows.time_model(bench, model, x, workload)
     model = model.to(memory_format=torch.channels_last)
     last = x.contiguous(memory_format=torch.channels_last)
     bench.time(workload, "f32+channels_last", lambda: model(last))
@@ -312,20 +314,10 @@ def cnn_infer_winograd(bench):
     cnn_infer(bench, "cnn_infer_winograd")
 
 
-def onnx_cnn(bench, model, x, workload):
-    try:
-        import onnxruntime
-    except ImportError:
-        print("torch_side: without onnxruntime cnn_infer has PyTorch alone", file=sys.stderr)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "cnn.onnx")
-        torch.onnx.export(model, (x,), path, input_names=["x"], dynamo=False)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = bench.threads
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        array = x.numpy()
-        bench.time(workload, "onnxruntime", lambda: session.run(None, {"x": array}))
+@torch.no_grad()
+def cnn_infer_int8(bench):
+    onnx_rows.time_model(bench, small_cnn().eval(), torch.randn(64, 1, 28, 28), "cnn_infer_int8",
+                         int8=True)
 
 
 def dbscan(bench):
@@ -359,7 +351,7 @@ WORKLOADS = {f.__name__: f for f in (
     op_chain, mlp_train, mlp1200_train, cnn_train, resnet8_train, encoder_train,
     encoder_train_bf16, gpt_train,
     gcn_train, kd_loss, attention_train, conv_bn_relu, conv_bn_relu_winograd, encoder_infer,
-    encoder_infer_bf16, cnn_infer, cnn_infer_winograd, dbscan, startup, cold_step)}
+    encoder_infer_bf16, cnn_infer, cnn_infer_int8, cnn_infer_winograd, dbscan, startup, cold_step)}
 WORKLOADS |= {
     "softmax": on_rows("softmax", lambda x: torch.softmax(x, 1)),
     "layer_norm": on_rows("layer_norm", lambda x: functional.layer_norm(x, (1024,))),
