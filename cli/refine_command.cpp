@@ -63,28 +63,48 @@ void report_stop(const std::string& out) {
             << " is incomplete, the same command goes on from here\n";
 }
 
+std::vector<std::filesystem::path> paths_of(const std::string& list) {
+  std::vector<std::filesystem::path> paths;
+  for (std::size_t begin = 0; begin < list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    paths.emplace_back(list.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return paths;
+}
+
 // IDX: images and their labels.
 void run_images(const RefineOptions& o) {
-  if (o.inputs.size() != 2) {
-    raise(ErrorKind::usage, "refine: expected two IDX files, images and labels, got ",
+  if (o.inputs.size() % 2 != 0) {
+    raise(ErrorKind::usage,
+          "refine: expected IDX files in pairs, images and then their labels, got ",
           o.inputs.size());
   }
   const bool table_only = !o.text.empty() || !o.dedup.empty() || !o.against.empty() ||
                           !o.split.empty() || !o.apply.empty() || !o.model.empty() ||
-                          !o.teacher.empty() || !o.trusted.empty() || !o.schema.empty() ||
-                          !o.without.empty() || o.effective >= 0 || o.review > 0 || o.similar > 0 ||
-                          o.repair || !o.extend.empty() || o.embeddings.size() > 1;
+                          !o.teacher.empty() || !o.trusted_embeddings.empty() ||
+                          !o.schema.empty() || !o.without.empty() || o.effective >= 0 ||
+                          o.review > 0 || o.similar > 0 || o.repair;
   if (table_only) {
     raise(ErrorKind::usage, "refine: expected for IDX files no options but --out, --time, ",
-          "--probabilities, --embeddings, --threshold, --retention, --budget, --seed, --threads, ",
-          "--json");
+          "--probabilities, --embeddings, --trusted, --extend, --threshold, --retention, ",
+          "--budget, --seed, --threads, --json");
   }
   distill::ImageRefineOptions options;
-  options.images = o.inputs[0];
-  options.labels = o.inputs[1];
-  options.times = o.time;
+  for (std::size_t k = 0; k < o.inputs.size(); k += 2) {
+    options.parts.push_back({o.inputs[k], o.inputs[k + 1]});
+  }
+  options.times = paths_of(o.time);
   options.probabilities = o.probabilities;
-  if (!o.embeddings.empty()) options.embeddings = o.embeddings.front();
+  options.embeddings.assign(o.embeddings.begin(), o.embeddings.end());
+  if (!o.trusted.empty()) {
+    const auto files = paths_of(o.trusted);
+    if (files.size() != 2) {
+      raise(ErrorKind::usage, "--trusted: expected for IDX files IMAGES,LABELS, got ", o.trusted);
+    }
+    options.trusted = {files[0], files[1]};
+  }
+  options.extend = o.extend;
   options.selection = {distill::Selection::Kind::threshold, o.threshold};
   if (o.retention >= 0) options.selection = {distill::Selection::Kind::retention, o.retention};
   if (o.budget >= 0) options.selection = {distill::Selection::Kind::budget, double(o.budget)};
@@ -100,6 +120,7 @@ void run_images(const RefineOptions& o) {
     } else {
       std::printf("%zu images read: %zu kept, %zu dropped\n", r.keep.size(), r.kept.size(),
                   r.keep.size() - r.kept.size());
+      for (const std::string& note : r.notes) std::printf("  note: %s\n", note.c_str());
     }
   } catch (const distill::Interrupted&) {
     report_stop(o.out);
@@ -177,7 +198,8 @@ void add_refine(CLI::App& app) {
       "refine",
       "Example: athanor refine messages.tsv --label Label --out refined\n\n"
       "Scores the records of a table, keeps the good ones and says why the others went. Reads CSV, "
-      "TSV and JSONL, also .gz; several files are one table. Two IDX files are images and labels.");
+      "TSV and JSONL, also .gz; several files are one table. IDX files are pairs of images and "
+      "labels.");
   const CLI::Range share(0.0, 1.0);
   c->add_option("input", o->inputs, "Files")->required()->option_text("INPUT...");
   c->add_option("--out", o->out, "Directory for the results")->required();
@@ -186,7 +208,8 @@ void add_refine(CLI::App& app) {
   c->add_option("--id", o->id, "Column that names a record");
   c->add_option("--label", o->label, "Column with the label");
   c->add_option("--text", o->text, "Columns whose text is the content")->delimiter(',');
-  c->add_option("--time", o->time, "Column with the time stamp; with IDX a .npy of seconds");
+  c->add_option("--time", o->time,
+                "Column with the time stamp; with IDX .npy files of seconds: A,B");
   c->add_option("--format", o->format, "csv, tsv or jsonl; default by the file's name");
   c->add_flag("--no-header", o->no_header, "The first line is a record; columns are column_1, ...");
   c->add_flag("--strict", o->strict, "A malformed record is an error (exit code 3)");
@@ -220,7 +243,8 @@ void add_refine(CLI::App& app) {
   c->add_option("--teacher", o->teacher,
                 "Class probabilities (.npy) of a model that learned from none of these labels");
   auto* trusted = c->add_option(
-      "--trusted", o->trusted, "Verified records beside the table: their labels are taken as true");
+      "--trusted", o->trusted,
+      "Verified records beside the table: their labels are taken as true; with IDX IMAGES,LABELS");
   c->add_option("--trusted-embeddings", o->trusted_embeddings,
                 "Their sentence vectors (.npy), where --embeddings are given")
       ->needs(trusted);

@@ -120,3 +120,21 @@ function(athanor_add_test name)
                          ENVIRONMENT ASAN_OPTIONS=allocator_may_return_null=1)
   endif()
 endfunction()
+
+# SOURCE includes the headers of a library that it loads when it first uses it, by the path in the
+# macro DEFINITION (tensor/base/shared_library.h): the file that LIBRARY names itself by, which a
+# machine without development files has, too.
+function(athanor_load_late SOURCE DEFINITION LIBRARY)
+  get_target_property(headers ${LIBRARY} INTERFACE_INCLUDE_DIRECTORIES)
+  list(REMOVE_ITEM headers ${CMAKE_CXX_IMPLICIT_INCLUDE_DIRECTORIES})
+  get_target_property(path ${LIBRARY} IMPORTED_LOCATION)
+  execute_process(COMMAND ${CMAKE_OBJDUMP} -p ${path} OUTPUT_VARIABLE dump ERROR_QUIET)
+  get_filename_component(folder ${path} DIRECTORY)
+  string(REGEX MATCH "SONAME +[^ \n]+" soname "${dump}")
+  string(REGEX REPLACE "SONAME +" "" soname "${soname}")
+  if(soname AND EXISTS ${folder}/${soname})
+    set(path ${folder}/${soname})
+  endif()
+  set_source_files_properties(${SOURCE} PROPERTIES
+    INCLUDE_DIRECTORIES "${headers}" COMPILE_DEFINITIONS "${DEFINITION}=\"${path}\"")
+endfunction()

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "tensor/base/shared_library.h"
 #include "tensor/io/bytes.h"
 #include "tensor/io/mapped_file.h"
 
@@ -38,8 +39,22 @@ struct MemoryFile {
   static sf_count_t tell(void* self) { return static_cast<MemoryFile*>(self)->at; }
 };
 
+// The functions used, of a library that is loaded with the first sound.
+struct SoundFile {
+  SharedLibrary library{ATHANOR_SNDFILE, "reading sounds"};
+  ATHANOR_LOADED(library, sf_close);
+  ATHANOR_LOADED(library, sf_error);
+  ATHANOR_LOADED(library, sf_open_virtual);
+  ATHANOR_LOADED(library, sf_readf_float);
+  ATHANOR_LOADED(library, sf_strerror);
+};
+const SoundFile& sound_file() {
+  static const SoundFile loaded;
+  return loaded;
+}
+
 struct Close {
-  void operator()(SNDFILE* file) const { sf_close(file); }
+  void operator()(SNDFILE* file) const { sound_file().sf_close(file); }
 };
 
 }  // namespace
@@ -49,10 +64,11 @@ Sound parse_sound(std::span<const std::byte> bytes, std::string_view file, const
   SF_VIRTUAL_IO io = {MemoryFile::length, MemoryFile::seek, MemoryFile::read, MemoryFile::write,
                       MemoryFile::tell};
   SF_INFO info = {};
-  const std::unique_ptr<SNDFILE, Close> sound(sf_open_virtual(&io, SFM_READ, &info, &memory));
+  const std::unique_ptr<SNDFILE, Close> sound(
+      sound_file().sf_open_virtual(&io, SFM_READ, &info, &memory));
   if (!sound) {
-    malformed(file, 0, "sound",
-              "expected WAV, FLAC or another sound file, found: ", sf_strerror(nullptr));
+    malformed(file, 0, "sound", "expected WAV, FLAC or another sound file, found: ",
+              sound_file().sf_strerror(nullptr));
   }
   std::uint64_t size = 0;
   const Shape shape{info.channels, info.frames};
@@ -67,7 +83,8 @@ Sound parse_sound(std::span<const std::byte> bytes, std::string_view file, const
   const sf_count_t frames_a_piece = std::max<sf_count_t>(8192 / info.channels, 1);
   if (info.channels > 8192)
     malformed(file, 0, "channels", "expected at most 8192, found ", info.channels);
-  for (sf_count_t got; (got = sf_readf_float(sound.get(), piece, frames_a_piece)) > 0;) {
+  for (sf_count_t got;
+       (got = sound_file().sf_readf_float(sound.get(), piece, frames_a_piece)) > 0;) {
     samples.insert(samples.end(), piece, piece + got * info.channels);
     if (samples.size() * sizeof(float) > limits.max_bytes) {
       malformed(file, 0, "size", "expected at most ", limits.max_bytes,
@@ -76,7 +93,7 @@ Sound parse_sound(std::span<const std::byte> bytes, std::string_view file, const
   }
   const std::int64_t channels = info.channels;
   const std::int64_t frames = std::ssize(samples) / channels;
-  if (frames != info.frames || sf_error(sound.get()) != SF_ERR_NO_ERROR) {
+  if (frames != info.frames || sound_file().sf_error(sound.get()) != SF_ERR_NO_ERROR) {
     malformed(file, bytes.size(), "samples", "expected ", info.frames, " frames, found ", frames,
               " before the end or damage");
   }

@@ -3,7 +3,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <vector>
 
+#include "distill/pipeline/image_sources.h"
 #include "distill/pipeline/out_of_fold.h"
 #include "distill/pipeline/refine_stage.h"
 #include "distill/refine/plant.h"
@@ -11,11 +14,18 @@
 namespace athanor::distill {
 
 struct ImageRefineOptions {
-  std::filesystem::path images, labels;  // IDX u8 [N, H, W] and [N]
-  std::filesystem::path times;           // .npy f64 [N], seconds since 1970; "" = none
+  std::vector<ImageFiles> parts;  // N images in all, behind each other
+  // .npy f64, seconds since 1970, [N] in all; none = no stamps.
+  std::vector<std::filesystem::path> times;
   std::filesystem::path
-      probabilities;                 // .npy [N, classes], out-of-fold; "" = small CNNs learn them
-  std::filesystem::path embeddings;  // .npy [N, d]; "" = 7 x 7 block means of the pixels
+      probabilities;  // .npy [N, classes], out-of-fold; "" = small CNNs learn them
+  // .npy [N, d] in all; none = 7 x 7 block means of the pixels.
+  std::vector<std::filesystem::path> embeddings;
+  // Verified images: the CNNs learn from them, and the pool's images of the same pixels have their
+  // class for sure. They are no part of the results.
+  std::optional<ImageFiles> trusted;
+  // Directory of a finished refinement of the first images, whose verdicts stay; "" = none.
+  std::filesystem::path extend;
   Selection selection;
   OutOfFoldOptions trust;
   std::filesystem::path out;
@@ -24,11 +34,13 @@ struct ImageRefineOptions {
 };
 
 // Writes into `out` (created): scores.csv with a reason for each dropped image, summary.json,
-// golden-images-idx3-ubyte and golden-labels-idx1-ubyte, the same for dropped ones, and the
-// proxies' log. Until it is done, the answers of each fold are kept in unfinished/: the same call
-// after a kill takes them over and writes the same bytes (but for the log and the time taken).
-// Height and width must be multiples of 4 unless probabilities are given. Errors are those of
-// load_image_set, and bad_input for arrays of another shape.
+// golden-images-idx3-ubyte and golden-labels-idx1-ubyte, the same for dropped ones,
+// state.safetensors, and the proxies' log. Until it is done, the answers of each fold are kept in
+// unfinished/: the same call after a kill takes them over and writes the same bytes (but for the
+// log and the time taken). Height and width must be multiples of 4 unless probabilities are given.
+// Errors are those of load_image_parts, read_trusted_images and load_image_state, bad_input for
+// arrays of another shape, and usage for verified images beside probabilities, which would teach
+// nobody, and for an extension into the directory that it goes on from.
 RefineStageResult refine_images(const ImageRefineOptions& options, ProgressSink& progress);
 
 // Plants defects (plant.h) in IDX files and writes pool-images-idx3-ubyte, pool-labels-idx1-ubyte,

@@ -58,14 +58,21 @@ struct Pool {
   DuplicateGroups groups;
   SurfaceValidity surface;
   std::vector<double> posterior;
+  std::size_t settled = 0;   // the first records, which an earlier run spoke of
+  std::vector<char> stands;  // for its group
 };
+
+std::size_t settled_by(const RefineStageResult* earlier) {
+  return earlier != nullptr ? earlier->keep.size() : 0;
+}
 
 Pool analyse(const RefineStageInput& in) {
   Pool pool;
   const std::int64_t N = in.images.size(0);
   pool.labels = in.labels.to_vector<std::int64_t>();
+  pool.settled = settled_by(in.earlier);
   pool.p = to_probability_table(in.probabilities, N);
-  pool.groups = find_image_duplicates(in.images);
+  pool.groups = in.copies.group.empty() ? find_image_duplicates(in.images) : in.copies;
   pool.surface = check_surface(in.images, in.surface);
   std::vector<std::int64_t> valid;
   for (std::int64_t i = 0; i < N; ++i) {
@@ -91,6 +98,7 @@ void keep_every_class(const Pool& pool, RefineStageResult& r) {
   for (std::size_t i = 0; i < r.keep.size(); ++i) {
     const auto c = static_cast<std::size_t>(pool.labels[i]);
     if (r.keep[i]) alive[c] = 1;
+    if (i < pool.settled) continue;
     if (best[c] < 0 || r.score[i] > r.score[static_cast<std::size_t>(best[c])]) {
       best[c] = static_cast<std::int64_t>(i);
     }
@@ -122,22 +130,31 @@ double threshold_of(const RefineStageResult& r, const Selection& selection) {
   return 0;
 }
 
-void select(const Pool& pool, const Selection& selection, RefineStageResult& r) {
-  const std::size_t N = pool.labels.size();
-  r.keep.assign(N, 0);
-  r.reason.assign(N, "");
-  std::vector<char> stands(N, 0);
-  for (std::int64_t row : best_of_groups(pool.groups.group, r.score)) {
+// Which record of each group stands for it: the best one, before all one that an earlier run kept,
+// after all one that it dropped.
+std::vector<char> standing(const Pool& pool, const RefineStageInput& in,
+                           const RefineStageResult& r) {
+  std::vector<double> rank = r.score;
+  for (std::size_t i = 0; i < pool.settled; ++i) rank[i] = in.earlier->keep[i] ? 2 : -1;
+  std::vector<char> stands(rank.size(), 0);
+  for (std::int64_t row : best_of_groups(pool.groups.group, rank)) {
     stands[static_cast<std::size_t>(row)] = 1;
   }
-  for (std::size_t i = 0; i < N; ++i) {
+  return stands;
+}
+
+void select(const Pool& pool, const Selection& selection, RefineStageResult& r) {
+  const std::size_t N = pool.labels.size();
+  r.keep.resize(N, 0);
+  r.reason.resize(N);
+  for (std::size_t i = pool.settled; i < N; ++i) {
     const bool sound = pool.surface.valid(static_cast<std::int64_t>(i));
-    if (stands[i] && sound) r.usable.push_back(static_cast<std::int64_t>(i));
+    if (pool.stands[i] && sound) r.usable.push_back(static_cast<std::int64_t>(i));
   }
   r.threshold = threshold_of(r, selection);
-  for (std::size_t i = 0; i < N; ++i) {
+  for (std::size_t i = pool.settled; i < N; ++i) {
     const bool sound = pool.surface.valid(static_cast<std::int64_t>(i));
-    if (!stands[i]) {
+    if (!pool.stands[i]) {
       r.reason[i] = "duplicate";
     } else if (!sound) {
       r.reason[i] = reason_of(pool.surface.fault[i]);
@@ -156,6 +173,10 @@ void select(const Pool& pool, const Selection& selection, RefineStageResult& r) 
 void add_features(const RefineStageInput& in, const Pool& pool, RefineStageResult& r) {
   const std::size_t N = pool.labels.size();
   const auto add = [&](const char* name, std::vector<double> values) {
+    if (in.earlier != nullptr) {
+      const std::vector<double>& said = in.earlier->column(name);
+      std::copy(said.begin(), said.end(), values.begin());
+    }
     r.names.emplace_back(name);
     r.columns.push_back(std::move(values));
   };
@@ -166,16 +187,12 @@ void add_features(const RefineStageInput& in, const Pool& pool, RefineStageResul
   const std::vector<double> trust = label_margins(pool.p, pool.labels);
   const Neighbors near = nearest_neighbors(in.embeddings, kLabelNeighbours);
   std::vector<double> completeness(N), rules(N), uniqueness(N), consistency(N), nll(N);
-  std::vector<char> alone(N, 0);
-  for (std::int64_t row : best_of_groups(pool.groups.group, r.score)) {
-    alone[static_cast<std::size_t>(row)] = 1;
-  }
   for (std::size_t i = 0; i < N; ++i) {
     // Fields of a labelled image: image, label, time stamp; a blanked image counts as absent.
     const bool blank = pool.surface.fault[i] == SurfaceFault::missing;
     completeness[i] = (2.0 + (blank ? 0 : 1)) / 3;
     rules[i] = agrees[i];
-    uniqueness[i] = alone[i];
+    uniqueness[i] = pool.stands[i];
     consistency[i] = mean_of({rules[i], trust[i], uniqueness[i]}, {1, 1, 1});
     nll[i] = -std::log(std::max(pool.p.row(static_cast<std::int64_t>(i))[pool.labels[i]], 1e-12));
   }
@@ -232,15 +249,21 @@ Selection::Kind selection_kind(std::string_view name) {
 
 RefineStageResult refine_stage(const RefineStageInput& in, const Selection& selection) {
   const auto begun = std::chrono::steady_clock::now();
-  const Pool pool = analyse(in);
+  Pool pool = analyse(in);
   RefineStageResult r;
   r.score = pool.posterior;
   for (std::size_t i = 0; i < r.score.size(); ++i) {
     if (!pool.surface.valid(static_cast<std::int64_t>(i))) r.score[i] *= kUnsound;
   }
+  if (in.earlier != nullptr) {
+    std::copy(in.earlier->score.begin(), in.earlier->score.end(), r.score.begin());
+    r.keep = in.earlier->keep;
+    r.reason = in.earlier->reason;
+  }
+  pool.stands = standing(pool, in, r);
   select(pool, selection, r);
   // Of a group one is enough, however right the labels of the others are.
-  for (std::size_t i = 0; i < r.score.size(); ++i) {
+  for (std::size_t i = pool.settled; i < r.score.size(); ++i) {
     if (r.reason[i] == "duplicate") r.score[i] *= kUnsound;
   }
   add_features(in, pool, r);
@@ -266,7 +289,7 @@ void write_refine_stage(const std::filesystem::path& dir, const RefineStageResul
     const double mean = applicable_mean(r.columns[k]);
     means[r.names[k]] = is_applicable(mean) ? nlohmann::json(mean) : nlohmann::json();
   }
-  const nlohmann::json summary = {
+  nlohmann::json summary = {
       {"total", r.keep.size()},
       {"kept", r.kept.size()},
       {"mean", means},
@@ -274,6 +297,8 @@ void write_refine_stage(const std::filesystem::path& dir, const RefineStageResul
       {"set_entropy", r.set_entropy},
       {"records_per_second", static_cast<double>(r.keep.size()) / std::max(r.seconds, 1e-9)},
       {"schema", "labelled images"}};
+  for (const auto& [name, count] : r.counts) summary[name] = count;
+  if (!r.notes.empty()) summary["notes"] = r.notes;
   write_file_atomically(dir / "summary.json", summary.dump(2) + "\n");
 }
 

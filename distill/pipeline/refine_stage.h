@@ -4,12 +4,16 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "distill/refine/surface.h"
+#include "distill/refine/uniqueness.h"
 #include "tensor/tensor.h"
 
 namespace athanor::distill {
+
+struct RefineStageResult;
 
 struct RefineStageInput {
   Tensor images;              // u8 [N, H, W]
@@ -19,12 +23,16 @@ struct RefineStageInput {
   // The noise matrix of the score is estimated for each quarter of the time, not for all records.
   bool noise_by_time = false;
   SurfaceLimits surface;
-  Tensor probabilities;  // f32 [N, K] of a model that did not learn from these records
-  Tensor embeddings;     // f32 [N, d]
+  DuplicateGroups copies;  // among the images; without records they are searched for
+  Tensor probabilities;    // [N, K] of a model that did not learn from these records
+  Tensor embeddings;       // f32 [N, d]
   std::uint64_t seed = 0;
+  // Of a pool whose first records were refined before: what was said of them, which stays. Or null.
+  const RefineStageResult* earlier = nullptr;
 };
 
-// Which of the sound records that stand for their group are kept.
+// Which of the sound records that stand for their group are kept; of the new ones where there is an
+// earlier run.
 struct Selection {
   enum class Kind {
     threshold,  // score >= value
@@ -45,17 +53,22 @@ struct RefineStageResult {
   std::vector<std::string> reason;  // "" where kept
   std::vector<std::int64_t> kept;   // golden records
   // Records that are no copies and whose image is sound: what a trusted teacher can label anew.
+  // New ones alone where there is an earlier run.
   std::vector<std::int64_t> usable;
   double threshold = 0;  // lowest score that the selection kept
   double set_entropy = 0;
   double seconds = 0;
+  // For summary.json, beside what is above.
+  std::vector<std::pair<std::string, std::int64_t>> counts;
+  std::vector<std::string> notes;
 
   const std::vector<double>& column(const std::string& name) const;
 };
 
 // score = P(label right | teacher, label) under an estimated noise matrix, times 0.02 where the
 // image is not sound or a copy; of a group of copies the best record stands for all. A class that
-// would lose all its records keeps its best one.
+// would lose all its records keeps its best one. Of a group of copies the record that an earlier
+// run kept stands for all; where it kept none, a new one may.
 RefineStageResult refine_stage(const RefineStageInput& input, const Selection& selection);
 
 // scores.csv (docs/run_directory.md), summary.json.

@@ -160,9 +160,10 @@ void DistillRun::teach_from_pool() {
     nn::ModelSpec proxy = teacher_spec();
     proxy.channels = kProxyChannels;
     StageStore unkept;
-    score_probabilities_ = out_of_fold_probabilities(proxy, pool_set_.inputs, pool_.labels,
-                                                     find_image_duplicates(pool_.images).group,
-                                                     learn, o, unkept, *log_, progress_, stop_);
+    const ProxyPool pool{
+        pool_set_.inputs, pool_.labels, find_image_duplicates(pool_.images).group, learn, {}};
+    score_probabilities_ =
+        out_of_fold_probabilities(proxy, pool, o, unkept, *log_, progress_, stop_);
     // Stage 1 wants embeddings before there is a teacher: those of the raw one.
     pool_features_ = predict(*raw_teacher_, pool_set_.inputs).features;
   });

@@ -17,9 +17,10 @@ constexpr int kCharBits = 21;  // of a code point
 constexpr std::uint32_t kEnd = 0x110000;
 constexpr double kAlphabet = 4096;
 constexpr std::size_t kAhead = 12;  // n-grams whose cells are asked for ahead of their use
-// Bytes of text that a model is estimated from: half a million characters tell usual runs of 4 from
-// unusual ones, and more would only cost time.
-constexpr std::size_t kCounted = std::size_t{1} << 19;
+// Bytes of text that a model is estimated from: what it takes to learn them is the same for any
+// table, and an eighth of a million characters tell usual runs of 4 from unusual ones as well as
+// half a million do (docs/refine.md).
+constexpr std::size_t kCounted = std::size_t{1} << 17;
 
 // The kOrder characters before the one that is read, the latest in the low bits; before a text
 // stand zeros, which no text holds.

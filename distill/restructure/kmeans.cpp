@@ -14,19 +14,23 @@ namespace {
 
 constexpr std::int64_t kBlock = 16;  // centres that a point is compared with at a time
 
-// |point - centre|^2 for a block of centres that lie side by side [d, kBlock]: their sums take the
-// time of one.
-ATHANOR_AVX2_CLONES
-void squares_of_block(const float* point, const double* centres, std::int64_t d, double* squares) {
-  double sum[kBlock] = {};
+// |point - centre|^2 of two points for a block of centres that lie side by side [d, kBlock]: their
+// sums take the time of one. `squares`: [2, kBlock].
+ATHANOR_VECTOR_CLONES
+void squares_of_block(const float* a, const float* b, const double* centres, std::int64_t d,
+                      double* squares) {
+  double first[kBlock] = {}, second[kBlock] = {};
   for (std::int64_t j = 0; j < d; ++j) {
-    const double at = point[j];
+    const double at_a = a[j], at_b = b[j];
     for (std::int64_t c = 0; c < kBlock; ++c) {
-      const double difference = at - centres[j * kBlock + c];
-      sum[c] += difference * difference;
+      const double from_a = at_a - centres[j * kBlock + c];
+      const double from_b = at_b - centres[j * kBlock + c];
+      first[c] += from_a * from_a;
+      second[c] += from_b * from_b;
     }
   }
-  std::copy(sum, sum + kBlock, squares);
+  std::copy(first, first + kBlock, squares);
+  std::copy(second, second + kBlock, squares + kBlock);
 }
 
 struct Lloyd {
@@ -90,23 +94,29 @@ struct Lloyd {
       }
     }
     parallel_for(n, 256, [&](std::int64_t begin, std::int64_t end) {
-      std::array<double, kBlock> distance;
-      for (std::int64_t i = begin; i < end; ++i) {
-        std::int32_t best = 0;
-        double least = std::numeric_limits<double>::infinity();
-        for (std::int64_t c = 0; c < k; ++c) {
-          if (c % kBlock == 0) {
-            squares_of_block(points + i * d, side_by_side.data() + c * d, d, distance.data());
-          }
-          if (distance[c % kBlock] < least) {
-            least = distance[c % kBlock];
-            best = static_cast<std::int32_t>(c);
+      std::array<double, 2 * kBlock> distance;
+      for (std::int64_t i = begin; i < end; i += 2) {
+        const std::int64_t next = std::min(i + 1, end - 1);
+        std::array<std::int32_t, 2> best{};
+        std::array<double, 2> least;
+        least.fill(std::numeric_limits<double>::infinity());
+        for (std::int64_t from = 0; from < k; from += kBlock) {
+          squares_of_block(points + i * d, points + next * d, side_by_side.data() + from * d, d,
+                           distance.data());
+          for (std::int64_t c = from; c < std::min(k, from + kBlock); ++c) {
+            for (std::int64_t b = 0; b < 2; ++b) {
+              if (distance[b * kBlock + c - from] >= least[b]) continue;
+              least[b] = distance[b * kBlock + c - from];
+              best[b] = static_cast<std::int32_t>(c);
+            }
           }
         }
-        auto& label = labels[static_cast<std::size_t>(i)];
-        if (label != best) changed[static_cast<std::size_t>(begin / 256)] = 1;
-        label = best;
-        squares[static_cast<std::size_t>(i)] = least;
+        for (std::int64_t b = 0; b <= next - i; ++b) {
+          auto& label = labels[static_cast<std::size_t>(i + b)];
+          if (label != best[b]) changed[static_cast<std::size_t>(begin / 256)] = 1;
+          label = best[b];
+          squares[static_cast<std::size_t>(i + b)] = least[b];
+        }
       }
     });
     return std::find(changed.begin(), changed.end(), 1) != changed.end();

@@ -1,8 +1,10 @@
 #include "distill/run/stage_store.h"
 
 #include <fmt/format.h>
+#include <link.h>
 #include <xxhash.h>
 
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -40,7 +42,41 @@ std::string fingerprint_of_file(const std::filesystem::path& path) {
   return fingerprint_of({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
+namespace {
+
+// The linker's hash of the program that runs (an ELF note), "" where it left none.
+std::string build_id() {
+  std::string id;
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, std::size_t, void* result) {
+        for (int k = 0; k < info->dlpi_phnum; ++k) {
+          const auto& header = info->dlpi_phdr[k];
+          if (header.p_type != PT_NOTE) continue;
+          const auto* at = reinterpret_cast<const char*>(info->dlpi_addr + header.p_vaddr);
+          const char* end = at + header.p_memsz;
+          while (end - at >= static_cast<std::ptrdiff_t>(sizeof(ElfW(Nhdr)))) {
+            ElfW(Nhdr) note;
+            std::memcpy(&note, at, sizeof note);
+            const char* name = at + sizeof note;
+            const char* bytes = name + (note.n_namesz + 3) / 4 * 4;
+            if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
+                std::memcmp(name, "GNU", 4) == 0) {
+              static_cast<std::string*>(result)->assign(bytes, note.n_descsz);
+            }
+            at = bytes + (note.n_descsz + 3) / 4 * 4;
+          }
+        }
+        return 1;  // the first one is the program, others are its libraries
+      },
+      &id);
+  return id;
+}
+
+}  // namespace
+
 std::string fingerprint_of_program() {
+  const std::string id = build_id();
+  if (!id.empty()) return fingerprint_of(id);
   try {
     return fingerprint_of_file(std::filesystem::read_symlink("/proc/self/exe"));
   } catch (const std::exception&) {

@@ -181,10 +181,9 @@ TEST_CASE("folds of images that were judged before a kill are not trained again"
   const TemporaryDirectory dir;
   const auto [images, labels] = bright_images(60);
   ImageRefineOptions o;
-  o.images = dir.path() / "images";
-  o.labels = dir.path() / "labels";
-  data::save_idx(o.images, images);
-  data::save_idx(o.labels, labels);
+  o.parts = {{dir.path() / "images", dir.path() / "labels"}};
+  data::save_idx(dir.path() / "images", images);
+  data::save_idx(dir.path() / "labels", labels);
   o.trust.folds = 3;
   o.trust.epochs = 1;
   o.trust.batch = 16;

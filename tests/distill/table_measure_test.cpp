@@ -327,9 +327,8 @@ TEST_CASE("images are planted, refined and audited like tables", "[images]") {
   }
   save_npy(directory.path() / "p.npy", p);
   ImageRefineOptions options;
-  options.images = planted / "pool-images-idx3-ubyte";
-  options.labels = planted / "pool-labels-idx1-ubyte";
-  options.times = planted / "times.npy";
+  options.parts = {{planted / "pool-images-idx3-ubyte", planted / "pool-labels-idx1-ubyte"}};
+  options.times = {planted / "times.npy"};
   options.probabilities = directory.path() / "p.npy";
   options.selection = {Selection::Kind::threshold, .5};
   options.out = directory.path() / "out";
@@ -343,6 +342,6 @@ TEST_CASE("images are planted, refined and audited like tables", "[images]") {
   CHECK(a.effective_before == Approx(.6));
   CHECK(a.at_95.effective_share > .97);
   CHECK(a.selected.retention > .95);
-  options.times = directory.path() / "p.npy";
-  CHECK_THROWS_WITH(refine_images(options, quiet), Catch::Contains("one row for each of 240"));
+  options.times = {directory.path() / "p.npy"};
+  CHECK_THROWS_WITH(refine_images(options, quiet), Catch::Contains("one number for each of 240"));
 }

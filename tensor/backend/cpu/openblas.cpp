@@ -9,9 +9,24 @@
 #include "tensor/backend/cpu/matmul.h"
 #include "tensor/backend/kernels.h"
 #include "tensor/base/parallel.h"
+#include "tensor/base/shared_library.h"
 
 namespace athanor::cpu {
 namespace {
+
+// The functions used, of a library that is loaded with the first product.
+struct OpenBlas {
+  SharedLibrary library{ATHANOR_OPENBLAS, "ATHANOR_GEMM=openblas"};
+  ATHANOR_LOADED(library, cblas_dgemm);
+  ATHANOR_LOADED(library, cblas_sgemm);
+  ATHANOR_LOADED(library, openblas_set_num_threads);
+
+  OpenBlas() { openblas_set_num_threads(1); }
+};
+const OpenBlas& openblas() {
+  static const OpenBlas loaded;
+  return loaded;
+}
 
 // Multiply-adds below which a second tile does not pay for waking a thread.
 constexpr std::int64_t kTileWork = 1 << 20;
@@ -36,14 +51,14 @@ Matrix layout_of(std::int64_t rows, std::int64_t columns, std::int64_t row_strid
 
 void gemm(Matrix x, Matrix y, blasint m, blasint n, blasint k, const float* a, const float* b,
           float* c, blasint ldc) {
-  cblas_sgemm(CblasRowMajor, x.transposed, y.transposed, m, n, k, 1.0f, a, x.leading, b, y.leading,
-              0.0f, c, ldc);
+  openblas().cblas_sgemm(CblasRowMajor, x.transposed, y.transposed, m, n, k, 1.0f, a, x.leading, b,
+                         y.leading, 0.0f, c, ldc);
 }
 
 void gemm(Matrix x, Matrix y, blasint m, blasint n, blasint k, const double* a, const double* b,
           double* c, blasint ldc) {
-  cblas_dgemm(CblasRowMajor, x.transposed, y.transposed, m, n, k, 1.0, a, x.leading, b, y.leading,
-              0.0, c, ldc);
+  openblas().cblas_dgemm(CblasRowMajor, x.transposed, y.transposed, m, n, k, 1.0, a, x.leading, b,
+                         y.leading, 0.0, c, ldc);
 }
 
 // How an M x N product is cut: along its longer side, into pieces of a multiple of 16.
@@ -108,8 +123,6 @@ void matmul_typed(const MatmulArgs& args) {
 bool has_math_libraries() { return true; }
 
 void openblas_matmul(const MatmulArgs& args) {
-  static const bool one_thread = (openblas_set_num_threads(1), true);
-  (void)one_thread;
   if (args.x.dtype == DType::f32) return matmul_typed<float>(args);
   matmul_typed<double>(args);
 }
