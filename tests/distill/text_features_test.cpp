@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <set>
 #include <string>
 
@@ -225,7 +226,7 @@ TEST_CASE("how unlikely a text is counts by degree, among texts of its length", 
   for (TextSurface& s : surface) {
     for (int k = 0; k < 3; ++k) s.check(TextFault::empty, false);
   }
-  check_corpus(nll, length, surface);
+  check_corpus(nll, length, std::vector<char>(nll.size(), 1), surface);
   for (const int first : {0, 66}) {
     CHECK(surface[first].share() == 1);
     // Failed checks of four, the degree kept to 255ths.
@@ -236,6 +237,39 @@ TEST_CASE("how unlikely a text is counts by degree, among texts of its length", 
       CHECK(s.has(TextFault::unlikely) == (k >= 3));
     }
   }
+}
+
+TEST_CASE("one text that stands there often is not what short texts are like", "[surface]") {
+  // 100 short texts and 400 long ones of their own, and among the short ones 150 times the same.
+  std::vector<double> nll;
+  std::vector<std::int64_t> length, group;
+  for (int i = 0; i < 500; ++i) {
+    nll.push_back(1.6 + .05 * (i % 5 - 2));
+    length.push_back(i < 100 ? 20 : 200);
+  }
+  nll.resize(650, .7);
+  length.resize(650, 20);
+  for (std::int64_t i = 0; i < 650; ++i) group.push_back(std::min<std::int64_t>(i, 500));
+  std::vector<std::int32_t> missing(650, -1);
+  const auto unlikely = [&] {
+    const std::vector<char> usual = usual_texts(missing, group);
+    std::vector<TextSurface> surface(650);
+    check_corpus(nll, length, usual, surface);
+    std::int64_t failed = 0;
+    for (const TextSurface& s : surface) {
+      failed += s.has(TextFault::unlikely);
+      CHECK(s.applied == 1);
+    }
+    return std::pair(failed, std::count(usual.begin(), usual.end(), 1));
+  };
+  CHECK(unlikely() == std::pair<std::int64_t, std::int64_t>(0, 504));
+  // The same where the text is known to say nothing, and each record is a group of its own.
+  std::iota(group.begin(), group.end(), std::int64_t{0});
+  std::fill(missing.begin() + 500, missing.end(), 0);
+  CHECK(unlikely() == std::pair<std::int64_t, std::int64_t>(0, 500));
+  // Were they to count, all other short texts would be unlikely.
+  std::fill(missing.begin(), missing.end(), -1);
+  CHECK(unlikely().first == 100);
 }
 
 TEST_CASE("out-of-fold probabilities do not follow a record's own wrong label", "[classifier]") {
