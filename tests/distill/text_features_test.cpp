@@ -9,6 +9,7 @@
 #include "distill/refine/hashed_classifier.h"
 #include "distill/refine/minhash.h"
 #include "distill/refine/score_model.h"
+#include "distill/refine/short_copies.h"
 #include "distill/refine/text_surface.h"
 #include "distill/refine/text_units.h"
 #include "distill/refine/token_rows.h"
@@ -235,6 +236,51 @@ TEST_CASE("how unlikely a text is counts by degree, among texts of its length", 
       const TextSurface& s = surface[first + 60 + k];
       CHECK(4 * (1 - s.share()) == Approx(expected[k]).margin(.005));
       CHECK(s.has(TextFault::unlikely) == (k >= 3));
+    }
+  }
+}
+
+TEST_CASE("short texts are copies by their words, or by an error that no other text has",
+          "[duplicates]") {
+  const std::vector<std::vector<std::string>> same = {
+      {"where is the thomas edison museum ?", "where is the thomas edison musbum ?",
+       "where is thethomas edison museum ?", "where is the thomas edison musbum ?"},
+      {"daring", "daring !", "daring daring", "`` daring ''"},
+      {"how did it get so big ?", "howddid it get so big ?"},
+      {"a bad film at its end"},
+      {"a sad film at its end"},  // a shorter word
+      {"they had a great time"},
+      {"they had a treat time"},  // both words stand in the next one, too
+      {"this treat is great for all of us"},
+      {"model 7.5 in black"},  // digits
+      {"model 75 in black"},
+      {"model 76 in black"},
+      {"ok"},
+      {"ok !"},     // too short
+      {"museums"},  // with an error, too
+      {"museumz"}};
+  TableRecords records;
+  std::vector<std::size_t> expected;
+  std::vector<char> skip;
+  for (const auto& texts : same) {
+    const std::size_t first = expected.size();
+    for (const std::string& text : texts) {
+      records.text.add(text);
+      expected.push_back(first);
+      skip.push_back(0);
+    }
+  }
+  skip[3] = 1;  // known to be a copy of another one
+  records.content.resize(expected.size());
+  records.tokens = tokens_of(records.text);
+  Components groups(records.size()), wordings(records.size());
+  groups.join(1, 3);
+  join_short_copies(records, skip, groups, wordings);
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    INFO(records.text[static_cast<std::int64_t>(i)]);
+    CHECK(groups.find(static_cast<std::int64_t>(i)) == static_cast<std::int64_t>(expected[i]));
+    if (!skip[i]) {
+      CHECK(wordings.find(static_cast<std::int64_t>(i)) == static_cast<std::int64_t>(expected[i]));
     }
   }
 }
