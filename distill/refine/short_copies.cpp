@@ -58,13 +58,14 @@ class ShortCopies {
     std::vector<Keys> keys(static_cast<std::size_t>(n));
     std::vector<char> out(skip.begin(), skip.end());
     parallel_for(n, 1024, [&](std::int64_t begin, std::int64_t end) {
+      Wording wording;
       for (std::int64_t i = begin; i < end; ++i) {
         const std::string_view text = r_.text[i];
         if (out[i] || text.size() < kLeastOfWords || text.size() > kMostBytes) {
           out[i] = 1;
           continue;
         }
-        const Wording wording = wording_of(text);
+        read_wording(text, wording, kLongest);
         const std::size_t length = wording.characters.size();
         out[i] = length < kLeastOfWords || length > kLongest;
         if (!out[i]) keys[i] = keys_of(wording.characters);

@@ -170,8 +170,9 @@ void hash_grams(std::string_view text, std::vector<std::uint32_t>& grams) {
   if (grams.empty()) grams.push_back(hash_of(text));
 }
 
-Wording wording_of(std::string_view text) {
-  Wording out;
+void read_wording(std::string_view text, Wording& out, std::size_t most) {
+  out.words.clear();
+  out.characters.clear();
   std::size_t begin = 0, first = 0;  // of the word being read: in the text, among the characters
   bool open = false;
   const auto close = [&](std::size_t end) {
@@ -184,7 +185,8 @@ Wording wording_of(std::string_view text) {
     }
     open = false;
   };
-  for (std::size_t at = 0; at < text.size();) {
+  std::size_t at = 0;
+  while (at < text.size() && out.characters.size() <= most) {
     const std::size_t here = at;
     const std::int32_t c = next_character(text, at);
     const Kind kind = kind_of(c);
@@ -199,7 +201,12 @@ Wording wording_of(std::string_view text) {
     }
     out.characters.push_back(c);
   }
-  close(text.size());
+  if (out.characters.size() <= most) close(at);
+}
+
+Wording wording_of(std::string_view text) {
+  Wording out;
+  read_wording(text, out, text.size());
   return out;
 }
 

@@ -41,6 +41,9 @@ struct Wording {
   std::vector<std::string_view> words;
   std::vector<std::int32_t> characters;
 };
+// `out` is overwritten, and its memory used again. Reading ends behind the character of which there
+// are more than `most`.
+void read_wording(std::string_view normalised_text, Wording& out, std::size_t most);
 Wording wording_of(std::string_view normalised_text);
 
 // Whether so many errors turn x into y: a character put in, left out or replaced, but for digits.
