@@ -37,7 +37,12 @@ def student(x, y, x_test, y_test, classes, robust, seed):
     order = np.random.RandomState(seed)
     for _ in range(STEPS):
         rows = order.randint(0, x.shape[0], BATCH)
-        p = net(torch.from_numpy(x[rows].toarray())).log_softmax(1)
+        batch = x[rows]
+        used = np.unique(batch.indices)  # the other columns are zero
+        hidden = torch.nn.functional.linear(torch.from_numpy(batch[:, used].toarray()),
+                                            net[0].weight[:, torch.from_numpy(used).long()],
+                                            net[0].bias)
+        p = net[1:](hidden).log_softmax(1)
         own = p[torch.arange(BATCH), torch.from_numpy(y[rows])]
         loss = ((1 - (own * Q).exp()) / Q if robust else -own).mean()
         optimizer.zero_grad()

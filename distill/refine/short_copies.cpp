@@ -13,11 +13,12 @@
 namespace athanor::distill {
 namespace {
 
-constexpr std::size_t kLongest = 64;      // in characters of words
-constexpr std::size_t kMostBytes = 256;   // of a text that is looked at
-constexpr std::size_t kLeastOfWords = 4;  // characters of texts of the same words
-constexpr std::size_t kLeastOfError = 8;  // characters of texts with a typing error
-constexpr std::size_t kLeastOfWord = 4;   // characters of a word that only an error makes
+constexpr std::size_t kLongest = 64;        // in characters of words
+constexpr std::size_t kMostBytes = 256;     // of a text that is looked at
+constexpr std::size_t kLeastOfWords = 4;    // characters of texts of the same words
+constexpr std::size_t kLeastOfError = 8;    // characters of texts with a typing error
+constexpr std::size_t kLeastOfWord = 4;     // characters of a word that only an error makes
+constexpr std::ptrdiff_t kLeastShared = 2;  // words that a text with an error has right
 constexpr std::size_t kParts = 3;
 constexpr std::size_t kPairs = 1 << 16;  // candidates that are compared at a time
 
@@ -88,9 +89,14 @@ class ShortCopies {
   Likeness compare(const Pair& pair) const {
     const Wording a = wording_of(r_.text[pair.first]), b = wording_of(r_.text[pair.second]);
     if (a.words == b.words) return Likeness::words;
-    const bool error = std::min(a.characters.size(), b.characters.size()) >= kLeastOfError &&
-                       within_errors(a.characters, b.characters, 1);
-    return error ? Likeness::error : Likeness::none;
+    if (std::min(a.characters.size(), b.characters.size()) < kLeastOfError ||
+        !within_errors(a.characters, b.characters, 1)) {
+      return Likeness::none;
+    }
+    const auto shared = std::count_if(a.words.begin(), a.words.end(), [&](std::string_view word) {
+      return std::find(b.words.begin(), b.words.end(), word) != b.words.end();
+    });
+    return shared >= kLeastShared ? Likeness::error : Likeness::none;
   }
 
   void compare() {

@@ -258,7 +258,9 @@ TEST_CASE("short texts are copies by their words, or by an error that no other t
       {"ok"},
       {"ok !"},     // too short
       {"museums"},  // with an error, too
-      {"museumz"}};
+      {"museumz"},
+      {"stationary post"},  // one word is not enough beside the error
+      {"stationery post"}};
   TableRecords records;
   std::vector<std::size_t> expected;
   std::vector<char> skip;
