@@ -92,15 +92,17 @@ void sort_by_key(std::vector<KeyedRow>& rows, std::vector<KeyedRow>& scratch) {
 
 }  // namespace
 
-void for_each_candidate(std::span<const BandKeys> keys, std::span<const char> skip,
-                        const std::function<void(std::int64_t, std::int64_t)>& pair,
-                        std::int64_t max_bucket) {
+void for_each_with_key(std::span<const std::uint32_t> keys, std::size_t per_row,
+                       std::span<const char> skip,
+                       const std::function<void(std::int64_t, std::int64_t)>& pair,
+                       std::int64_t max_bucket) {
   std::vector<KeyedRow> order, scratch;
-  order.reserve(keys.size());
-  for (int b = 0; b < kBands; ++b) {
+  const std::size_t rows = keys.size() / per_row;
+  order.reserve(rows);
+  for (std::size_t k = 0; k < per_row; ++k) {
     order.clear();
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-      if (!skip[i]) order.emplace_back(keys[i][b], static_cast<std::uint32_t>(i));
+    for (std::size_t i = 0; i < rows; ++i) {
+      if (!skip[i]) order.emplace_back(keys[i * per_row + k], static_cast<std::uint32_t>(i));
     }
     sort_by_key(order, scratch);
     for (std::size_t begin = 0; begin < order.size();) {
@@ -118,6 +120,14 @@ void for_each_candidate(std::span<const BandKeys> keys, std::span<const char> sk
       begin = end;
     }
   }
+}
+
+void for_each_candidate(std::span<const BandKeys> keys, std::span<const char> skip,
+                        const std::function<void(std::int64_t, std::int64_t)>& pair,
+                        std::int64_t max_bucket) {
+  if (keys.empty()) return;
+  static_assert(sizeof(BandKeys) == kBands * sizeof(std::uint32_t));
+  for_each_with_key({keys.data()->data(), keys.size() * kBands}, kBands, skip, pair, max_bucket);
 }
 
 }  // namespace athanor::distill

@@ -25,9 +25,15 @@ inline constexpr int kBandRows = 7;
 using BandKeys = std::array<std::uint32_t, kBands>;
 BandKeys band_keys(const MinHashSignature& signature);
 
-// Calls pair(i, j), i < j, for rows that share a band; a pair may be told more than once. In a
-// band's bucket of more than `max_bucket` rows each row is told with the bucket's first and with
-// the row before it alone, so that the work stays linear. Rows flagged in `skip` are left out.
+// Calls pair(i, j), i < j, for rows that have one of `keys` in the same place, each row having
+// `per_row` of them; a pair may be told more than once. Where more than `max_bucket` rows have a
+// key each is told with the first of them and with the one before it alone, so that the work stays
+// linear. Rows flagged in `skip` are left out.
+void for_each_with_key(std::span<const std::uint32_t> keys, std::size_t per_row,
+                       std::span<const char> skip,
+                       const std::function<void(std::int64_t, std::int64_t)>& pair,
+                       std::int64_t max_bucket = 50);
+// The same for rows that share a band.
 void for_each_candidate(std::span<const BandKeys> keys, std::span<const char> skip,
                         const std::function<void(std::int64_t, std::int64_t)>& pair,
                         std::int64_t max_bucket = 50);

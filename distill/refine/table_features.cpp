@@ -146,7 +146,7 @@ class FeatureWork {
     f_.surface = r_.surface;
     std::vector<std::int64_t> length;
     for (std::int64_t i = 0; i < n_; ++i) length.push_back(std::ssize(r_.text[i]));
-    check_corpus(nll, length, f_.surface);
+    check_corpus(nll, length, usual_texts(r_.missing, f_.groups.group), f_.surface);
     std::vector<double> share;
     for (const TextSurface& s : f_.surface) share.push_back(s.share());
     put(kSurface, share);

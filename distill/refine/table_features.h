@@ -60,9 +60,8 @@ TableFeatures table_features(const TableInput& input, const TableRecords& record
                              const FeatureOptions& options, const EarlierRun* earlier,
                              StageStore& stages, ProgressSink& progress);
 
-// Groups of records with equal content, and of texts whose 5-grams have at least this Jaccard
-// index.
-// `links` join groups, too.
+// Groups of records with equal content, of texts whose 5-grams have at least this Jaccard index,
+// and of short ones (short_copies.h) a typing error apart. `links` join groups, too.
 DuplicateGroups find_text_duplicates(const TableRecords& records, double threshold,
                                      const std::vector<Link>& links = {});
 

@@ -2,6 +2,7 @@
 #include <unordered_map>
 
 #include "distill/refine/components.h"
+#include "distill/refine/short_copies.h"
 #include "distill/refine/table_features.h"
 #include "tensor/base/parallel.h"
 
@@ -77,6 +78,7 @@ DuplicateGroups find_text_duplicates(const TableRecords& records, double thresho
     for_each_candidate(records.bands, groups.exact,
                        [&](std::int64_t i, std::int64_t j) { pairs.add(i, j); });
     pairs.compare();
+    join_short_copies(records, groups.exact, components, wordings);
   }
   for (const Link& link : links) {
     components.join(link.a, link.b);

@@ -156,46 +156,66 @@ Spread spread_of(std::span<const double> nll) {
   return {median, kNormal * applicable_quantile(distance, .5)};
 }
 
-// By how many robust deviations each value lies above the median of those whose texts are about as
-// long: parts of equally many texts, of which those of one length share one. A part's deviation is
-// half of that of all at least.
-std::vector<double> deviations(std::span<const double> nll, std::span<const std::int64_t> length) {
+// By how many robust deviations each value lies above the median of those that count whose texts
+// are about as long: parts of equally many such texts, of which those of one length share one. A
+// part's deviation is half of that of all at least.
+std::vector<double> deviations(std::span<const double> nll, std::span<const std::int64_t> length,
+                               std::span<const char> counts) {
   constexpr std::int64_t kParts = 8, kLeastOfPart = 50;
   std::vector<std::int64_t> rows;
+  std::vector<double> values;
   for (std::size_t i = 0; i < nll.size(); ++i) {
-    if (is_applicable(nll[i])) rows.push_back(static_cast<std::int64_t>(i));
+    if (!counts[i] || !is_applicable(nll[i])) continue;
+    rows.push_back(static_cast<std::int64_t>(i));
+    values.push_back(nll[i]);
   }
+  const double least = spread_of(values).deviation / 2;
   std::stable_sort(rows.begin(), rows.end(),
                    [&](std::int64_t a, std::int64_t b) { return length[a] < length[b]; });
   const std::int64_t n = std::ssize(rows);
   const std::int64_t parts = std::clamp(n / kLeastOfPart, std::int64_t{1}, kParts);
-  const double least = spread_of(nll).deviation / 2;
-  std::vector<double> result(nll.size(), kNotApplicable), values;
+  std::vector<std::int64_t> longest;  // length in each part
+  std::vector<Spread> spread;
   for (std::int64_t begin = 0, end = 0; begin < n; begin = end) {
     end = std::min(begin + std::max(n / parts, std::int64_t{1}), n);
     while (end < n && length[rows[end]] == length[rows[end - 1]]) ++end;
     if (n - end < kLeastOfPart) end = n;
     values.clear();
     for (std::int64_t k = begin; k < end; ++k) values.push_back(nll[rows[k]]);
-    const Spread part = spread_of(values);
-    const double deviation = std::max({part.deviation, least, 1e-12});
-    for (std::int64_t k = begin; k < end; ++k) {
-      result[rows[k]] = (nll[rows[k]] - part.median) / deviation;
-    }
+    longest.push_back(length[rows[end - 1]]);
+    spread.push_back(spread_of(values));
+  }
+  std::vector<double> result(nll.size(), kNotApplicable);
+  for (std::size_t i = 0; i < nll.size(); ++i) {
+    if (!is_applicable(nll[i])) continue;
+    const auto at = std::lower_bound(longest.begin(), longest.end(), length[i]) - longest.begin();
+    const Spread& part = spread[std::min<std::size_t>(at, spread.size() - 1)];
+    result[i] = (nll[i] - part.median) / std::max({part.deviation, least, 1e-12});
   }
   return result;
 }
 
 }  // namespace
 
+std::vector<char> usual_texts(std::span<const std::int32_t> missing,
+                              std::span<const std::int64_t> group) {
+  constexpr std::int64_t kMostOfGroup = 4;
+  std::vector<std::int64_t> seen(group.size());
+  std::vector<char> usual(group.size());
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    usual[i] = missing[i] < 0 && ++seen[group[i]] <= kMostOfGroup;
+  }
+  return usual;
+}
+
 void check_corpus(std::span<const double> nll, std::span<const std::int64_t> length,
-                  std::span<TextSurface> surface) {
+                  std::span<const char> counts, std::span<TextSurface> surface) {
   constexpr std::int64_t kFewest = 50;
   constexpr double kFar = 5, kDoubtful = 2, kClosed = .85;
-  if (std::count_if(nll.begin(), nll.end(), [](double x) { return is_applicable(x); }) < kFewest) {
-    return;
-  }
-  const std::vector<double> above = deviations(nll, length);
+  std::int64_t counted = 0;
+  for (std::size_t i = 0; i < nll.size(); ++i) counted += counts[i] && is_applicable(nll[i]);
+  if (counted < kFewest) return;
+  const std::vector<double> above = deviations(nll, length, counts);
   std::int64_t closed = 0;
   for (const TextSurface& s : surface) closed += s.closed;
   const bool all_closed = share_of(closed, std::ssize(surface)) >= kClosed;

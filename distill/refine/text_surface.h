@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "distill/refine/text_units.h"
 
@@ -49,12 +50,19 @@ struct TextSurface {
 // `raw` is the text as it stands in the record, `words` the units of its normalised form.
 TextSurface check_text(std::string_view raw, const Words& words);
 
-// What only the whole corpus can tell; `nll` of character_nll(), `length` in bytes. unlikely: above
-// the median by more than 5 robust deviations (1.4826 times the median absolute deviation), each
-// among texts of about that length (an eighth of them; short texts vary more), applied to all with
-// 50 texts; in doubt from 2 deviations on, in proportion, and beyond 5 as far again, where it
-// counts as two checks. ending: applied where at least 85% of the texts are closed.
+// 1 for the texts that say what is usual: of records that lack nothing (`missing` < 0), and of each
+// group of copies (uniqueness.h) the first four: what stands there hundreds of times, as "no
+// answer" may, is not what other texts are like.
+std::vector<char> usual_texts(std::span<const std::int32_t> missing,
+                              std::span<const std::int64_t> group);
+
+// What only the whole corpus can tell; `nll` of character_nll(), `length` in bytes, `counts` of
+// usual_texts(). unlikely: above the median by more than 5 robust deviations (1.4826
+// times the median absolute deviation), each among texts that count of about that length (an eighth
+// of them; short texts vary more), applied to all where 50 count; in doubt from 2 deviations on, in
+// proportion, and beyond 5 as far again, where it counts as two checks. ending: applied where at
+// least 85% of the texts are closed.
 void check_corpus(std::span<const double> nll, std::span<const std::int64_t> length,
-                  std::span<TextSurface> surface);
+                  std::span<const char> counts, std::span<TextSurface> surface);
 
 }  // namespace athanor::distill

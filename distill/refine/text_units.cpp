@@ -81,11 +81,11 @@ Kind kind_of(std::int32_t c) {
   }
 }
 
+}  // namespace
+
 std::uint32_t hash_of(std::string_view bytes) {
   return static_cast<std::uint32_t>(XXH3_64bits(bytes.data(), bytes.size()));
 }
-
-}  // namespace
 
 std::int32_t next_character(std::string_view text, std::size_t& at) {
   const auto byte = static_cast<unsigned char>(text[at]);
@@ -170,37 +170,46 @@ void hash_grams(std::string_view text, std::vector<std::uint32_t>& grams) {
   if (grams.empty()) grams.push_back(hash_of(text));
 }
 
-namespace {
-
-// The characters of a text's words, one behind the other, without words that repeat the one before.
-std::vector<std::int32_t> wording_of(std::string_view text) {
-  std::vector<std::int32_t> out;
-  std::size_t before = 0, word = 0;  // where the last two words begin; the last may be being read
+void read_wording(std::string_view text, Wording& out, std::size_t most) {
+  out.words.clear();
+  out.characters.clear();
+  std::size_t begin = 0, first = 0;  // of the word being read: in the text, among the characters
   bool open = false;
-  const auto close = [&] {
-    if (open &&
-        std::equal(out.begin() + before, out.begin() + word, out.begin() + word, out.end())) {
-      out.resize(word);
-    } else if (open) {
-      before = word;
+  const auto close = [&](std::size_t end) {
+    if (!open) return;
+    const std::string_view word = text.substr(begin, end - begin);
+    if (!out.words.empty() && out.words.back() == word) {
+      out.characters.resize(first);
+    } else {
+      out.words.push_back(word);
     }
     open = false;
   };
-  for (std::size_t at = 0; at < text.size();) {
+  std::size_t at = 0;
+  while (at < text.size() && out.characters.size() <= most) {
+    const std::size_t here = at;
     const std::int32_t c = next_character(text, at);
     const Kind kind = kind_of(c);
-    if (kind != Kind::letter) close();
-    if (kind == Kind::cjk) before = out.size();  // a word of its own, which may stand twice
+    if (kind != Kind::letter) close(here);
+    // A word of its own, which may stand twice.
+    if (kind == Kind::cjk) out.words.push_back(text.substr(here, at - here));
     if (kind != Kind::letter && kind != Kind::cjk) continue;
-    if (!open) word = out.size();
-    open = kind == Kind::letter;
-    out.push_back(c);
+    if (kind == Kind::letter && !open) {
+      begin = here;
+      first = out.characters.size();
+      open = true;
+    }
+    out.characters.push_back(c);
   }
-  close();
+  if (out.characters.size() <= most) close(at);
+}
+
+Wording wording_of(std::string_view text) {
+  Wording out;
+  read_wording(text, out, text.size());
   return out;
 }
 
-// Whether so many errors turn x into y: a character put in, left out or replaced, but for digits.
 bool within_errors(std::span<const std::int32_t> x, std::span<const std::int32_t> y, int errors) {
   while (!x.empty() && !y.empty() && x.front() == y.front()) x = x.subspan(1), y = y.subspan(1);
   if (x.empty() && y.empty()) return true;
@@ -213,11 +222,9 @@ bool within_errors(std::span<const std::int32_t> x, std::span<const std::int32_t
          within_errors(x.subspan(1), y.subspan(1), errors - 1);
 }
 
-}  // namespace
-
 bool same_wording(std::string_view a, std::string_view b) {
   if (a == b) return true;
-  const std::vector<std::int32_t> x = wording_of(a), y = wording_of(b);
+  const std::vector<std::int32_t> x = wording_of(a).characters, y = wording_of(b).characters;
   const std::size_t length = std::min(x.size(), y.size());
   return length >= kLongWording || within_errors(x, y, length >= kTwoErrors ? 2 : 1);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,8 @@ struct Words {
   std::int64_t plain = 0;  // words of letters and digits that are not CJK
 };
 void split_words(std::string_view normalised_text, Words& words);
+// Of one such unit.
+std::uint32_t hash_of(std::string_view unit);
 
 // Hashes of all 5-grams of characters of a normalised text, repeated ones included; a shorter text
 // is one gram.
@@ -31,6 +34,20 @@ void hash_grams(std::string_view normalised_text, std::vector<std::uint32_t>& gr
 
 // |A and B| / |A or B| of the sets of 5-grams of two normalised texts.
 double gram_jaccard(std::string_view a, std::string_view b);
+
+// What a normalised text says: its words, without those that repeat the one before (CJK characters
+// may), and their characters one behind the other. Views of the text.
+struct Wording {
+  std::vector<std::string_view> words;
+  std::vector<std::int32_t> characters;
+};
+// `out` is overwritten, and its memory used again. Reading ends behind the character of which there
+// are more than `most`.
+void read_wording(std::string_view normalised_text, Wording& out, std::size_t most);
+Wording wording_of(std::string_view normalised_text);
+
+// Whether so many errors turn x into y: a character put in, left out or replaced, but for digits.
+bool within_errors(std::span<const std::int32_t> x, std::span<const std::int32_t> y, int errors);
 
 // Whether two nearly equal normalised texts are of the same wording: they differ in nothing but
 // spaces, punctuation and symbols, words that repeat the one before, and at most one character (two

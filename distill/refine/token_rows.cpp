@@ -30,11 +30,13 @@ std::size_t idf_cell(std::uint32_t token) { return token >> (32 - kIdfBits); }
 
 }  // namespace
 
+std::uint32_t token_of_word(std::uint32_t word) { return mixed(word, 0); }
+
 void tokens_of_words(std::span<const std::uint32_t> words, std::vector<std::uint32_t>& tokens) {
   words = words.first(std::min(words.size(), kMaxWords));
   tokens.clear();
   for (std::size_t i = 0; i < words.size(); ++i) {
-    tokens.push_back(mixed(words[i], 0));
+    tokens.push_back(token_of_word(words[i]));
     if (i > 0) tokens.push_back(mixed(words[i - 1], words[i]));
   }
   std::sort(tokens.begin(), tokens.end());

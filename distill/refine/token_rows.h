@@ -47,6 +47,8 @@ struct TokenRows {
 // Words and pairs of neighbouring words, given the words' hashes, of which the first 1,000 count;
 // distinct, in order.
 void tokens_of_words(std::span<const std::uint32_t> words, std::vector<std::uint32_t>& tokens);
+// Of one word, given its hash.
+std::uint32_t token_of_word(std::uint32_t word);
 // The same of each text.
 TokenRows tokens_of(const TextArena& texts);
 

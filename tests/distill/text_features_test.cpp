@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <set>
 #include <string>
 
@@ -8,6 +9,7 @@
 #include "distill/refine/hashed_classifier.h"
 #include "distill/refine/minhash.h"
 #include "distill/refine/score_model.h"
+#include "distill/refine/short_copies.h"
 #include "distill/refine/text_surface.h"
 #include "distill/refine/text_units.h"
 #include "distill/refine/token_rows.h"
@@ -225,7 +227,7 @@ TEST_CASE("how unlikely a text is counts by degree, among texts of its length", 
   for (TextSurface& s : surface) {
     for (int k = 0; k < 3; ++k) s.check(TextFault::empty, false);
   }
-  check_corpus(nll, length, surface);
+  check_corpus(nll, length, std::vector<char>(nll.size(), 1), surface);
   for (const int first : {0, 66}) {
     CHECK(surface[first].share() == 1);
     // Failed checks of four, the degree kept to 255ths.
@@ -236,6 +238,86 @@ TEST_CASE("how unlikely a text is counts by degree, among texts of its length", 
       CHECK(s.has(TextFault::unlikely) == (k >= 3));
     }
   }
+}
+
+TEST_CASE("short texts are copies by their words, or by an error that no other text has",
+          "[duplicates]") {
+  const std::vector<std::vector<std::string>> same = {
+      {"where is the thomas edison museum ?", "where is the thomas edison musbum ?",
+       "where is thethomas edison museum ?", "where is the thomas edison musbum ?"},
+      {"daring", "daring !", "daring daring", "`` daring ''"},
+      {"how did it get so big ?", "howddid it get so big ?"},
+      {"a bad film at its end"},
+      {"a sad film at its end"},  // a shorter word
+      {"they had a great time"},
+      {"they had a treat time"},  // both words stand in the next one, too
+      {"this treat is great for all of us"},
+      {"model 7.5 in black"},  // digits
+      {"model 75 in black"},
+      {"model 76 in black"},
+      {"ok"},
+      {"ok !"},     // too short
+      {"museums"},  // with an error, too
+      {"museumz"},
+      {"stationary post"},  // one word is not enough beside the error
+      {"stationery post"}};
+  TableRecords records;
+  std::vector<std::size_t> expected;
+  std::vector<char> skip;
+  for (const auto& texts : same) {
+    const std::size_t first = expected.size();
+    for (const std::string& text : texts) {
+      records.text.add(text);
+      expected.push_back(first);
+      skip.push_back(0);
+    }
+  }
+  skip[3] = 1;  // known to be a copy of another one
+  records.content.resize(expected.size());
+  records.tokens = tokens_of(records.text);
+  Components groups(records.size()), wordings(records.size());
+  groups.join(1, 3);
+  join_short_copies(records, skip, groups, wordings);
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    INFO(records.text[static_cast<std::int64_t>(i)]);
+    CHECK(groups.find(static_cast<std::int64_t>(i)) == static_cast<std::int64_t>(expected[i]));
+    if (!skip[i]) {
+      CHECK(wordings.find(static_cast<std::int64_t>(i)) == static_cast<std::int64_t>(expected[i]));
+    }
+  }
+}
+
+TEST_CASE("one text that stands there often is not what short texts are like", "[surface]") {
+  // 100 short texts and 400 long ones of their own, and among the short ones 150 times the same.
+  std::vector<double> nll;
+  std::vector<std::int64_t> length, group;
+  for (int i = 0; i < 500; ++i) {
+    nll.push_back(1.6 + .05 * (i % 5 - 2));
+    length.push_back(i < 100 ? 20 : 200);
+  }
+  nll.resize(650, .7);
+  length.resize(650, 20);
+  for (std::int64_t i = 0; i < 650; ++i) group.push_back(std::min<std::int64_t>(i, 500));
+  std::vector<std::int32_t> missing(650, -1);
+  const auto unlikely = [&] {
+    const std::vector<char> usual = usual_texts(missing, group);
+    std::vector<TextSurface> surface(650);
+    check_corpus(nll, length, usual, surface);
+    std::int64_t failed = 0;
+    for (const TextSurface& s : surface) {
+      failed += s.has(TextFault::unlikely);
+      CHECK(s.applied == 1);
+    }
+    return std::pair(failed, std::count(usual.begin(), usual.end(), 1));
+  };
+  CHECK(unlikely() == std::pair<std::int64_t, std::int64_t>(0, 504));
+  // The same where the text is known to say nothing, and each record is a group of its own.
+  std::iota(group.begin(), group.end(), std::int64_t{0});
+  std::fill(missing.begin() + 500, missing.end(), 0);
+  CHECK(unlikely() == std::pair<std::int64_t, std::int64_t>(0, 500));
+  // Were they to count, all other short texts would be unlikely.
+  std::fill(missing.begin(), missing.end(), -1);
+  CHECK(unlikely().first == 100);
 }
 
 TEST_CASE("out-of-fold probabilities do not follow a record's own wrong label", "[classifier]") {
