@@ -30,6 +30,10 @@ TEST_CASE("autocast: each rule gives its dtype, forward and backward") {
   CHECK(softmax(y).dtype() == DType::f32);  // f32
   CHECK(exp(y).dtype() == DType::f32);
   CHECK(sum(y).dtype() == DType::f32);
+  CHECK(layer_norm(y, b, b).dtype() == DType::f32);
+  const AddNormVariables normed = add_layer_norm(cast(y, DType::f32), y, b, b);
+  CHECK(normed.y.dtype() == DType::f32);
+  CHECK(normed.sum.dtype() == DType::f32);
   CHECK(cross_entropy(y, cast(zeros({4}), DType::i64)).dtype() == DType::f32);
   CHECK(linear(cast(x, DType::f64), cast(w, DType::f64), {}).dtype() == DType::f64);
   cross_entropy(y, cast(zeros({4}), DType::i64)).backward();

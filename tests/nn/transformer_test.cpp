@@ -122,6 +122,35 @@ TEST_CASE("norms, attention, transformers and BERT agree with PyTorch") {
                      cases);
 }
 
+TEST_CASE("a residual sum that a norm takes has the bits of an addition") {
+  Generator generator(3);
+  for (const NormKind kind : {NormKind::layer, NormKind::rms}) {
+    const auto norm = make_norm(kind, 24, 1e-5);
+    const Tensor a = random_normal({5, 24}, generator), b = random_normal({5, 24}, generator);
+    const Tensor weight = random_normal({5, 24}, generator);
+    std::vector<std::vector<float>> runs[2];
+    for (const bool taken : {false, true}) {
+      const Variable x(a, true), part(b, true);
+      norm->zero_grad();
+      Variable y, total;
+      if (taken) {
+        const AddNormVariables both = norm->normalise({x, part});
+        y = both.y, total = both.sum;
+      } else {
+        total = x + part;
+        y = norm->forward(total);
+      }
+      sum(y * Variable(weight) + relu(total)).backward();
+      std::vector<std::vector<float>>& run = runs[taken];
+      for (const Variable& v : {y, total}) run.push_back(v.tensor().to_vector<float>());
+      for (const Variable& v : {x, part}) run.push_back(v.grad().tensor().to_vector<float>());
+      for (const Variable& p : norm->parameters())
+        run.push_back(p.grad().tensor().to_vector<float>());
+    }
+    CHECK(runs[0] == runs[1]);
+  }
+}
+
 TEST_CASE("BERT has Hugging Face's names") {
   Generator generator(1);
   BertConfig config = small_bert();
