@@ -2,9 +2,8 @@
 
 #include <string_view>
 
-#include "data/record_reader.h"
-#include "data/table_schema.h"
 #include "distill/refine/feature_values.h"
+#include "distill/refine/scores_reader.h"
 #include "tensor/base/error.h"
 #include "tensor/ops/copy.h"
 
@@ -30,37 +29,22 @@ std::string fingerprint_of_images(const data::ImageSet& set, const std::vector<d
 }
 
 RefineStageResult read_verdicts(const std::filesystem::path& path) {
-  data::RecordReader reader(path, {});
-  const auto& columns = reader.columns();
+  ScoresReader scores(path);
+  const auto& columns = scores.file().columns();
   RefineStageResult r;
   const std::vector<std::string> begin = {"row", "id", "keep", "reason", "score"};
   if (columns.size() <= kBeforeColumns ||
       !std::equal(begin.begin(), begin.end(), columns.begin())) {
-    raise(ErrorKind::bad_input, path.string(), ": expected the header of scores.csv, found '",
-          reader.header().substr(0, 60), "'");
+    scores.refuse_header();
   }
   r.names.assign(columns.begin() + kBeforeColumns, columns.end());
   r.columns.resize(r.names.size());
-  data::Record record;
-  while (reader.next(record)) {
-    if (record.problem) {
-      raise(ErrorKind::bad_input, path.string(), ":", record.line, ": expected ",
-            record.problem->expected, ", found ", record.problem->found);
-    }
-    const auto number = [&](std::size_t k) {
-      if (record.fields[k].empty()) return kNotApplicable;
-      const auto value = data::parse_number(record.fields[k]);
-      if (!value) {
-        raise(ErrorKind::bad_input, path.string(), ":", record.line, ": expected a number, found '",
-              record.fields[k], "'");
-      }
-      return *value;
-    };
-    r.keep.push_back(record.fields[2] == "1");
-    r.reason.emplace_back(record.fields[3]);
-    r.score.push_back(number(4));
+  while (scores.next()) {
+    r.keep.push_back(scores.kept());
+    r.reason.emplace_back(scores.reason());
+    r.score.push_back(scores.score());
     for (std::size_t k = 0; k < r.names.size(); ++k) {
-      r.columns[k].push_back(number(kBeforeColumns + k));
+      r.columns[k].push_back(scores.number(kBeforeColumns + k));
     }
   }
   return r;

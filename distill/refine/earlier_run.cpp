@@ -4,9 +4,8 @@
 
 #include <bit>
 
-#include "data/record_reader.h"
-#include "data/table_schema.h"
 #include "distill/refine/feature_values.h"
+#include "distill/refine/scores_reader.h"
 #include "distill/refine/table_stages.h"
 #include "tensor/base/error.h"
 
@@ -61,39 +60,22 @@ const std::string& required(const SafetensorsMetadata& metadata, const std::stri
 }
 
 void read_scores(const std::filesystem::path& path, EarlierRun& run) {
-  data::RecordReader reader(path, {});
-  if (reader.header() != scores_header()) {
-    raise(ErrorKind::bad_input, path.string(), ": expected the header of scores.csv, found '",
-          reader.header().substr(0, 60), "'");
-  }
-  data::Record record;
-  while (reader.next(record)) {
-    const auto number = [&](std::size_t k) {
-      if (record.fields[k].empty()) return kNotApplicable;
-      const auto value = data::parse_number(record.fields[k]);
-      if (!value) {
-        raise(ErrorKind::bad_input, path.string(), ":", record.line, ": expected a number, found '",
-              record.fields[k], "'");
-      }
-      return *value;
-    };
-    if (record.problem) {
-      raise(ErrorKind::bad_input, path.string(), ":", record.line, ": expected ",
-            record.problem->expected, ", found ", record.problem->found);
-    }
+  ScoresReader scores(path);
+  if (scores.file().header() != scores_header()) scores.refuse_header();
+  while (scores.next()) {
     // row, id, keep, reason, score, two features, two dimensions, ten features, two weights
-    run.keep.push_back(record.fields[2] == "1");
-    run.reason.emplace_back(record.fields[3]);
-    run.score.push_back(number(4));
+    run.keep.push_back(scores.kept());
+    run.reason.emplace_back(scores.reason());
+    run.score.push_back(scores.score());
     FeatureRow x;
-    x[0] = number(5);
-    x[1] = number(6);
-    run.consistency.push_back(number(7));
-    run.diversity.push_back(number(8));
-    for (std::size_t k = 2; k < kFeatures; ++k) x[k] = number(7 + k);
+    x[0] = scores.number(5);
+    x[1] = scores.number(6);
+    run.consistency.push_back(scores.number(7));
+    run.diversity.push_back(scores.number(8));
+    for (std::size_t k = 2; k < kFeatures; ++k) x[k] = scores.number(7 + k);
     run.row.push_back(x);
-    run.weight3.push_back(number(7 + kFeatures));
-    run.weight4.push_back(number(8 + kFeatures));
+    run.weight3.push_back(scores.number(7 + kFeatures));
+    run.weight4.push_back(scores.number(8 + kFeatures));
   }
 }
 
