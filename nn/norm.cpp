@@ -14,6 +14,8 @@ void check_width(const char* layer, const Variable& x, int axis, const Variable&
 
 }  // namespace
 
+Variable Residual::sum() const { return part.defined() ? x + part : x; }
+
 LayerNorm::LayerNorm(std::int64_t width, double eps, bool bias) : eps_(eps) {
   check_sizes("LayerNorm", {width});
   weight_ = register_parameter("weight", ones({width}));

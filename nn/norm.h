@@ -1,7 +1,7 @@
 // Normalisation layers. BatchNorm2d stands with the image layers in layers.h.
 #pragma once
 
-#include "autograd/ops.h"
+#include "autograd/ops/layer_norm.h"
 #include "nn/module.h"
 
 namespace athanor::nn {
@@ -10,7 +10,7 @@ namespace athanor::nn {
 // way; without a part, x alone.
 struct Residual {
   Variable x, part;
-  Variable sum() const { return part.defined() ? x + part : x; }
+  Variable sum() const;
 };
 
 // A normalisation of rows, which can take a residual sum on the way.
