@@ -31,7 +31,7 @@ void print_json(const bench::Row& row) {
   nlohmann::ordered_json line = {{"workload", row.workload}, {"variant", row.variant},
                                  {"threads", row.threads},   {"median_ms", row.median_ms},
                                  {"cpu_ms", row.cpu_ms},     {"min_ms", row.min_ms},
-                                 {"n", row.repeats}};
+                                 {"mean_ms", row.mean_ms},   {"n", row.repeats}};
   if (row.work.flops > 0) line["gflops"] = row.gflops();
   if (row.work.bytes > 0) line["gbps"] = row.gbps();
   std::printf("%s\n", line.dump().c_str());
@@ -112,7 +112,7 @@ void add_bench(CLI::App& app) {
   c->add_option("name", o->names, "Workloads (see --list)")->option_text("[NAME...]");
   c->add_option("--threads", o->threads, "Threads, 0 = all cores")->check(CLI::NonNegativeNumber);
   add_device_option(*c, o->device);
-  c->add_option("--repeats", o->repeats, "Timed runs")
+  c->add_option("--repeats", o->repeats, "Timed runs; a short workload has more")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   c->add_option("--data", o->data, "Directory with data sets; gcn_train reads Cora from it");

@@ -40,15 +40,22 @@ DeviceTimes times_of(const Profile::Started& started) {
 
 void add_profile_option(CLI::App& app) {
   for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-    command
-        ->add_option_function<std::string>(
-            "--profile",
-            [](const std::string& file) {
-              profile().file = file;
-              start_profile();
-            },
-            "Write a trace of all operations (chrome://tracing, ui.perfetto.dev)")
-        ->option_text("FILE");
+    const auto add = [command](const char* name, double max_cost, const char* help) {
+      return command
+          ->add_option_function<std::string>(
+              name,
+              [max_cost](const std::string& file) {
+                profile().file = file;
+                start_profile(kProfileEvents, max_cost);
+              },
+              help)
+          ->option_text("FILE");
+    };
+    CLI::Option* const some =
+        add("--profile", kProfileCost,
+            "Write a trace of the operations (chrome://tracing, ui.perfetto.dev)");
+    add("--profile-all", 1, "The same with every call, also where that slows it down")
+        ->excludes(some);
   }
 }
 

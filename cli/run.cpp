@@ -98,6 +98,7 @@ int run(int argc, char** argv, const Registry& registry) {
   add_bench(app);
   add_profile_option(app);
   const int code = run_command(app, argc, argv);
+  if (code == kUsageError) return code;  // nothing ran
   const int code_of_profile = guarded([] { finish_profile(); });
   return code == 0 ? code_of_profile : code;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <numeric>
 
 #include "tensor/devices.h"
 
@@ -15,7 +16,7 @@ void Bench::time(const std::string& workload, const std::string& variant, Work w
   for (int i = 0; i < kWarmUps; ++i) run();
   synchronize(device());
   std::vector<double> ms, cpu_ms;
-  const std::int64_t n = repeats > 0 ? repeats : settings_.repeats;
+  const std::int64_t n = std::max(repeats, settings_.repeats);
   for (std::int64_t i = 0; i < n; ++i) {
     const std::clock_t cpu_start = std::clock();
     const auto start = Clock::now();
@@ -24,6 +25,7 @@ void Bench::time(const std::string& workload, const std::string& variant, Work w
     ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
     cpu_ms.push_back(1e3 * static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC);
   }
+  const double all = std::accumulate(ms.begin(), ms.end(), 0.0);
   std::sort(ms.begin(), ms.end());
   std::sort(cpu_ms.begin(), cpu_ms.end());
   Row row;
@@ -32,6 +34,7 @@ void Bench::time(const std::string& workload, const std::string& variant, Work w
   row.threads = settings_.threads;
   row.median_ms = ms[ms.size() / 2];
   row.min_ms = ms.front();
+  row.mean_ms = all / static_cast<double>(n);
   row.cpu_ms = cpu_ms[cpu_ms.size() / 2];
   row.repeats = n;
   row.work = work;

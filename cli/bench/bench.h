@@ -30,7 +30,7 @@ struct Row {
   std::string workload;
   std::string variant;  // the path taken
   int threads = 1;
-  double median_ms = 0, min_ms = 0;
+  double median_ms = 0, min_ms = 0, mean_ms = 0;
   double cpu_ms = 0;  // the median of the processor time of all threads together
   std::int64_t repeats = 0;
   Work work;
@@ -46,7 +46,8 @@ class Bench {
   Bench(const Settings& settings, Sink sink) : settings_(settings), sink_(std::move(sink)) {}
   const Settings& settings() const { return settings_; }
   Device device() const { return settings_.device; }
-  // Times `run` until the device has done its work; `repeats` = 0 takes the settings' number.
+  // Times `run` until the device has done its work, the settings' number of times or, if more,
+  // `repeats`.
   void time(const std::string& workload, const std::string& variant, Work work,
             const std::function<void()>& run, std::int64_t repeats = 0) const;
 

@@ -130,7 +130,7 @@ void launch(const char* op, Kernel<Args> Kernels::*entry, DType dtype, Device de
   if (!detail::reference_forced()) {
     const Kernel<Args>& fast = cpu_kernels().*entry;
     if (fast.dtypes.contains(dtype)) {
-      if (detail::profiling()) {
+      if (detail::records_call()) {
         return detail::run_profiled(op, detail::cpu_path(), dtype, fast.run, args);
       }
       return fast.run(args);
@@ -138,7 +138,7 @@ void launch(const char* op, Kernel<Args> Kernels::*entry, DType dtype, Device de
   }
   const Kernel<Args>& plain = reference_kernels().*entry;
   if (!plain.dtypes.contains(dtype)) detail::no_kernel(op, dtype, device);
-  if (detail::profiling()) return detail::run_profiled(op, "reference", dtype, plain.run, args);
+  if (detail::records_call()) return detail::run_profiled(op, "reference", dtype, plain.run, args);
   plain.run(args);
 }
 

@@ -93,6 +93,42 @@ TEST_CASE("events beyond the limit are counted in the table and named as missing
   CHECK_THROWS_WITH(start_profile(0), Contains("expected max_events >= 1"));
 }
 
+TEST_CASE("where recording would cost too much, most calls are left out and counted") {
+  const Tensor a = ones({4});
+  const auto call = [&a](int calls) {
+    for (int i = 0; i < calls; ++i) neg(a);
+  };
+  start_profile(1'000'000, 0.05);
+  int calls = 0;
+  do {
+    call(20'000);
+    calls += 20'000;
+  } while (events_named("not recorded").empty() && calls < 10'000'000);
+  stop_profile();
+
+  // Each pause says how many calls it left out; the last one may not be over.
+  const std::size_t recorded = events_named("neg").size();
+  CHECK(recorded >= 1024);
+  std::int64_t left_out = 0;
+  for (const nlohmann::json& pause : events_named("not recorded")) {
+    CHECK(pause.at("dur").get<double>() > 0);
+    left_out += pause.at("args").at("calls").get<std::int64_t>();
+  }
+  CHECK(left_out > 0);
+  CHECK(left_out + static_cast<std::int64_t>(recorded) <= calls);
+  CHECK_THAT(profile_table(), Contains(str("estimated from ", recorded, " of ")));
+
+  // This thread may be in a pause: a new start records from its first call on, and all if asked to.
+  start_profile(1'000'000, 1);
+  call(20'000);
+  stop_profile();
+  CHECK(events_named("neg").size() == 20'000);
+  CHECK(events_named("not recorded").empty());
+  CHECK_THAT(profile_table(), !Contains("estimated"));
+  CHECK_THROWS_WITH(start_profile(100, 0), Contains("expected max_cost in (0, 1], got 0"));
+  CHECK_THROWS_WITH(start_profile(100, 1.5), Contains("expected max_cost in (0, 1], got 1.5"));
+}
+
 TEST_CASE("the reference kernels are named as such") {
   start_profile();
   sort(ones({8}));
