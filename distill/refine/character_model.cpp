@@ -54,70 +54,89 @@ class GramCounts {
  public:
   struct Gram {
     History history = 0;
-    std::uint32_t character = 0, count = 0;
+    std::uint32_t character = 0;
+    bool operator==(const Gram&) const = default;
   };
 
   // Adds the n-grams of a text; their numbers follow in `run`.
   void add(std::string_view text, std::vector<std::uint32_t>& run) {
-    // The slots are spread over more memory than the caches hold: all of a text's are asked for
-    // before the first is needed.
-    wanted_.clear();
+    // The slots are spread over more memory than the nearest caches hold: all of a text's are asked
+    // for before the first is needed.
+    wanted_.resize(text.size() + 1);
+    Wanted* wanted = wanted_.data();
     along(text, [&](History h, std::uint32_t c) {
-      wanted_.push_back({h, c, hash(h, c)});
-      __builtin_prefetch(&slot_[wanted_.back().hash >> shift_]);
+      *wanted = {{h, c}, key(h, c)};
+      __builtin_prefetch(&slot_[place(wanted++->key)]);
     });
-    for (const Wanted& w : wanted_) run.push_back(add(w));
+    const std::size_t begin = run.size();
+    run.resize(begin + static_cast<std::size_t>(wanted - wanted_.data()));
+    std::transform(wanted_.data(), wanted, run.data() + begin,
+                   [&](const Wanted& w) { return add(w); });
   }
   const std::vector<Gram>& in_order() const { return gram_; }
+  std::uint32_t count(std::size_t number) const { return count_[number]; }
+  bool ends(std::uint32_t number) const { return ends_[number] != 0; }  // its text
 
  private:
   static constexpr std::uint32_t kFree = ~0u;  // no number
+  static constexpr std::uint32_t kHashed = 1u << 31;
   struct Slot {
-    std::uint32_t hash = 0, number = kFree;
+    std::uint32_t key = 0, number = kFree;
   };
   struct Wanted {
-    History history = 0;
-    std::uint32_t character = 0, hash = 0;
+    Gram gram;
+    std::uint32_t key = 0;
   };
 
-  static std::uint32_t hash(History h, std::uint32_t c) {
+  // An n-gram of ASCII and ends is its own key; others have a hash from kHashed on.
+  static std::uint32_t key(History h, std::uint32_t c) {
+    constexpr History kAscii = 0x7f | History{0x7f} << kCharBits | History{0x7f} << (2 * kCharBits);
+    if ((h & ~kAscii) == 0 && (c < 0x80 || c == kEnd)) {
+      const History packed = (h & 0x7f) | (h >> 14 & 0x3f80) | (h >> 28 & 0x1fc000);
+      return static_cast<std::uint32_t>(packed << 8 | (c == kEnd ? 0x80 : c));
+    }
     const std::uint64_t x = (h + c * 0xd6e8feb86659fd93u) * 0x9e3779b97f4a7c15u;
-    return static_cast<std::uint32_t>(x >> 32);
+    return static_cast<std::uint32_t>(x >> 32) | kHashed;
+  }
+  std::size_t place(std::uint32_t key) const {
+    return (key * std::uint64_t{0x9e3779b97f4a7c15u}) >> shift_;
   }
   std::uint32_t add(const Wanted& w) {
-    for (std::size_t at = w.hash >> shift_;; at = (at + 1) & (slot_.size() - 1)) {
+    for (std::size_t at = place(w.key);; at = (at + 1) & (slot_.size() - 1)) {
       const Slot slot = slot_[at];
       if (slot.number == kFree) return insert(at, w);
-      if (slot.hash != w.hash) continue;
-      Gram& gram = gram_[slot.number];
-      if (gram.history != w.history || gram.character != w.character) continue;
-      ++gram.count;
+      if (slot.key != w.key || (w.key >= kHashed && gram_[slot.number] != w.gram)) continue;
+      ++count_[slot.number];
       return slot.number;
     }
   }
   std::uint32_t insert(std::size_t at, const Wanted& w) {
     const auto number = static_cast<std::uint32_t>(gram_.size());
-    slot_[at] = {w.hash, number};
-    gram_.push_back({w.history, w.character, 1});
+    slot_[at] = {w.key, number};
+    gram_.push_back(w.gram);
+    count_.push_back(1);
+    ends_.push_back(w.gram.character == kEnd);
     if (gram_.size() * 2 > slot_.size()) grow();
     return number;
   }
   void grow() {
-    std::vector<Slot> before(slot_.size() * 2);
+    std::vector<Slot> before(slot_.size() * 4);
     before.swap(slot_);
-    --shift_;
+    shift_ -= 2;
     for (const Slot& slot : before) {
       if (slot.number == kFree) continue;
-      std::size_t at = slot.hash >> shift_;
+      std::size_t at = place(slot.key);
       while (slot_[at].number != kFree) at = (at + 1) & (slot_.size() - 1);
       slot_[at] = slot;
     }
   }
 
   std::vector<Gram> gram_;
+  std::vector<std::uint32_t> count_;  // by number
+  std::vector<char> ends_;
   std::vector<Wanted> wanted_;  // of the text that is added
-  int shift_ = 20;              // a hash's place stands in its 32 - shift_ highest bits
-  std::vector<Slot> slot_ = std::vector<Slot>(std::size_t{1} << (32 - shift_));
+  int shift_ = 52;              // a key's place stands in the 64 - shift_ highest bits of its hash
+  std::vector<Slot> slot_ = std::vector<Slot>(std::size_t{1} << (64 - shift_));
 };
 
 // A backing-off form of the interpolated model: an n-gram that was seen has its whole probability
@@ -147,7 +166,7 @@ class CharacterModel {
     std::array<Places, kAhead> ahead;
     for (std::size_t k = 0; k < gram.size() + kAhead; ++k) {
       Places& places = ahead[k % kAhead];
-      if (k >= kAhead) add(gram[k - kAhead], places);
+      if (k >= kAhead) add(gram[k - kAhead], grams.count(k - kAhead), places);
       if (k >= gram.size()) continue;
       for (int order = 0; order <= kOrder; ++order) {
         places[order] = place(order, gram[k].history, gram[k].character);
@@ -161,6 +180,11 @@ class CharacterModel {
       number = std::bit_cast<std::uint32_t>(cell_[kOrder][number].log_p);
     }
     cell_[kOrder] = {};
+  }
+
+  // Asks for what log_probability() looks up first.
+  void prefetch(History h, std::uint32_t c) const {
+    __builtin_prefetch(&number_[kOrder][place(kOrder, h, c)]);
   }
 
   // Log-probability of a character after a history; after learn().
@@ -214,8 +238,9 @@ class CharacterModel {
     return number;
   }
 
-  void add(const GramCounts::Gram& gram, const std::array<std::uint32_t, kOrder + 1>& places) {
-    all_.seen += gram.count;
+  void add(const GramCounts::Gram& gram, std::uint32_t count,
+           const std::array<std::uint32_t, kOrder + 1>& places) {
+    all_.seen += count;
     std::uint32_t shorter = 0;
     for (int order = 0; order <= kOrder; ++order) {
       const std::uint32_t own_number = number(order, places[order]);
@@ -228,7 +253,7 @@ class CharacterModel {
         own.shorter = shorter;
         ++before(order, own).kinds;
       }
-      own.seen += gram.count;
+      own.seen += count;
       shorter = own_number;
     }
   }
@@ -311,8 +336,14 @@ std::vector<double> character_nll(const TextArena& texts) {
   });
   std::array<std::vector<float>, 2> log_p;  // of each half's n-grams, by the other half's model
   parallel_chunks(2, [&](std::int64_t half) {
-    for (const GramCounts::Gram& g : halves[half].grams.in_order()) {
-      log_p[half].push_back(halves[1 - half].model.log_probability(g.history, g.character));
+    const std::vector<GramCounts::Gram>& gram = halves[half].grams.in_order();
+    const CharacterModel& other = halves[1 - half].model;
+    log_p[half].resize(gram.size());
+    for (std::size_t k = 0; k < gram.size(); ++k) {
+      if (k + kAhead < gram.size()) {
+        other.prefetch(gram[k + kAhead].history, gram[k + kAhead].character);
+      }
+      log_p[half][k] = other.log_probability(gram[k].history, gram[k].character);
     }
   });
   std::vector<double> nll(static_cast<std::size_t>(n), kNotApplicable);
@@ -330,7 +361,7 @@ std::vector<double> character_nll(const TextArena& texts) {
         for (bool more = true; more; ++characters) {
           const std::uint32_t number = gram[characters];
           sum -= log_p[half][number];
-          more = halves[half].grams.in_order()[number].character != kEnd;
+          more = !halves[half].grams.ends(number);
         }
       } else {
         along(texts[i], [&](History h, std::uint32_t c) {
