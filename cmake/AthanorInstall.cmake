@@ -14,7 +14,7 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/AthanorConfigVersion.cmak
   COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/AthanorConfig.cmake
               ${PROJECT_BINARY_DIR}/AthanorConfigVersion.cmake
-              cmake/FindOneDNN.cmake cmake/FindRE2.cmake cmake/FindUtf8proc.cmake
+              cmake/FindRE2.cmake cmake/FindUtf8proc.cmake
               cmake/FindKissFFT.cmake cmake/FindTurboJpeg.cmake
               cmake/FindCUDNN.cmake
         DESTINATION ${ATHANOR_PACKAGE_DIR})
