@@ -40,7 +40,10 @@ struct ColumnFacts {
     numbers += parse_number(value).has_value();
     bytes += std::ssize(value);
     words += 1 + std::count(value.begin(), value.end(), ' ');
-    for (std::size_t f = 0; f < formats.size(); ++f) {
+    // Each format has digits.
+    const bool digits =
+        std::any_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; });
+    for (std::size_t f = 0; digits && f < formats.size(); ++f) {
       fits[f] += parse_time(value, formats[f]).has_value();
     }
     distinct.emplace(value);
