@@ -206,14 +206,13 @@ struct Lloyd {
         second = least;
         for (std::int64_t from = 0; from < k; from += kBlock) {
           products_of_block(point, blocks.data() + from * d, d, products.data());
-          for (std::int64_t b = 0; b < kPoints; ++b) {
-            for (std::int64_t c = from; c < std::min(k, from + kBlock); ++c) {
+          for (std::int64_t c = from; c < std::min(k, from + kBlock); ++c) {
+            for (std::int64_t b = 0; b < kPoints; ++b) {  // without branches
               // Without the point's own square, which is the same for all.
               const float distance = square[c] - 2 * products[b * kBlock + c - from];
+              best[b] = distance < least[b] ? static_cast<std::int32_t>(c) : best[b];
               second[b] = std::min(second[b], std::max(distance, least[b]));
-              if (distance >= least[b]) continue;
-              least[b] = distance;
-              best[b] = static_cast<std::int32_t>(c);
+              least[b] = std::min(least[b], distance);
             }
           }
         }
