@@ -23,7 +23,7 @@ void reserve_heap() {
 #if defined(__GLIBC__) && defined(MADV_HUGEPAGE) && !defined(__SANITIZE_ADDRESS__) && \
     !defined(__SANITIZE_THREAD__)
   constexpr int kMega = 1 << 20;
-  mallopt(M_MMAP_THRESHOLD, 4 * kMega);
+  mallopt(M_MMAP_THRESHOLD, 32 * kMega);
   mallopt(M_TRIM_THRESHOLD, 64 * kMega);
   mallopt(M_TOP_PAD, 32 * kMega);
   const auto before = reinterpret_cast<std::uintptr_t>(sbrk(0));

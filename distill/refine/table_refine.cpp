@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <optional>
 
 #include "distill/refine/review.h"
 #include "distill/refine/table_output.h"
@@ -136,6 +137,8 @@ TableRefineResult refine_table(const TableRefineOptions& options, ProgressSink& 
   if (error) {
     raise(ErrorKind::runtime, options.out.string(), ": cannot be created: ", error.message());
   }
+  // The files' names are made durable together.
+  std::optional<DirectorySyncs> together(std::in_place);
   write_record_files(options, result, progress);
   if (!options.against.empty()) write_overlaps(options.out / "overlap.csv", result.overlaps);
   if (options.review > 0) write_review(options, result);
@@ -145,6 +148,7 @@ TableRefineResult refine_table(const TableRefineOptions& options, ProgressSink& 
   write_file_atomically(options.out / "summary.json", result.summary);
   write_file_atomically(options.out / "report.html", render_table_report(options, result));
   save_state(options.out, result.records, result.features.labels, judging_settings(options));
+  together.reset();
   stages.finish();
   return result;
 }

@@ -39,7 +39,22 @@ void sync_directory(const std::filesystem::path& directory) {
   ::close(descriptor);
 }
 
+thread_local DirectorySyncs* innermost = nullptr;
+
 }  // namespace
+
+DirectorySyncs::DirectorySyncs() : outer_(std::exchange(innermost, this)) {}
+
+DirectorySyncs::~DirectorySyncs() {
+  innermost = outer_;
+  for (const auto& directory : directories_) sync_directory(directory);
+}
+
+void DirectorySyncs::add(const std::filesystem::path& directory) {
+  if (std::find(directories_.begin(), directories_.end(), directory) == directories_.end()) {
+    directories_.push_back(directory);
+  }
+}
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   // Replace what a symbolic link points to, not the link.
@@ -87,8 +102,13 @@ void AtomicFile::commit() {
   if (closed != 0) fail_with("cannot close", errno);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_with("cannot replace", errno);
   temporary_.clear();
-  const std::filesystem::path parent = path_.parent_path();
-  sync_directory(parent.empty() ? std::filesystem::path(".") : parent);
+  const std::filesystem::path parent =
+      path_.has_parent_path() ? path_.parent_path() : std::filesystem::path(".");
+  if (innermost != nullptr) {
+    innermost->add(parent);
+  } else {
+    sync_directory(parent);
+  }
 }
 
 void AtomicFile::fail_with(const char* action, int error_number) {

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string_view>
+#include <vector>
 
 namespace athanor {
 
@@ -38,6 +39,24 @@ class AtomicFile {
   std::filesystem::path path_;
   std::filesystem::path temporary_;
   int descriptor_ = -1;
+};
+
+// While one lives, commit() on its thread leaves the directories' part of being durable (that the
+// new names last through a power failure) to the end of it, once for each directory. A failure
+// there is not told, as in commit().
+class DirectorySyncs {
+ public:
+  DirectorySyncs();
+  ~DirectorySyncs();
+  DirectorySyncs(const DirectorySyncs&) = delete;
+  DirectorySyncs& operator=(const DirectorySyncs&) = delete;
+
+ private:
+  friend class AtomicFile;
+  void add(const std::filesystem::path& directory);
+
+  std::vector<std::filesystem::path> directories_;
+  DirectorySyncs* outer_;
 };
 
 // One AtomicFile for bytes that are at hand.

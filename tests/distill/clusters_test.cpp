@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <numeric>
@@ -173,6 +175,37 @@ TEST_CASE("k-means finds blobs, whatever the threads", "[kmeans]") {
   set_num_threads(threads);
   CHECK(kmeans(zeros({4, 2}), {4, 1, 5, 0}).inertia == 0);  // equal points
   CHECK_THROWS_AS(kmeans(points, {601, 1, 1, 0}), Error);
+}
+
+TEST_CASE(
+    "k-means gives each point its nearest centre, at any scale and where two are equally near") {
+  Generator generator(5);
+  for (const double scale : {0., 1e-25, 1., 1e25}) {
+    std::vector<float> values;
+    for (int i = 0; i < 200 * 40; ++i) {
+      // Few different values: many equal distances.
+      const double draw = std::round(4 * generator.next_uniform());
+      values.push_back(static_cast<float>(scale == 0 ? draw : scale * generator.next_normal()));
+    }
+    const Tensor points = from_values(values, {200, 40});
+    const KmeansResult result = kmeans(points, {200, 1, 2, 3});  // each point is a centre
+    CHECK(result.inertia == 0);
+    const KmeansResult few = kmeans(points, {7, 1, 100, 3});
+    const std::vector<float> centres = few.centres.to_vector<float>();
+    double inertia = 0;
+    for (int i = 0; i < 200; ++i) {
+      std::array<double, 7> square{};
+      for (int c = 0; c < 7; ++c) {
+        for (int j = 0; j < 40; ++j) {
+          square[c] += std::pow(double(values[i * 40 + j]) - centres[c * 40 + j], 2);
+        }
+      }
+      const double least = *std::min_element(square.begin(), square.end());
+      CHECK(square[few.labels[i]] <= least * (1 + 1e-5));  // centres are rounded
+      inertia += least;
+    }
+    CHECK(few.inertia == Approx(inertia).epsilon(1e-5));
+  }
 }
 
 TEST_CASE("neighbours equal a full sort; graph edges are mutual", "[knn_graph]") {

@@ -112,3 +112,20 @@ TEST_CASE("an exhausted file-size limit is out_of_resources and leaves the old f
   CHECK(test::slurp(path) == "old");
   CHECK(scratch.file_count() == 1);
 }
+
+TEST_CASE("files whose names are made durable together stand under them at once") {
+  const test::ScratchDirectory scratch;
+  const fs::path first = scratch.path() / "a.txt", second = scratch.path() / "b.txt";
+  {
+    const DirectorySyncs outer;
+    {
+      const DirectorySyncs inner;
+      write_file_atomically(first, "a");
+    }
+    write_file_atomically(second, "b");
+    CHECK(test::slurp(first) == "a");
+    CHECK(test::slurp(second) == "b");
+    CHECK_THROWS_AS(write_file_atomically(scratch.path() / "none" / "c.txt", "c"), Error);
+  }
+  CHECK(scratch.file_count() == 2);
+}
