@@ -117,7 +117,7 @@ ProbabilityTable judge_by_discriminants(const LabelTask& task, const Probability
   MeanOfLogs answers;
   for (const double shrink : kShrinkages) {
     ProbabilityTable p{task.size(), task.classes, std::vector<double>(cells, kNotApplicable)};
-    parts.judge_fold(1, given, shrink, p);
+    for (int asked = 1; asked < parts.folds(); ++asked) parts.judge_fold(asked, given, shrink, p);
     answers.add(p);
   }
   return answers.mean();

@@ -26,8 +26,8 @@ ProbabilityTable judge_by_discriminants(const LabelTask& task, const LabelWeighi
                                         const std::vector<float>& weight, int rounds,
                                         std::uint64_t seed);
 
-// Answers of models that learn from `given` on the records of part 0, for those of part 1; the
-// others are unknown. Directions are found with fewer steps.
+// Answers on the records of each part but 0, of models that learn from `given` on all other parts;
+// those of part 0 are unknown. Directions are found with fewer steps.
 ProbabilityTable judge_by_discriminants(const LabelTask& task, const ProbabilityTable& given,
                                         const std::vector<std::int64_t>& part,
                                         const std::vector<float>& weight, std::uint64_t seed);

@@ -259,16 +259,7 @@ class FeatureWork {
                                       embeddings_.defined() ? embeddings_.size(1) : 0, progress_);
     f_.trusted = trusted.size();
     f_.trusted_overlap = trusted.overlap();
-    std::string note = fmt::format("trusted: {} verified records beside the table", trusted.size());
-    if (f_.trusted_overlap > 0) {
-      const auto row = std::find_if(trusted.row.begin(), trusted.row.end(),
-                                    [](std::int64_t r) { return r >= 0; });
-      note += fmt::format(
-          "; {} of them say the same as records of the table (first: row {}), "
-          "whose labels they settle",
-          f_.trusted_overlap, *row);
-    }
-    f_.notes.push_back(note);
+    f_.notes.push_back(trusted.note(earlier_records()));
     return trusted;
   }
 

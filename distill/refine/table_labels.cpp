@@ -21,6 +21,9 @@ constexpr int kRounds = 3, kRoundsOfWords = 2;
 // share at retention 0.95: without any 0.840 standard, 0.814 hard; with 300 that weigh 1, 4, 8, 16,
 // 32 as much 0.854, 0.862, 0.865, 0.877, 0.880 and 0.845, 0.856, 0.864, 0.873, 0.875.
 constexpr float kVerifiedWeight = 16;
+// Where a table is extended verified records are asked, too: what models say that learned from half
+// of them.
+constexpr std::int64_t kVerifiedParts = 2;
 
 }  // namespace
 
@@ -80,13 +83,16 @@ Weighed with_advice(const LabelWeighing& weighing, const Weighed& advice, Weighe
   return both;
 }
 
-// What each record teaches: of a group of copies all sound ones together as much as one.
+// What each of the first `records` records teaches, and the verified ones behind the table: of a
+// group of copies all sound ones together as much as one.
 std::vector<float> weights_of(const LabelTask& task, std::int64_t records) {
   std::vector<float> weight(static_cast<std::size_t>(task.size())), size(weight.size());
-  for (std::int64_t i = 0; i < records; ++i) size[task.group[i]] += task.sound[i];
-  for (std::int64_t i = 0; i < records; ++i) {
-    if (task.sound[i]) weight[i] = 1 / size[task.group[i]];
-    if (i >= task.judged) weight[i] = kVerifiedWeight;
+  const auto teaches = [&](std::int64_t i) {
+    return task.sound[i] && (i < records || i >= task.judged);
+  };
+  for (std::int64_t i = 0; i < task.size(); ++i) size[task.group[i]] += teaches(i);
+  for (std::int64_t i = 0; i < task.size(); ++i) {
+    if (teaches(i)) weight[i] = i < task.judged ? 1 / size[task.group[i]] : kVerifiedWeight;
   }
   return weight;
 }
@@ -240,21 +246,60 @@ ProbabilityTable continued(const ProbabilityTable& before, ProbabilityTable now)
   return now;
 }
 
+// Who learns and who is asked where the records from `first` on are new: records of part 0 teach,
+// new ones make up part 1, and verified ones the parts behind, of which each is asked what models
+// say that learn from the others. What is known of an earlier record holds the truth of the
+// verified ones that say the same: these are of part 0.
+std::vector<std::int64_t> parts_of(const LabelTask& task, std::int64_t first) {
+  std::vector<std::int64_t> part(static_cast<std::size_t>(task.size()));
+  for (std::int64_t i = first; i < task.judged; ++i) part[i] = 1;
+  for (std::int64_t i = task.judged; i < task.size(); ++i) {
+    if (task.group[i] >= first) part[i] = 2 + task.group[i] % kVerifiedParts;
+  }
+  return part;
+}
+
+// The words' linear model on the records of each part but 0, learned from the others.
+void judge_parts_by_words(const LabelTask& task, const std::vector<std::int64_t>& part,
+                          const std::vector<float>& trust, std::uint64_t seed,
+                          ProbabilityTable& out) {
+  const std::vector<std::int64_t> labels = taught_labels(task);
+  for (std::int64_t asked = 1; asked < 2 + kVerifiedParts; ++asked) {
+    std::vector<std::int64_t> rows;
+    std::vector<float> weight(trust);
+    for (std::int64_t i = 0; i < task.size(); ++i) {
+      if (part[i] != asked) continue;
+      rows.push_back(i);
+      weight[i] = 0;
+    }
+    if (rows.empty()) continue;
+    judge_by_one_model({*task.tokens, {}}, labels, weight, rows, classifier_options(seed), out);
+  }
+}
+
+// What is known of each record that teaches, one class for sure where somebody vouches for it.
+void settle(const LabelTask& task, ProbabilityTable& p) {
+  for (std::int64_t i = 0; i < p.rows; ++i) {
+    if (!task.verified(i)) continue;
+    double* row = p.values.data() + i * p.classes;
+    std::fill(row, row + p.classes, 0.);
+    row[task.truth[i]] = 1;
+  }
+}
+
 }  // namespace
 
 LabelEvidence judge_new_labels(const LabelTask& task, const LabelEvidence& before,
                                std::uint64_t seed) {
   const std::int64_t n = task.size(), classes = task.classes, first = before.p.rows;
-  if (first < 1 || first >= n || before.p.classes != classes) {
-    fail("judge_new_labels", "expected answers on fewer than ", n, " records in ", classes,
-         " classes, got [", first, ", ", before.p.classes, "]");
+  if (first < 1 || first >= task.judged || before.p.classes != classes) {
+    fail("judge_new_labels", "expected answers on fewer than ", task.judged, " records in ",
+         classes, " classes, got [", first, ", ", before.p.classes, "]");
   }
-  std::vector<std::int64_t> part(static_cast<std::size_t>(n)), fresh;
+  const std::vector<std::int64_t> part = parts_of(task, first);
   const std::vector<float> weight = weights_of(task, first);
-  for (std::int64_t i = first; i < n; ++i) {
-    part[i] = 1;
-    fresh.push_back(i);
-  }
+  ProbabilityTable known = before.posterior;  // of the earlier records
+  settle(task, known);
   ProbabilityTable unknown{
       n, classes, std::vector<double>(static_cast<std::size_t>(n * classes), kNotApplicable)};
   LabelEvidence after;
@@ -263,22 +308,25 @@ LabelEvidence judge_new_labels(const LabelTask& task, const LabelEvidence& befor
     // As in a run over all records, it learns from a record by how probable its label is.
     std::vector<float> trust(weight);
     for (std::int64_t i = 0; i < first; ++i) {
-      if (task.label[i] >= 0)
-        trust[i] *= static_cast<float>(before.posterior.row(i)[task.label[i]]);
+      if (task.taught(i) >= 0) trust[i] *= static_cast<float>(known.row(i)[task.taught(i)]);
     }
     after.training.p = continued(before.training.p, unknown);
-    judge_by_one_model({*task.tokens, {}}, task.label, trust, fresh, classifier_options(seed),
-                       after.training.p);
+    judge_parts_by_words(task, part, trust, seed, after.training.p);
   }
   if (!before.joint) {
     after.p = after.posterior = after.training.p;
+    keep_rows(after, task.judged);
     return after;
   }
-  const ProbabilityTable targets = continued(before.posterior, unknown);
+  ProbabilityTable targets = continued(known, unknown);
+  for (std::int64_t i = task.judged; i < n; ++i) {
+    std::fill_n(targets.values.begin() + i * classes, classes, 0.);
+    targets.values[i * classes + task.truth[i]] = 1;
+  }
   after.answers =
       continued(before.answers, judge_by_discriminants(task, targets, part, weight, seed));
   // The models have seen what an earlier copy of a new record is labelled: its answer did not.
-  for (const std::int64_t i : fresh) {
+  for (std::int64_t i = first; i < task.judged; ++i) {
     if (task.group[i] >= first) continue;
     std::copy_n(after.answers.row(task.group[i]), classes,
                 after.answers.values.begin() + i * classes);
@@ -294,7 +342,8 @@ LabelEvidence judge_new_labels(const LabelTask& task, const LabelEvidence& befor
     judged = weighing.with_second_view(std::move(judged), after.training.p);
   }
   after.p = continued(before.p, std::move(judged.p));
-  after.posterior = continued(before.posterior, std::move(judged.posterior));
+  after.posterior = continued(known, std::move(judged.posterior));
+  keep_rows(after, task.judged);
   return after;
 }
 

@@ -54,10 +54,11 @@ LabelEvidence judge_by_answers(const LabelTask& task, const ProbabilityTable& an
 
 // The same for a table whose first records were judged before (`before`, as of judge_labels() or
 // this): one model of each kind learns from their class posteriors and answers for the new ones,
-// which teach nothing; a copy of an earlier record takes over that one's answer. Noise matrices and
-// the power are estimated anew from all. What was said of the earlier records stays as it is; no
-// training is watched, and without `joint` the words' linear model judges alone. Nothing may be
-// verified.
+// which teach nothing; a copy of an earlier record takes over that one's answer. Verified records
+// teach, too, whether or not they did before, and are asked by halves; an earlier record that says
+// the same as one of them counts as certain. Noise matrices and the power are estimated anew from
+// all. What was said of the earlier records otherwise stays as it is; no training is watched, and
+// without `joint` the words' linear model judges alone.
 LabelEvidence judge_new_labels(const LabelTask& task, const LabelEvidence& before,
                                std::uint64_t seed);
 

@@ -75,10 +75,6 @@ void check_options(const TableRefineOptions& o) {
     raise(ErrorKind::usage, "refine: expected one of budget, retention and effective, got several");
   }
   if (o.extend.empty()) return;
-  if (!o.features.trusted.records.empty()) {
-    raise(ErrorKind::usage,
-          "--extend: expected no --trusted; a run over all records learns from it");
-  }
   if (o.split) {
     raise(ErrorKind::usage, "--extend: expected no --split, which would part the records anew");
   }

@@ -91,6 +91,18 @@ std::int64_t TrustedSet::overlap() const {
   return std::count_if(row.begin(), row.end(), [](std::int64_t r) { return r >= 0; });
 }
 
+std::string TrustedSet::note(std::int64_t earlier) const {
+  std::string note = str("trusted: ", size(), " verified records beside the table");
+  if (overlap() == 0) return note;
+  const auto first = std::find_if(row.begin(), row.end(), [](std::int64_t r) { return r >= 0; });
+  note += str("; ", overlap(), " of them say the same as records of the table (first: row ", *first,
+              "), whose labels they settle");
+  const auto judged =
+      std::count_if(row.begin(), row.end(), [&](std::int64_t r) { return r >= 0 && r < earlier; });
+  if (judged > 0) note += str(" but for the verdicts of ", judged, " that were judged before");
+  return note;
+}
+
 TrustedSet read_trusted(const TableInput& table, const TableRecords& records,
                         const TrustedFiles& files, std::int64_t width, ProgressSink& progress) {
   if (!records.has_label) {

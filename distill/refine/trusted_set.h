@@ -25,6 +25,9 @@ struct TrustedSet {
 
   std::int64_t size() const { return std::ssize(label); }
   std::int64_t overlap() const;  // records that the table has, too
+  // What there is to say of them where the first `earlier` records of the table have verdicts that
+  // stay.
+  std::string note(std::int64_t earlier) const;
 };
 
 // The file may lack the table's id and time columns, and have others where the table has text.

@@ -1,4 +1,5 @@
 // Refining a table that has grown: what was said of its first records stays.
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "distill/refine/earlier_run.h"
@@ -137,6 +138,72 @@ TEST_CASE("rows added to the same file, with vectors, within a budget", "[refine
   CHECK(wrong == 0);
   g.options.features.embeddings = {g.dir.path() / "new.npy"};
   CHECK_THROWS_WITH(g.refine(), Catch::Contains("expected an array [460, width]"));
+}
+
+TEST_CASE("verified records teach an extension, and old verdicts stay", "[refine_extend]") {
+  // The table's words hardly tell: a third of each record's are of the other topic's vocabulary.
+  Growth g;
+  const auto vague = [](int from, int to, std::vector<char>* flipped, bool right) {
+    std::string lines;
+    Generator random(right ? 21 : 22);
+    for (int i = 0; i < to; ++i) {
+      const int topic = i % 2;
+      const bool flip = !right && random.next_uniform() < .35;
+      std::string text;
+      for (int k = 0; k < 6; ++k) {
+        const int of = random.next_uniform() < .62 ? topic : 1 - topic;
+        text += str("pq"[of], "word", random.next_below(25), " ");
+      }
+      if (i < from) continue;
+      if (flipped != nullptr) flipped->push_back(flip);
+      lines +=
+          str(right ? "v" : "r", i, ",", text, ",", (topic == 1) != flip ? "money" : "sport", "\n");
+    }
+    return lines;
+  };
+  std::vector<char> flipped;
+  const std::string fresh = vague(300, 700, &flipped, false);
+  write_text(g.dir.path() / "old.csv", kHeader + vague(0, 300, nullptr, false));
+  const auto file = g.dir.path() / "verified.csv";
+  // Behind 300 others one says what a wrongly labelled new record says, one what the first old
+  // record says, with a label that the old one has not.
+  const auto wrong = std::find(flipped.begin(), flipped.end(), 1) - flipped.begin();
+  const auto line_of = [](const std::string& lines, std::int64_t number) {
+    std::size_t at = 0;
+    for (; number > 0; --number) at = lines.find('\n', at) + 1;
+    return lines.substr(at, lines.find('\n', at) + 1 - at);
+  };
+  const auto corrected = [](std::string line) {
+    const std::size_t at = line.rfind(',') + 1;
+    return line.substr(0, at) + (line[at] == 'm' ? "sport\n" : "money\n");
+  };
+  g.refine();
+  const std::string old = vague(0, 1, nullptr, false);
+  write_text(file, kHeader + vague(0, 300, nullptr, true) + corrected(line_of(fresh, wrong)) +
+                       corrected(old));
+  g.extend(fresh, "alone");
+  const TableRefineResult alone = g.refine();
+  g.options.out = g.dir.path() / "taught";
+  g.options.features.trusted.records = file;
+  const TableRefineResult taught = g.refine();
+  CHECK(g.output("taught", "scores.csv").starts_with(g.output("first", "scores.csv")));
+  const auto right = [&](const TableRefineResult& r) {
+    int count = 0;
+    for (int i = 0; i < 400; ++i) count += (r.features.row[300 + i][3] > .5) != flipped[i];
+    return count;
+  };
+  INFO("right of 400: " << right(alone) << " alone, " << right(taught) << " taught");
+  CHECK(right(taught) >= right(alone) + 20);
+  CHECK(taught.features.row[300 + wrong][3] == 0);
+  CHECK_FALSE(taught.selection.keep[300 + wrong]);
+  CHECK(taught.features.labels->posterior.rows == 700);
+  CHECK(taught.features.labels->answers.rows == 700);
+  CHECK(taught.features.trusted_overlap == 2);
+  CHECK_THAT(taught.summary, Catch::Contains("but for the verdicts of 1 that were judged before"));
+  // What is known of the old record by now is kept for the next extension, though its verdict
+  // stays.
+  CHECK(taught.features.labels->posterior.row(0)[taught.records.label[0]] == 0);
+  CHECK(taught.features.row[0][3] == alone.features.row[0][3]);
 }
 
 TEST_CASE("an extension refuses what it cannot go on from", "[refine_extend]") {

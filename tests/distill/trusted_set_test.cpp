@@ -199,9 +199,6 @@ TEST_CASE("a trusted file that does not fit is refused with what is expected", "
   options = pool.options();
   options.input.schema.label.clear();
   refuses("text,label\na b,sport\n", "expected a table with a label column", ErrorKind::usage);
-  options = pool.options();
-  options.extend = pool.file("earlier");
-  refuses("text,label\na b,sport\n", "expected no --trusted", ErrorKind::usage);
 }
 
 TEST_CASE("verified rows of a table without text need its columns where they stand",
