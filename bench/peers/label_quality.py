@@ -11,6 +11,7 @@
   left   effective records against those whose only fault is a label (flip, confuse, stale), among
          those that refine's checks leave
   alone  the same, among records that have no copy in the pool, whatever refine does with them
+  stand  those of them that refine takes for no copy of another record
 """
 
 import collections
@@ -67,7 +68,8 @@ def compare(planted, probabilities, refined):
     labels = (effective | wrong) & (y >= 0)
     for name, good, among in (("all", correct & stands, np.full(len(y), True)),
                               ("left", effective, labels & left),
-                              ("alone", effective, labels & alone)):
+                              ("alone", effective, labels & alone),
+                              ("stand", effective, labels & alone & stands)):
         told = {side: roc_auc_score(good[among], values[among])
                 for side, values in (("score", score), ("trust", trust), ("cleanlab", quality))}
         print(f"{name:6}" + "".join(f" {side} {a:.4f}" for side, a in told.items()),
