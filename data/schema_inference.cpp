@@ -3,19 +3,24 @@
 #include <cctype>
 #include <cmath>
 #include <initializer_list>
+#include <map>
+#include <span>
 #include <unordered_set>
 
 #include "data/table_schema.h"
 #include "data/time_text.h"
+#include "data/vector_text.h"
 
 namespace athanor::data {
 namespace {
 
 constexpr std::int64_t kSample = 2000;
-constexpr double kMost = .95;         // share of values that decides a type
-constexpr double kLongText = 30;      // mean bytes of a text's values
-constexpr double kDistinctText = .5;  // share of distinct values of a text
-constexpr double kMaxClasses = .2;    // distinct labels / records
+constexpr double kMost = .95;            // share of values that decides a type
+constexpr double kLongText = 30;         // mean bytes of a text's values
+constexpr double kDistinctText = .5;     // share of distinct values of a text
+constexpr double kMaxClasses = .2;       // distinct labels / records
+constexpr std::int64_t kLeastWidth = 8;  // of an embedding; four numbers may be a box
+constexpr int kLookedFor = 20;           // files that must be there for a column of paths
 
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
@@ -27,10 +32,23 @@ bool is_one_of(const std::string& name, std::initializer_list<const char*> names
   return std::any_of(names.begin(), names.end(), [&](const char* n) { return name == n; });
 }
 
+constexpr const char* kImageEndings[] = {".png", ".jpg", ".jpeg"};
+constexpr const char* kSoundEndings[] = {".wav", ".flac", ".aif", ".aiff", ".au", ".ogg", ".oga"};
+
+bool has_ending(std::string_view value, std::span<const char* const> endings) {
+  if (value.find("://") != value.npos) return false;
+  const std::string name = lower(std::string(trimmed(value)));
+  return std::any_of(endings.begin(), endings.end(),
+                     [&](const char* e) { return name.ends_with(e); });
+}
+
 // What the sample says about one column.
 struct ColumnFacts {
   std::int64_t present = 0, numbers = 0, words = 0, bytes = 0;
-  std::vector<std::int64_t> fits;  // a usual time format each
+  std::int64_t images = 0, sounds = 0;          // values with the ending of such files
+  std::vector<std::int64_t> fits;               // a usual time format each
+  std::map<std::int64_t, std::int64_t> widths;  // of values that are vectors
+  bool fractions = false;                       // in one of these
   std::unordered_set<std::string> distinct;
 
   void add(std::string_view value) {
@@ -46,7 +64,21 @@ struct ColumnFacts {
     for (std::size_t f = 0; digits && f < formats.size(); ++f) {
       fits[f] += parse_time(value, formats[f]).has_value();
     }
+    images += has_ending(value, kImageEndings);
+    sounds += has_ending(value, kSoundEndings);
+    if (parse_vector(value, vector_) == VectorFault::none) {
+      ++widths[std::ssize(vector_)];
+      fractions = fractions || std::any_of(vector_.begin(), vector_.end(),
+                                           [](float x) { return x != std::trunc(x); });
+    }
     distinct.emplace(value);
+  }
+  // The width that most values have, 0 where they are no embeddings.
+  std::int64_t width() const {
+    for (const auto& [size, count] : widths) {
+      if (size >= kLeastWidth && fractions && most(count)) return size;
+    }
+    return 0;
   }
   bool most(std::int64_t count) const {
     return present > 0 && static_cast<double>(count) >= kMost * static_cast<double>(present);
@@ -57,7 +89,44 @@ struct ColumnFacts {
   double mean(std::int64_t sum) const {
     return present > 0 ? static_cast<double>(sum) / static_cast<double>(present) : 0;
   }
+
+ private:
+  std::vector<float> vector_;
 };
+
+// Whether at least half of the first different files, in the order of their names, are there.
+bool are_there(const std::unordered_set<std::string>& values, const std::filesystem::path& folder) {
+  std::vector<std::string> sorted(values.begin(), values.end());
+  std::sort(sorted.begin(), sorted.end());
+  int asked = 0, there = 0;
+  for (const std::string& value : sorted) {
+    if (asked == kLookedFor) break;
+    std::error_code ignored;
+    ++asked;
+    there += std::filesystem::is_regular_file(folder / trimmed(value), ignored);
+  }
+  return 2 * there >= asked;
+}
+
+// Whether the column is of a media type, which only one column can be.
+bool decide_media(const ColumnFacts& facts, const std::filesystem::path& folder,
+                  const std::vector<ColumnSpec>& others, ColumnSpec& column) {
+  if (facts.width() > 0) {
+    column.type = ColumnType::embedding;
+  } else if (facts.most(facts.images) && are_there(facts.distinct, folder)) {
+    column.type = ColumnType::image;
+  } else if (facts.most(facts.sounds) && are_there(facts.distinct, folder)) {
+    column.type = ColumnType::audio;
+  } else {
+    return false;
+  }
+  if (std::any_of(others.begin(), others.end(),
+                  [&](const ColumnSpec& other) { return other.type == column.type; })) {
+    return false;
+  }
+  if (column.type == ColumnType::embedding) column.width = facts.width();
+  return true;
+}
 
 void decide_type(const ColumnFacts& facts, ColumnSpec& column) {
   std::vector<std::string> formats;
@@ -106,7 +175,13 @@ TableSchema infer_schema(const std::filesystem::path& path, TableSchema given) {
     if (known(names[c])) continue;
     ColumnSpec column;
     column.name = names[c];
-    decide_type(facts[c], column);
+    const bool role =
+        names[c] == schema.id || names[c] == schema.label || names[c] == schema.time ||
+        std::find(schema.text.begin(), schema.text.end(), names[c]) != schema.text.end();
+    const auto folder = path.parent_path() / schema.folder;
+    if (role || !decide_media(facts[c], folder, schema.columns, column)) {
+      decide_type(facts[c], column);
+    }
     column.required = records > 0 &&
                       static_cast<double>(facts[c].present) >= kMost * static_cast<double>(records);
     schema.columns.push_back(std::move(column));
@@ -119,16 +194,17 @@ TableSchema infer_schema(const std::filesystem::path& path, TableSchema given) {
     return std::string();
   };
   if (schema.id.empty()) {
-    schema.id = find([&](const std::string& name, const ColumnFacts& f, ColumnType) {
+    schema.id = find([&](const std::string& name, const ColumnFacts& f, ColumnType type) {
       const bool named =
           is_one_of(name, {"id", "index", "row", "uid", "uuid", "key", "tuple_id"}) ||
           name.ends_with("_id") || name.ends_with(" id");
-      return named && f.present == records && std::ssize(f.distinct) == records;
+      return named && !is_media(type) && f.present == records && std::ssize(f.distinct) == records;
     });
   }
   if (schema.label.empty()) {
-    schema.label = find([&](const std::string& name, const ColumnFacts& f, ColumnType) {
-      return is_one_of(name, {"label", "labels", "class", "category", "target", "y"}) &&
+    schema.label = find([&](const std::string& name, const ColumnFacts& f, ColumnType type) {
+      return !is_media(type) &&
+             is_one_of(name, {"label", "labels", "class", "category", "target", "y"}) &&
              static_cast<double>(f.distinct.size()) <=
                  std::max(2.0, kMaxClasses * static_cast<double>(records));
     });
@@ -148,6 +224,25 @@ TableSchema infer_schema(const std::filesystem::path& path, TableSchema given) {
     }
   }
   return schema;
+}
+
+std::int64_t usual_width(const std::filesystem::path& path, const TableSchema& schema,
+                         std::string_view column) {
+  RecordReader reader(path, dialect_of(schema, path));
+  const auto at = std::find(reader.columns().begin(), reader.columns().end(), column);
+  if (at == reader.columns().end()) return 0;
+  const auto c = static_cast<std::size_t>(at - reader.columns().begin());
+  std::map<std::int64_t, std::int64_t> widths;
+  std::vector<float> values;
+  Record record;
+  for (std::int64_t records = 0; records < kSample && reader.next(record); ++records) {
+    if (record.problem || parse_vector(record.fields[c], values) != VectorFault::none) continue;
+    ++widths[std::ssize(values)];
+  }
+  const auto most =
+      std::max_element(widths.begin(), widths.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most == widths.end() ? 0 : most->first;
 }
 
 }  // namespace athanor::data

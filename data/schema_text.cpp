@@ -34,6 +34,7 @@ toml::table to_table(const ColumnSpec& column) {
   put(table, "max", column.max);
   put(table, "sentinels", column.sentinels);
   put(table, "formats", column.time_formats);
+  if (column.width > 0) table.insert("width", column.width);
   return table;
 }
 
@@ -66,6 +67,7 @@ std::string to_toml(const TableSchema& schema) {
   if (schema.delimiter != 0) table.insert("delimiter", std::string(1, schema.delimiter));
   if (schema.latin1) table.insert("encoding", "latin-1");
   put(table, "names", schema.names);
+  put(table, "folder", schema.folder);
   put(table, "id", schema.id);
   put(table, "label", schema.label);
   put(table, "time", schema.time);

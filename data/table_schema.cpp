@@ -15,7 +15,9 @@
 namespace athanor::data {
 namespace {
 
-constexpr std::array<std::string_view, 4> kTypes{"text", "category", "number", "timestamp"};
+constexpr std::array<std::string_view, 7> kTypes{"text",  "category", "number",   "timestamp",
+                                                 "image", "audio",    "embedding"};
+constexpr std::int64_t kMostWidth = 1'000'000;  // of an embedding
 constexpr std::array<std::string_view, 7> kKinds{
     "expression", "regex", "range", "values", "unique", "foreign_key", "functional_dependency"};
 
@@ -107,7 +109,13 @@ ColumnSpec read_column(const std::string& name, const toml::table& table, const 
   column.max = f.value<double>("max", "a number").value_or(column.max);
   column.sentinels = f.texts("sentinels");
   column.time_formats = f.texts("formats");
+  column.width = f.value<std::int64_t>("width", "a number").value_or(0);
   f.finish();
+  if (column.width < 0 || column.width > kMostWidth ||
+      (column.width > 0 && column.type != ColumnType::embedding)) {
+    raise(ErrorKind::usage, f.where(table), ", columns.", name, ".width: expected 1 to ",
+          kMostWidth, " for a column of type embedding, found ", column.width, " for ", type);
+  }
   if (!(column.weight > 0 && std::isfinite(column.weight))) {
     raise(ErrorKind::usage, f.where(table), ", columns.", name,
           ".weight: expected more than 0, found ", column.weight);
@@ -182,6 +190,7 @@ void read_dialect(TomlFields& f, const std::string& file, TableSchema& schema) {
 }  // namespace
 
 std::string_view name_of(ColumnType type) { return kTypes[static_cast<std::size_t>(type)]; }
+bool is_media(ColumnType type) { return type >= ColumnType::image; }
 std::string_view name_of(RuleKind kind) { return kKinds[static_cast<std::size_t>(kind)]; }
 
 std::vector<std::string> TableSchema::default_sentinels() {
@@ -209,6 +218,7 @@ TableSchema parse_schema(std::string_view text, std::string_view file_name) {
   TomlFields f(table, file, "");
   TableSchema schema;
   read_dialect(f, file, schema);
+  schema.folder = f.text("folder");
   schema.id = f.text("id");
   schema.label = f.text("label");
   schema.time = f.text("time");
@@ -280,6 +290,22 @@ void check_schema(const TableSchema& schema, const std::vector<std::string>& col
       for (const std::string& name : *list) need(name, what);
     }
     need(rule.source, what + ", source");
+  }
+  for (std::size_t a = 0; a < schema.columns.size(); ++a) {
+    const ColumnSpec& column = schema.columns[a];
+    if (!is_media(column.type)) continue;
+    const bool text =
+        std::find(schema.text.begin(), schema.text.end(), column.name) != schema.text.end();
+    if (text || column.name == schema.id || column.name == schema.label ||
+        column.name == schema.time) {
+      raise(ErrorKind::usage, "schema, columns.", column.name, ": expected no id, label, time or ",
+            "text of type ", name_of(column.type), ", found one");
+    }
+    for (std::size_t b = 0; b < a; ++b) {
+      if (schema.columns[b].type != column.type) continue;
+      raise(ErrorKind::usage, "schema: expected at most one column of type ", name_of(column.type),
+            ", found '", schema.columns[b].name, "' and '", column.name, "'");
+    }
   }
 }
 

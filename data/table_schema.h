@@ -1,6 +1,7 @@
 // What the columns of a table mean: their types, what a good value is, and the rules between them.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <limits>
 #include <optional>
@@ -12,8 +13,13 @@
 
 namespace athanor::data {
 
-enum class ColumnType { text, category, number, timestamp };
+// image, audio: the path of a PNG or JPEG, of a WAV or another sound file (audio.h). embedding: a
+// vector as parse_vector() reads it.
+enum class ColumnType { text, category, number, timestamp, image, audio, embedding };
 std::string_view name_of(ColumnType type);
+// Of the last three: what they hold is looked at, not read as a value. A schema has at most one
+// column of each.
+bool is_media(ColumnType type);
 
 struct ColumnSpec {
   std::string name;
@@ -24,6 +30,8 @@ struct ColumnSpec {
   double max = std::numeric_limits<double>::infinity();
   std::vector<std::string> sentinels;     // besides the schema's
   std::vector<std::string> time_formats;  // of a timestamp; empty: the usual ones
+  // Numbers in an embedding; 0: as many as most of the first 2,000 records have.
+  std::int64_t width = 0;
 };
 
 enum class RuleKind {
@@ -61,6 +69,9 @@ struct TableSchema {
   bool latin1 = false;
   std::vector<std::string> names;  // of the columns where the file has no header
 
+  // Where relative paths of images and sounds start, itself relative to the schema's file; "": the
+  // folder of the table that they stand in.
+  std::string folder;
   std::string id, label, time;    // columns, "" = none
   std::vector<std::string> text;  // columns whose content is what a record says
   double reference_time = std::numeric_limits<double>::quiet_NaN();  // NaN: the latest stamp
@@ -85,13 +96,22 @@ TableDialect dialect_of(const TableSchema& schema, const std::filesystem::path& 
 
 // A schema from the first 2,000 records: a column is a timestamp or number when 95% of its present
 // values read as one (of a usual format), text when its values are long or mostly distinct phrases,
-// else a category; required when 95% are present. id, label and time are found by name and content.
+// else a category; required when 95% are present. An embedding: 95% are vectors of one width of at
+// least 8, not all of whole numbers. An image or audio: 95% have the ending of such files and no
+// "://", and of 20 different ones at least half are there. id, label and time are found
+// by name and content.
 // `given` supplies what is already known (format, roles) and stays as it is.
 TableSchema infer_schema(const std::filesystem::path& path, TableSchema given);
 
-// Throws usage when the schema or a rule names a column that `columns` has not.
+// Throws usage when the schema or a rule names a column that `columns` has not, for two columns of
+// one media type, and for one of these as id, label, time or text.
 void check_schema(const TableSchema& schema, const std::vector<std::string>& columns,
                   std::string_view file);
+
+// The most frequent width of the vectors in `column` of the first 2,000 records, the smaller one
+// among equals; 0 where there is none.
+std::int64_t usual_width(const std::filesystem::path& path, const TableSchema& schema,
+                         std::string_view column);
 
 // A value that says nothing: empty, blanks, or a sentinel (any case, blanks around it ignored).
 bool is_absent(std::string_view value, const std::vector<std::string>& sentinels);

@@ -9,6 +9,7 @@
 #include "data/image_set.h"
 #include "distill/pipeline/image_state.h"
 #include "distill/pipeline/pool_data.h"
+#include "distill/refine/look.h"
 #include "distill/refine/surface.h"
 #include "distill/refine/table_arrays.h"
 #include "distill/refine/uniqueness.h"
@@ -26,7 +27,6 @@ namespace {
 const std::vector<std::int64_t> kProxyChannels = {16, 32};
 // The main job's limits, and blocks of just their size by their edges.
 constexpr SurfaceLimits kLimits = {.edges = true};
-constexpr std::int64_t kBlockMeans = 7;  // block means a side
 
 // Stamps of all parts; empty where none are given.
 std::vector<double> load_times(const std::vector<std::filesystem::path>& files,
@@ -46,29 +46,6 @@ std::vector<double> load_times(const std::vector<std::filesystem::path>& files,
           " images in all, found ", times.size());
   }
   return times;
-}
-
-// f32 [N, 49]: where no embeddings are given, pictures are neighbours that look alike.
-Tensor block_means(const Tensor& images) {
-  const std::int64_t N = images.size(0), H = images.size(1), W = images.size(2);
-  Tensor means = zeros({N, kBlockMeans * kBlockMeans});
-  const auto* pixels = images.data<std::uint8_t>();
-  for (std::int64_t i = 0; i < N; ++i) {
-    float* out = means.data<float>() + i * kBlockMeans * kBlockMeans;
-    for (std::int64_t a = 0; a < kBlockMeans; ++a) {
-      for (std::int64_t b = 0; b < kBlockMeans; ++b) {
-        const std::int64_t y0 = a * H / kBlockMeans, y1 = (a + 1) * H / kBlockMeans;
-        const std::int64_t x0 = b * W / kBlockMeans, x1 = (b + 1) * W / kBlockMeans;
-        double sum = 0;
-        for (std::int64_t y = y0; y < y1; ++y) {
-          for (std::int64_t x = x0; x < x1; ++x) sum += pixels[(i * H + y) * W + x];
-        }
-        out[a * kBlockMeans + b] =
-            static_cast<float>(sum / static_cast<double>((y1 - y0) * (x1 - x0)) / 255);
-      }
-    }
-  }
-  return means;
 }
 
 // Settings that verdicts follow from, by the names that a user knows them by.

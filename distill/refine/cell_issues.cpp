@@ -10,8 +10,9 @@
 namespace athanor::distill {
 
 std::string_view name_of(CellFault fault) {
-  constexpr std::string_view names[] = {"absent",  "sentinel", "type",      "range",
-                                        "pattern", "key",      "dependency"};
+  constexpr std::string_view names[] = {"absent",      "sentinel", "type",       "range",
+                                        "pattern",     "key",      "dependency", "file",
+                                        "undecodable", "width",    "not_finite", "zero"};
   return names[static_cast<std::size_t>(fault)];
 }
 

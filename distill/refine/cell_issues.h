@@ -1,6 +1,7 @@
 // What is wrong with single fields of a table, and what was most likely meant.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,14 +11,20 @@
 namespace athanor::distill {
 
 enum class CellFault : std::uint8_t {
-  absent,      // a required field is empty
-  sentinel,    // a word that stands for nothing, as "N/A"
-  type,        // no number or moment where the column has those
-  range,       // a number outside the column's limits
-  pattern,     // breaks a rule on its spelling or its set of values
-  key,         // repeats a value that must be unique, or is not in the other table
-  dependency,  // differs from what the field must be, given others
+  absent,       // a required field is empty
+  sentinel,     // a word that stands for nothing, as "N/A"
+  type,         // no number or moment where the column has those
+  range,        // a number outside the column's limits
+  pattern,      // breaks a rule on its spelling or its set of values
+  key,          // repeats a value that must be unique, or is not in the other table
+  dependency,   // differs from what the field must be, given others
+  file,         // of an image or sound: it is not there, or cannot be read
+  undecodable,  // ... it is no picture or sound, or a damaged one
+  width,        // of a vector: another number of numbers than the others have
+  not_finite,   // ... NaN or infinity in it
+  zero,         // ... nothing but zeros
 };
+inline constexpr std::size_t kCellFaults = 12;
 std::string_view name_of(CellFault fault);
 
 struct CellIssue {

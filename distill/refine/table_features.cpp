@@ -7,8 +7,10 @@
 #include <numeric>
 
 #include "distill/refine/character_model.h"
+#include "distill/refine/copy_labels.h"
 #include "distill/refine/feature_values.h"
 #include "distill/refine/label_trust.h"
+#include "distill/refine/record_copies.h"
 #include "distill/refine/table_arrays.h"
 #include "distill/refine/table_labels.h"
 #include "distill/refine/table_neighbours.h"
@@ -51,6 +53,11 @@ double weighted(std::initializer_list<double> values, std::initializer_list<doub
   return total > 0 ? sum / total : kNotApplicable;
 }
 
+bool is_zero_row(const Tensor& x, std::int64_t row) {
+  const float* begin = x.data<float>() + row * x.size(1);
+  return std::all_of(begin, begin + x.size(1), [](float value) { return value == 0; });
+}
+
 class FeatureWork {
  public:
   FeatureWork(const TableInput& input, const TableRecords& records, const FeatureOptions& options,
@@ -68,7 +75,16 @@ class FeatureWork {
       }
       raise(ErrorKind::usage, "--without: expected the name of a feature, found '", name, "'");
     }
-    if (!o_.embeddings.empty()) embeddings_ = load_vectors(o_.embeddings, n_);
+    f_.notes = r_.media.notes;
+    if (!o_.embeddings.empty() && r_.media.width > 0) {
+      raise(ErrorKind::usage, "--embeddings: expected none, since the table has a column of ",
+            "embeddings; got both");
+    }
+    if (!o_.embeddings.empty()) {
+      embeddings_ = load_vectors(o_.embeddings, n_);
+    } else if (r_.media.any()) {
+      embeddings_ = vectors_of(r_.media);
+    }
     FeatureRow none;
     none.fill(kNotApplicable);
     f_.row.assign(static_cast<std::size_t>(n_), none);
@@ -81,8 +97,9 @@ class FeatureWork {
           "links", [&] { return link_records(in_, r_, o_.link); }, pack_links, unpack_links);
     }
     f_.groups = stages_.run(
-        "copies", [&] { return find_text_duplicates(r_, o_.near_duplicate, f_.links); },
-        pack_copies, unpack_copies);
+        "copies", [&] { return find_copies(r_, o_.near_duplicate, f_.links); }, pack_copies,
+        unpack_copies);
+    for (const std::string& note : copies_not_sought(r_)) f_.notes.push_back(note);
     done(task, 1, "duplicates");
     fields_and_rules();
     const std::vector<double> nll = stages_.run(
@@ -135,21 +152,39 @@ class FeatureWork {
       f_.notes.push_back("freshness: no time column; weight3 and weight4 are renormalised");
     }
     put(kCompleteness, r_.completeness);
-    put(kRules, rule_consistency(agrees_with_group(f_.groups.group, r_.label)));
+    const std::vector<char> agrees = agrees_with_group(f_.groups.group, r_.label);
+    put(kRules, rule_consistency(r_, f_.groups.group, agrees));
   }
 
   void surface(const std::vector<double>& nll) {
-    if (!r_.has_text) {
-      f_.notes.push_back("surface_validity: no text column");
-      return;
+    std::vector<double> applied(static_cast<std::size_t>(n_)), passed(applied);
+    for (const auto* looks : {&r_.media.images, &r_.media.sounds}) {
+      for (std::size_t i = 0; i < looks->size(); ++i) {
+        applied[i] += (*looks)[i].applied;
+        passed[i] += (*looks)[i].applied - (*looks)[i].failed;
+      }
     }
+    if (r_.has_text) text_surface(nll);
+    if (!r_.has_text && !r_.media.has_looks()) {
+      f_.notes.push_back("surface_validity: no text column");
+    }
+    std::vector<double> share(static_cast<std::size_t>(n_), kNotApplicable);
+    for (std::int64_t i = 0; i < n_; ++i) {
+      if (r_.has_text) share[i] = f_.surface[i].share();
+      if (applied[i] == 0) continue;
+      // A text that nothing applies to passes.
+      const double checks = r_.has_text ? std::max<double>(f_.surface[i].applied, 1) : 0;
+      const double of_text = checks > 0 ? checks * share[i] : 0;
+      share[i] = (passed[i] + of_text) / (applied[i] + checks);
+    }
+    put(kSurface, share);
+  }
+
+  void text_surface(const std::vector<double>& nll) {
     f_.surface = r_.surface;
     std::vector<std::int64_t> length;
     for (std::int64_t i = 0; i < n_; ++i) length.push_back(std::ssize(r_.text[i]));
     check_corpus(nll, length, usual_texts(r_.missing, f_.groups.group), f_.surface);
-    std::vector<double> share;
-    for (const TextSurface& s : f_.surface) share.push_back(s.share());
-    put(kSurface, share);
   }
 
   std::int64_t earlier_records() const { return earlier_ != nullptr ? earlier_->size() : 0; }
@@ -166,6 +201,9 @@ class FeatureWork {
 
   // Content that a label can be learned from.
   bool sound(std::int64_t i) const {
+    for (const auto* looks : {&r_.media.images, &r_.media.sounds}) {
+      if (!looks->empty() && (*looks)[i].fault != LookFault::none) return false;
+    }
     return r_.missing[i] < 0 && (!r_.has_text || f_.surface[i].faults == 0);
   }
 
@@ -190,61 +228,20 @@ class FeatureWork {
     put(kUniqueness, unique);
   }
 
-  // Per record 1 where, of the labels that its copies carry, its own is the most probable by the
-  // posterior that they share: a wrong label that was copied more often does not win by number.
-  std::vector<char> most_probable_of_copies(const ProbabilityTable& posterior) const {
-    std::vector<std::int64_t> speaker(static_cast<std::size_t>(n_),
-                                      -1);  // a sound one of the group
-    for (std::int64_t i = 0; i < n_; ++i) {
-      std::int64_t& s = speaker[f_.groups.group[i]];
-      if (s < 0 && sound(i) && r_.label[i] >= 0 && posterior.known(i)) s = i;
-    }
-    std::vector<double> most(static_cast<std::size_t>(n_));
-    const auto of = [&](std::int64_t i) {
-      const std::int64_t s = speaker[f_.groups.group[i]];
-      return s >= 0 && r_.label[i] >= 0 ? posterior.row(s)[r_.label[i]] : 0;
-    };
-    for (std::int64_t i = 0; i < n_; ++i) {
-      most[f_.groups.group[i]] = std::max(most[f_.groups.group[i]], of(i));
-    }
-    std::vector<char> agrees(static_cast<std::size_t>(n_));
-    for (std::int64_t i = 0; i < n_; ++i) agrees[i] = of(i) >= most[f_.groups.group[i]];
-    return agrees;
-  }
-
-  // `agrees`: whether the label is that of the record's copies.
-  std::vector<double> rule_consistency(const std::vector<char>& agrees) {
-    std::vector<double> held(n_), applied(n_);
-    for (const RuleCheck& check : r_.checks) {
-      for (std::int64_t i = 0; i < n_; ++i) {
-        applied[i] += check.state[i] != RuleState::not_applicable;
-        held[i] += check.state[i] == RuleState::holds;
-      }
-    }
-    if (r_.has_label) {
-      // Same content, another label than its copies.
-      std::vector<std::int64_t> size(n_);
-      for (const std::int64_t g : f_.groups.group) ++size[g];
-      for (std::int64_t i = 0; i < n_; ++i) {
-        if (size[f_.groups.group[i]] < 2) continue;
-        ++applied[i];
-        held[i] += agrees[i];
-      }
-    }
-    std::vector<double> result(n_, kNotApplicable);
-    for (std::int64_t i = 0; i < n_; ++i) {
-      if (applied[i] > 0) result[i] = held[i] / applied[i];
-    }
-    return result;
-  }
-
   // Features 5 and 7, and the clusters of the diversity.
   void neighbours() {
+    // What a picture looks like tells less of a record than its words.
+    const bool by_vectors = !r_.has_text || !o_.embeddings.empty() || r_.media.width > 0;
+    const bool own = by_vectors && o_.embeddings.empty() && r_.media.any();
+    std::vector<char> silent;
+    for (std::int64_t i = 0; i < n_; ++i) {
+      silent.push_back(own ? is_zero_row(embeddings_, i) : r_.tokens.row(i).empty());
+    }
     NeighbourFeatures near = stages_.run(
         "neighbours",
         [&] {
-          return neighbour_features(r_.tokens, embeddings_, f_.groups.group, o_.near_duplicate,
-                                    o_.seed, earlier_records());
+          return neighbour_features(r_.tokens, by_vectors ? embeddings_ : Tensor{}, silent,
+                                    f_.groups.group, o_.near_duplicate, o_.seed, earlier_records());
         },
         pack_neighbours, unpack_neighbours);
     if (!near.note.empty()) f_.notes.push_back(near.note);
@@ -256,7 +253,7 @@ class FeatureWork {
 
   TrustedSet read_trusted_set() {
     TrustedSet trusted = read_trusted(in_, r_, o_.trusted,
-                                      embeddings_.defined() ? embeddings_.size(1) : 0, progress_);
+                                      o_.embeddings.empty() ? 0 : embeddings_.size(1), progress_);
     f_.trusted = trusted.size();
     f_.trusted_overlap = trusted.overlap();
     f_.notes.push_back(trusted.note(earlier_records()));
@@ -328,7 +325,11 @@ class FeatureWork {
       watched(evidence.training);
     }
     const ProbabilityTable& p = evidence.p;
-    if (evidence.joint) put(kRules, rule_consistency(most_probable_of_copies(evidence.posterior)));
+    if (evidence.joint) {
+      const std::vector<char> agrees =
+          most_probable_of_copies(r_, f_.groups.group, sound_rows, evidence.posterior);
+      put(kRules, rule_consistency(r_, f_.groups.group, agrees));
+    }
     put(kLabelTrust, label_margins(evidence.posterior, r_.label));
     put(kLearnability, learnability_of(el2n_scores(p, r_.label)));
     f_.suspect = confident_joint_flags(p, r_.label);

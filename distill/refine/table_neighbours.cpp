@@ -20,9 +20,9 @@ constexpr std::int64_t kNeighbours = 10, kSample = 512, kClusterSample = 1024, k
 
 class NeighbourSearch {
  public:
-  NeighbourSearch(const TokenRows& tokens, const Tensor& embeddings, std::uint64_t seed,
-                  std::int64_t known)
-      : tokens_(tokens), n_(tokens.size()), known_(known), seed_(seed) {
+  NeighbourSearch(const TokenRows& tokens, const Tensor& embeddings, std::span<const char> silent,
+                  std::uint64_t seed, std::int64_t known)
+      : tokens_(tokens), silent_(silent), n_(tokens.size()), known_(known), seed_(seed) {
     if (embeddings.defined()) {
       units_ = unit_rows(embeddings);
     } else {
@@ -110,7 +110,7 @@ class NeighbourSearch {
       if (k < 1) continue;
       const Neighbours near = nearest(x, among, k, Metric::euclidean, self);
       for (std::size_t b = 0; b < rows.size(); ++b) {
-        if (tokens_.row(rows[b]).empty()) continue;
+        if (silent_[rows[b]]) continue;
         const float* d = near.distance.data() + b * near.k;
         f_.typicality[rows[b]] = std::accumulate(d, d + near.k, 0.) / static_cast<double>(near.k);
         // Unit rows: |x - y|^2 = 2 (1 - cos).
@@ -120,6 +120,7 @@ class NeighbourSearch {
   }
 
   const TokenRows& tokens_;
+  const std::span<const char> silent_;
   const std::int64_t n_, known_;
   const std::uint64_t seed_;
   Tensor units_;
@@ -130,9 +131,10 @@ class NeighbourSearch {
 }  // namespace
 
 NeighbourFeatures neighbour_features(const TokenRows& tokens, const Tensor& embeddings,
+                                     std::span<const char> silent,
                                      std::span<const std::int64_t> group, double near_duplicate,
                                      std::uint64_t seed, std::int64_t known) {
-  return NeighbourSearch(tokens, embeddings, seed, known).run(group, near_duplicate);
+  return NeighbourSearch(tokens, embeddings, silent, seed, known).run(group, near_duplicate);
 }
 
 }  // namespace athanor::distill

@@ -23,10 +23,12 @@ struct NeighbourFeatures {
 };
 
 // Records as unit vectors: rows of `embeddings` f32 [N, d] where it is defined, else projections of
-// their tokens. `group` tells copies; outside the exact range a copy's novelty is at most
-// 1 - near_duplicate. NaN for a record without tokens. Of the first `known` records, whose values
-// are known, only 512 drawn by seed are looked at (for the median), the others are NaN.
+// their tokens. `silent`: 1 for records that say nothing, whose values are NaN. `group` tells
+// copies; outside the exact range a copy's novelty is at most 1 - near_duplicate. Of the first
+// `known` records, whose values are known, only 512 drawn by seed are looked at (for the median),
+// the others are NaN.
 NeighbourFeatures neighbour_features(const TokenRows& tokens, const Tensor& embeddings,
+                                     std::span<const char> silent,
                                      std::span<const std::int64_t> group, double near_duplicate,
                                      std::uint64_t seed, std::int64_t known = 0);
 

@@ -47,6 +47,7 @@ class TableReading {
     ProgressTask task(progress_, "read", static_cast<std::int64_t>(total >> 10), "KiB");
     for (std::size_t f = 0; f < input_.files.size(); ++f) read_file(f, task);
     r_.checks = rules_->finish(r_.issues);
+    r_.media = media_->finish();
     std::stable_sort(r_.issues.begin(), r_.issues.end(), [](const auto& a, const auto& b) {
       return a.row != b.row ? a.row < b.row : a.column < b.column;
     });
@@ -70,6 +71,7 @@ class TableReading {
       raise(ErrorKind::bad_input, path.string(), ": expected the columns of ",
             input_.files.front().string(), ", found others");
     }
+    media_->begin_file(path);
     data::Record record;
     const std::int64_t before = r_.size() + std::ssize(raw_);
     while (reader.next(record)) {
@@ -106,6 +108,10 @@ class TableReading {
     r_.has_label = !schema_.label.empty();
     r_.has_time = !schema_.time.empty();
     rules_ = std::make_unique<TableRules>(schema_, columns, input_.schema_folder);
+    media_ = std::make_unique<MediaReading>(schema_, columns, path, input_.schema_folder);
+    for (std::size_t k = 0; k < media_->columns().size(); ++k) {
+      looks_ = looks_ || media_->type(k) != data::ColumnType::embedding;
+    }
     for (std::size_t c = 0; c < columns.size(); ++c) {
       Field field{c, schema_.column(columns[c]), schema_.sentinels};
       field.sentinels.insert(field.sentinels.end(), field.spec.sentinels.begin(),
@@ -117,7 +123,8 @@ class TableReading {
       if (name == schema_.time) time_ = c;
       if (name == input_.group) group_ = c;
       const bool role = name == schema_.id || name == schema_.label || name == schema_.time;
-      if (r_.has_text ? is_text : !role) content_.push_back(c);
+      const bool media = data::is_media(field.spec.type);
+      if (r_.has_text ? is_text : !role && !media) words_.push_back(c);
       if (is_text) text_.push_back(c);
       fields_.push_back(std::move(field));
     }
@@ -154,8 +161,11 @@ class TableReading {
     });
     if (r_.has_text && !any_text) missing = static_cast<std::int32_t>(text_.front());
     r_.missing.push_back(missing);
+    r_.missing_fault.push_back(CellFault::absent);
+    media_->add(record.fields);
     std::string& raw = raw_.emplace_back();
-    for (std::size_t c : content_) {
+    const bool said_by_words = r_.has_text || media_->columns().empty();
+    for (std::size_t c : said_by_words ? words_ : std::vector<std::size_t>{}) {
       if (!raw.empty()) raw += '\n';
       raw += record.fields[c];
     }
@@ -167,6 +177,7 @@ class TableReading {
     double good = 0, asked = 0;
     for (const Field& field : fields_) {
       const data::ColumnSpec& spec = field.spec;
+      if (data::is_media(spec.type)) continue;  // judge_media() looks at what it holds
       const std::string_view value = data::trimmed(record.fields[field.index]);
       const auto fault = fault_of(field, value);
       if (spec.required) {
@@ -184,6 +195,47 @@ class TableReading {
       r_.issues.push_back(std::move(issue));
     }
     r_.completeness.push_back(asked > 0 ? good / asked : kNotApplicable);
+    good_.push_back(good);
+    asked_.push_back(asked);
+  }
+
+  // The same for pictures, sounds and vectors of the batch, whose first row is `first`, and what
+  // they add to what the records say.
+  void judge_media(std::size_t first) {
+    const std::vector<std::size_t>& columns = media_->columns();
+    if (columns.empty()) return;
+    const std::vector<MediaField> fields = media_->read();
+    const bool other_content = r_.has_text || columns.size() > 1;
+    for (std::size_t f = 0; f < fields.size(); ++f) {
+      const std::size_t i = f / columns.size(), k = f % columns.size(), row = first + i;
+      const data::ColumnSpec& spec = media_->spec(k);
+      const auto& fault = fields[f].fault;
+      const bool vector = spec.type == data::ColumnType::embedding;
+      if (spec.required) {
+        asked_[i] += spec.weight;
+        if (!fault) good_[i] += spec.weight;
+        r_.completeness[row] = good_[i] / asked_[i];
+      }
+      // What a record says; a vector is another form of that where there is something else.
+      if (!vector || !(r_.has_text || looks_)) {
+        const std::uint64_t bytes[4] = {r_.content[row][0], r_.content[row][1], fields[f].hash[0],
+                                        fields[f].hash[1]};
+        const XXH128_hash_t hash = XXH3_128bits(bytes, sizeof bytes);
+        r_.content[row] = {hash.low64, hash.high64};
+      }
+      if (!fault) continue;
+      const bool absent = *fault == CellFault::absent || *fault == CellFault::sentinel;
+      if (*fault != CellFault::absent || spec.required) {
+        r_.issues.push_back(
+            {static_cast<std::int64_t>(row), static_cast<std::int32_t>(columns[k]), *fault, {}});
+        if (*fault == CellFault::sentinel) r_.issues.back().suggestion = "";
+      }
+      // A picture or sound may be lacking where something else says what the record says.
+      if (absent && !vector && !spec.required && other_content) continue;
+      if (r_.missing[row] >= 0) continue;
+      r_.missing[row] = static_cast<std::int32_t>(columns[k]);
+      r_.missing_fault[row] = *fault;
+    }
   }
 
   static std::optional<CellFault> fault_of(const Field& field, std::string_view value) {
@@ -208,7 +260,7 @@ class TableReading {
   // numbers rounded to two digits.
   std::string fields_as_words(const data::Record& record) const {
     std::string out;
-    for (std::size_t c : content_) {
+    for (std::size_t c : words_) {
       std::string_view value = record.fields[c];
       if (data::is_absent(value, fields_[c].sentinels)) continue;
       std::string rounded;
@@ -268,8 +320,11 @@ class TableReading {
     });
     for (const std::string& text : normal) r_.text.add(text);
     for (const std::vector<std::uint32_t>& row : tokens) r_.tokens.add(row);
+    judge_media(first);
     raw_.clear();
     fields_as_words_.clear();
+    good_.clear();
+    asked_.clear();
   }
 
   const TableInput& input_;
@@ -277,11 +332,14 @@ class TableReading {
   ProgressSink& progress_;
   TableRecords r_;
   std::unique_ptr<TableRules> rules_;
+  std::unique_ptr<MediaReading> media_;
   std::vector<Field> fields_;
-  std::vector<std::size_t> content_, text_;  // columns
+  std::vector<std::size_t> words_, text_;  // columns
+  bool looks_ = false;                     // there are pictures or sounds
   std::size_t label_ = 0, time_ = 0;
   std::optional<std::size_t> group_;
   std::vector<std::string> raw_, fields_as_words_;  // of the batch
+  std::vector<double> good_, asked_;                // weights of its required fields
   std::uint64_t done_ = 0;                          // bytes of the files before
 };
 

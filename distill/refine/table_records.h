@@ -13,6 +13,7 @@
 #include "distill/refine/cell_issues.h"
 #include "distill/refine/dictionary.h"
 #include "distill/refine/minhash.h"
+#include "distill/refine/record_media.h"
 #include "distill/refine/table_rules.h"
 #include "distill/refine/text_surface.h"
 #include "distill/refine/token_rows.h"
@@ -52,23 +53,29 @@ struct TableRecords {
   Dictionary label_names;
   std::vector<std::int64_t> label;  // -1 = absent
   Dictionary group_names;
-  std::vector<std::int64_t> group;    // -1 = absent; empty without TableInput::group
-  std::vector<double> time;           // seconds since 1970, NaN = none that can be read
-  std::vector<double> completeness;   // weighted share of good required fields; NaN = none asked
-  std::vector<std::int32_t> missing;  // column of a text or label that is absent; -1 = none
-  std::vector<TextSurface> surface;   // where has_text; check_corpus() is still to come
+  std::vector<std::int64_t> group;   // -1 = absent; empty without TableInput::group
+  std::vector<double> time;          // seconds since 1970, NaN = none that can be read
+  std::vector<double> completeness;  // weighted share of good required fields; NaN = none asked
+  // Column of a text or label that is absent, of a picture, sound or vector that is absent where
+  // it is asked for or cannot be used; -1 = none. And what is wrong with it.
+  std::vector<std::int32_t> missing;
+  std::vector<CellFault> missing_fault;
+  std::vector<TextSurface> surface;  // where has_text; check_corpus() is still to come
   std::vector<std::array<std::uint64_t, 2>> content;  // 128-bit hash of what the record says
   std::vector<BandKeys> bands;                        // where has_text
   TextArena text;                                     // normalised content
   TokenRows tokens;                                   // of `text`
+  RecordMedia media;
   std::vector<RuleCheck> checks;
   std::vector<CellIssue> issues;  // ordered by row, then column
 
   std::int64_t size() const { return std::ssize(content); }
 };
 
-// What a record says = its text columns; without these all columns but id, label and time.
-// Memory: about 350 bytes a record beside its normalised content (the first 64 KiB of it).
+// What a record says = its text columns, its picture and its sound; without any of these its
+// embedding; without that, too, all columns but id, label and time.
+// Memory: about 350 bytes a record beside its normalised content (the first 64 KiB of it), 1.1 KB
+// for a picture and for a sound, four bytes for each number of its embedding.
 // Errors: those of RecordReader, check_schema and TableRules; bad_input for files whose columns
 // differ, for an input without a record, and, with `strict`, for the first malformed record.
 TableRecords read_table(const TableInput& input, ProgressSink& progress);

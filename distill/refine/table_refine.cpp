@@ -45,8 +45,13 @@ std::string fingerprint_of_files(const std::vector<std::filesystem::path>& files
 }
 
 // All that the stages follow from.
-StageInputs stage_inputs(const TableRefineOptions& o) {
+StageInputs stage_inputs(const TableRefineOptions& o, const TableRecords& records) {
   StageInputs inputs = judging_settings(o);
+  if (records.media.any()) {
+    const auto& content = records.content;
+    inputs["the files in its columns"] = fingerprint_of(
+        {reinterpret_cast<const char*>(content.data()), content.size() * sizeof(content.front())});
+  }
   inputs["the program"] = fingerprint_of_program();
   inputs["the input"] = fingerprint_of_files(o.input.files);
   inputs["--embeddings"] = fingerprint_of_files(o.features.embeddings);
@@ -85,15 +90,38 @@ void check_options(const TableRefineOptions& o) {
   }
 }
 
+// The schema as one beside the results, from where golden.<format>'s paths of pictures and sounds
+// are found, too: as long as all input files lie in one folder.
+std::string schema_beside_results(const TableRefineOptions& o, const TableRecords& records,
+                                  ProgressSink& progress) {
+  data::TableSchema schema = o.input.schema;
+  if (!records.media.has_looks()) return data::to_toml(schema);
+  std::filesystem::path folder = o.input.files.front().parent_path();
+  if (!schema.folder.empty()) {
+    folder = o.input.schema_folder / schema.folder;
+  } else {
+    for (const auto& file : o.input.files) {
+      if (file.parent_path() == folder) continue;
+      progress.message(
+          "schema.toml: no folder is given, the paths start in those of several files");
+      return data::to_toml(schema);
+    }
+  }
+  std::error_code ignored;
+  const auto relative = std::filesystem::relative(folder.empty() ? "." : folder, o.out, ignored);
+  if (!relative.empty()) schema.folder = relative.generic_string();
+  return data::to_toml(schema);
+}
+
 }  // namespace
 
 TableRefineResult refine_table(const TableRefineOptions& options, ProgressSink& progress) {
   const auto begun = std::chrono::steady_clock::now();
   check_options(options);
   TableRefineResult result;
-  StageStore stages(options.out / "unfinished", stage_inputs(options), progress,
-                    options.least_stage_seconds);
   result.records = read_table(options.input, progress);
+  StageStore stages(options.out / "unfinished", stage_inputs(options, result.records), progress,
+                    options.least_stage_seconds);
   std::optional<EarlierRun> earlier;
   if (!options.extend.empty()) {
     earlier = load_earlier_run(options.extend, result.records, judging_settings(options));
@@ -140,7 +168,8 @@ TableRefineResult refine_table(const TableRefineOptions& options, ProgressSink& 
   if (options.review > 0) write_review(options, result);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   result.summary = table_summary(options, result);
-  write_file_atomically(options.out / "schema.toml", data::to_toml(options.input.schema));
+  write_file_atomically(options.out / "schema.toml",
+                        schema_beside_results(options, result.records, progress));
   write_file_atomically(options.out / "summary.json", result.summary);
   write_file_atomically(options.out / "report.html", render_table_report(options, result));
   save_state(options.out, result.records, result.features.labels, judging_settings(options));

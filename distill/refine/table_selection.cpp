@@ -60,7 +60,16 @@ class Selector {
       return;
     }
     if (!o_.overlap.empty() && !o_.overlap[i].empty()) return drop(i, "overlap:" + o_.overlap[i]);
-    if (r_.missing[i] >= 0) return drop(i, "missing:" + r_.columns[r_.missing[i]]);
+    if (r_.missing[i] >= 0) {
+      const CellFault fault = r_.missing_fault[i];
+      const bool absent = fault == CellFault::absent || fault == CellFault::sentinel;
+      return drop(
+          i, (absent ? "missing" : std::string(name_of(fault))) + ":" + r_.columns[r_.missing[i]]);
+    }
+    for (const auto* looks : {&r_.media.images, &r_.media.sounds}) {
+      if (looks->empty() || (*looks)[i].fault == LookFault::none) continue;
+      return drop(i, "surface:" + std::string(name_of((*looks)[i].fault)));
+    }
     if (r_.has_text && f_.surface[i].faults != 0) {
       for (const TextFault fault : kTextFaults) {
         if (!f_.surface[i].has(fault)) continue;

@@ -29,8 +29,10 @@ struct SelectionOptions {
   const EarlierRun* earlier = nullptr;
 };
 
-// Reasons, the first that applies: review (a verdict of drop), overlap:KIND, missing:COLUMN,
-// surface:CHECK, rule:NAME (rules with action drop), duplicate, near_duplicate, label (the
+// Reasons, the first that applies: review (a verdict of drop), overlap:KIND, missing:COLUMN (what a
+// record says, or its label), FAULT:COLUMN (a picture, sound or vector that cannot be used; FAULT
+// is a CellFault: file, undecodable, type, width, not_finite, zero), surface:CHECK (LookFault,
+// TextFault), rule:NAME (rules with action drop), duplicate, near_duplicate, label (the
 // confident joint speaks against it and the score is below the threshold), score:FEATURE (the
 // feature that lowered it most), budget.
 struct TableSelection {

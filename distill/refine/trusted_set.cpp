@@ -45,6 +45,11 @@ TableInput trusted_input(const TableInput& table, const TableRecords& records,
   const std::vector<std::string> columns =
       data::RecordReader(file, data::dialect_of(schema, file)).columns();
   std::set<std::string> needed(schema.text.begin(), schema.text.end());
+  for (data::ColumnSpec& column : schema.columns) {
+    if (!data::is_media(column.type)) continue;
+    needed.insert(column.name);
+    if (column.type == data::ColumnType::embedding) column.width = records.media.width;
+  }
   if (schema.text.empty()) {
     needed.insert(records.columns.begin(), records.columns.end());
     for (const std::string& role : {schema.id, schema.time, schema.label}) needed.erase(role);
@@ -112,6 +117,10 @@ TrustedSet read_trusted(const TableInput& table, const TableRecords& records,
     raise(ErrorKind::usage,
           "--trusted: expected --trusted-embeddings as well, since --embeddings are given");
   }
+  if (width == 0 && records.media.any() && !files.embeddings.empty()) {
+    raise(ErrorKind::usage, "--trusted-embeddings: expected none, since the table has columns of ",
+          "pictures, sounds or embeddings, and the verified records have them, too");
+  }
   if (width == 0 && !files.embeddings.empty()) {
     raise(ErrorKind::usage, "--trusted-embeddings: expected --embeddings as well, got none");
   }
@@ -121,7 +130,10 @@ TrustedSet read_trusted(const TableInput& table, const TableRecords& records,
   for (std::int64_t i = 0; i < n; ++i) {
     if (theirs.missing[i] < 0) continue;
     raise(ErrorKind::bad_input, file, ": record ", i + 1, ": expected a value of '",
-          theirs.columns[theirs.missing[i]], "', found none");
+          theirs.columns[theirs.missing[i]], "', found none",
+          theirs.missing_fault[i] == CellFault::absent
+              ? std::string()
+              : " that can be used (" + std::string(name_of(theirs.missing_fault[i])) + ")");
   }
   const std::vector<std::int64_t> number = classes_of(records, theirs, file);
   TrustedSet trusted;
@@ -144,6 +156,7 @@ TrustedSet read_trusted(const TableInput& table, const TableRecords& records,
     trusted.row.push_back(at == ours.end() ? -1 : at->second);
   }
   trusted.tokens = std::move(theirs.tokens);
+  if (records.media.any() && width == 0) trusted.embeddings = vectors_of(theirs.media);
   if (width > 0) {
     trusted.embeddings = load_vectors({files.embeddings}, n);
     if (trusted.embeddings.size(1) != width) {

@@ -31,11 +31,13 @@ struct TrustedSet {
 };
 
 // The file may lack the table's id and time columns, and have others where the table has text.
-// `width`: of the table's own vectors, 0 where it has none.
-// Errors are bad_input, naming file and record: what RecordReader and load_vectors() raise; columns
-// that are missing or stand in another order; a record without label or text, or that cannot
-// be read; a label that no record of the table has; two records of one content with different
-// labels; vectors of another width. usage: a table without labels; vectors on one side alone.
+// `width`: of the vectors given beside the table, 0 where none are. A table with pictures, sounds
+// or embeddings in it needs these columns in the file, too: `embeddings` are then vectors_of()
+// them. Errors are bad_input, naming file and record: what RecordReader and load_vectors() raise;
+// columns that are missing or stand in another order; a record without label or text, or that
+// cannot be read; a label that no record of the table has; two records of one content with
+// different labels; vectors of another width. usage: a table without labels; vectors on one side
+// alone, or beside columns that hold some.
 TrustedSet read_trusted(const TableInput& table, const TableRecords& records,
                         const TrustedFiles& files, std::int64_t width, ProgressSink& progress);
 

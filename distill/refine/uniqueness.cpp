@@ -24,18 +24,20 @@ constexpr std::int64_t kCells = 7;  // block sums a side
 struct Window {
   std::int64_t down, right;
   std::vector<float> squared;  // [N]
+  std::vector<double> mean;    // [N] of the pixels; 0 where images are not centred
   Tensor sums;                 // f32 [N, kCells^2]
   std::vector<float> sums_squared;
 };
 
 class DuplicateSearch {
  public:
-  DuplicateSearch(const Tensor& images, double threshold)
+  DuplicateSearch(const Tensor& images, const ImageCopyOptions& options)
       : images_(contiguous(images)),
         n_(images.size(0)),
         height_(images.size(1)),
         width_(images.size(2)),
-        threshold_(threshold),
+        options_(options),
+        threshold_(options.threshold),
         components_(n_) {}
 
   DuplicateGroups run() {
@@ -72,7 +74,11 @@ class DuplicateSearch {
 
   Window window(std::int64_t down, std::int64_t right) const {
     const std::int64_t h = height_ - 2, w = width_ - 2;
-    Window result{down, right, std::vector<float>(n_), empty({n_, kCells * kCells}),
+    Window result{down,
+                  right,
+                  std::vector<float>(n_),
+                  std::vector<double>(n_),
+                  empty({n_, kCells * kCells}),
                   std::vector<float>(n_)};
     auto first = [](std::int64_t cell, std::int64_t length) { return cell * length / kCells; };
     float* all = result.sums.data<float>();
@@ -82,6 +88,7 @@ class DuplicateSearch {
         float* sums = all + i * kCells * kCells;
         std::int64_t squares = 0;
         double sums_squared = 0;
+        const double mean = options_.centred ? mean_of(x, h, w) : 0;
         for (std::int64_t a = 0; a < kCells; ++a) {
           for (std::int64_t b = 0; b < kCells; ++b) {
             std::int64_t sum = 0;
@@ -94,16 +101,27 @@ class DuplicateSearch {
               }
             }
             const double area = static_cast<double>((y1 - first(a, h)) * (x1 - first(b, w)));
-            const double scaled = area > 0 ? static_cast<double>(sum) / std::sqrt(area) : 0;
+            const double scaled =
+                area > 0 ? (static_cast<double>(sum) - area * mean) / std::sqrt(area) : 0;
             sums[a * kCells + b] = static_cast<float>(scaled);
             sums_squared += scaled * scaled;
           }
         }
-        result.squared[i] = static_cast<float>(squares);
+        result.squared[i] = static_cast<float>(static_cast<double>(squares) -
+                                               static_cast<double>(h * w) * mean * mean);
+        result.mean[i] = mean;
         result.sums_squared[i] = static_cast<float>(sums_squared);
       }
     });
     return result;
+  }
+
+  double mean_of(const std::uint8_t* x, std::int64_t h, std::int64_t w) const {
+    std::int64_t sum = 0;
+    for (std::int64_t v = 0; v < h; ++v) {
+      for (std::int64_t u = 0; u < w; ++u) sum += x[v * width_ + u];
+    }
+    return static_cast<double>(sum) / static_cast<double>(h * w);
   }
 
   // Exact comparison of the centre of i with the window of j.
@@ -118,7 +136,11 @@ class DuplicateSearch {
         distance += d * d;
       }
     }
-    return static_cast<double>(distance) < limit;
+    // Of images less their means; these are 0 where they are not centred.
+    const double apart = centre.mean[i] - other.mean[j];
+    const auto area = static_cast<double>((height_ - 2) * (width_ - 2));
+    if (static_cast<double>(distance) - area * apart * apart >= limit) return false;
+    return !options_.also || options_.also(i, j);
   }
 
   void compare(const Window& centre, const Window& other) {
@@ -153,13 +175,15 @@ class DuplicateSearch {
 
   const Tensor images_;
   const std::int64_t n_, height_, width_;
+  const ImageCopyOptions& options_;
   const double threshold_;
   Components components_;
 };
 
 }  // namespace
 
-DuplicateGroups find_image_duplicates(const Tensor& images, double threshold) {
+DuplicateGroups find_image_duplicates(const Tensor& images, const ImageCopyOptions& options) {
+  const double threshold = options.threshold;
   if (images.rank() != 3 || images.dtype() != DType::u8 || images.size(1) < 8 ||
       images.size(2) < 8) {
     fail("find_image_duplicates", "expected images u8 [N, H >= 8, W >= 8], got ", describe(images));
@@ -167,7 +191,7 @@ DuplicateGroups find_image_duplicates(const Tensor& images, double threshold) {
   if (!(threshold >= 0 && threshold < 1)) {
     fail("find_image_duplicates", "expected a threshold in [0, 1), got ", threshold);
   }
-  return DuplicateSearch(images, threshold).run();
+  return DuplicateSearch(images, options).run();
 }
 
 std::vector<std::int64_t> best_of_groups(std::span<const std::int64_t> group,

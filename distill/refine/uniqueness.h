@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -19,13 +20,22 @@ struct DuplicateGroups {
   std::int64_t count = 0;   // groups, those of one record included
 };
 
+struct ImageCopyOptions {
+  double threshold = 0.008;
+  // The distance is between images from which their own means are taken: for pictures that are
+  // bright throughout, which are near to each other otherwise.
+  bool centred = false;
+  // Asked of rows i, j that are near: false = they are no copies all the same. May run in parallel.
+  std::function<bool(std::int64_t, std::int64_t)> also = {};
+};
+
 // Groups of images that are equal up to a shift by one pixel and slight noise. `images` is u8
 // [N, H, W]. Records i and j are linked when
 //   min over the 9 shifts s of |c_i - w_js|^2 / max(|c_i|^2, |w_js|^2) < threshold,
 // c the image without its outermost pixels, w_s the window of that size at shift s; groups are the
 // connected components. The comparison is exhaustive; a bound from block sums (which cannot exceed
 // the distance) spares most of the work.
-DuplicateGroups find_image_duplicates(const Tensor& images, double threshold = 0.008);
+DuplicateGroups find_image_duplicates(const Tensor& images, const ImageCopyOptions& options = {});
 
 // One row of each group: the one with the highest score, the lowest row among equals. Ascending.
 std::vector<std::int64_t> best_of_groups(std::span<const std::int64_t> group,

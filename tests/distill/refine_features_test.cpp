@@ -282,7 +282,7 @@ TEST_CASE("every planted copy is found, shifted and noisy ones too") {
   options.defects = {Defect::duplicate};
   const PlantedPool exact = plant_defects(images, labels, options);
   // A threshold of 0 leaves the equal bytes alone.
-  const DuplicateGroups found = find_image_duplicates(exact.images, 0);
+  const DuplicateGroups found = find_image_duplicates(exact.images, {.threshold = 0});
   std::int64_t copies = 0;
   for (std::int64_t i = 0; i < 400; ++i) {
     const std::int64_t original = exact.manifest[i].group;
@@ -299,7 +299,7 @@ TEST_CASE("every planted copy is found, shifted and noisy ones too") {
     REQUIRE(groups.group[i] == groups.group[near.manifest[i].group]);
     REQUIRE(groups.exact[i] == 0);
   }
-  REQUIRE_THROWS_AS(find_image_duplicates(near.images, 1), Error);
+  REQUIRE_THROWS_AS(find_image_duplicates(near.images, {.threshold = 1}), Error);
 }
 
 TEST_CASE("unlike images are no copies of each other") {

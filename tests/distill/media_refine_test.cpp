@@ -1,0 +1,395 @@
+// Tables with columns of pictures, sounds and embeddings.
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "data/image_file.h"
+#include "distill/refine/feature_values.h"
+#include "distill/refine/table_refine.h"
+#include "tensor/base/error.h"
+#include "tensor/io/npy.h"
+#include "tensor/random.h"
+#include "tests/distill/temporary_directory.h"
+
+using namespace athanor;
+using namespace athanor::distill;
+
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+TableRefineOptions options_for(const fs::path& input, const fs::path& out) {
+  TableRefineOptions options;
+  options.input.files = {input};
+  options.input.schema = data::infer_schema(input, {});
+  options.out = out;
+  return options;
+}
+
+std::string reason(const TableRefineResult& result, std::int64_t row) {
+  return result.selection.reasons.text(result.selection.reason[row]);
+}
+
+// kept + dropped + rejected = read, and each drop has a reason.
+Json checked_summary(const TableRefineResult& result) {
+  Json s = Json::parse(result.summary);
+  CHECK(s["kept"].get<int>() + s["dropped"].get<int>() + s["rejected"].get<int>() ==
+        s["total"].get<int>());
+  int reasons = 0;
+  for (const auto& [name, count] : s["dropped_by_reason"].items()) reasons += count.get<int>();
+  CHECK(reasons == s["dropped"].get<int>());
+  return s;
+}
+
+bool has_note(const Json& summary, const std::string& part) {
+  for (const auto& note : summary["notes"]) {
+    if (note.get<std::string>().find(part) != std::string::npos) return true;
+  }
+  return false;
+}
+
+// A vector of `width` whose first number tells the class.
+std::vector<float> class_vector(Generator& random, int label, int width) {
+  std::vector<float> x;
+  for (int k = 0; k < width; ++k) x.push_back(static_cast<float>(random.next_normal()) / 2);
+  x[0] += label ? 2.f : -2.f;
+  return x;
+}
+
+// A disc on the left or on the right of a ground that gets brighter downwards, and noise.
+struct Scene {
+  int label = 0;
+  double ground = 60, slope = 1, radius = 8, shift = 0, red = 1;
+};
+Tensor picture(const Scene& s, Generator& random, std::int64_t side) {
+  Tensor image = empty({3, side, side}, DType::u8);
+  auto* out = image.data<std::uint8_t>();
+  for (int c = 0; c < 3; ++c) {
+    for (std::int64_t y = 0; y < side; ++y) {
+      for (std::int64_t x = 0; x < side; ++x) {
+        const double v = 40. * double(y) / double(side), u = 40. * double(x) / double(side);
+        const double du = u - (s.label ? 28 : 12), dv = v - 20 - s.shift;
+        double value = s.ground + s.slope * v;
+        if (du * du + dv * dv < s.radius * s.radius) value = c == 0 ? 220 * s.red : 200;
+        *out++ = static_cast<std::uint8_t>(std::clamp(value + random.next_normal(), 0., 255.));
+      }
+    }
+  }
+  return image;
+}
+Scene random_scene(Generator& random, int label) {
+  return {label,
+          20 + 100 * random.next_uniform(),
+          3 * random.next_uniform(),
+          5 + 5 * random.next_uniform(),
+          10 * random.next_uniform() - 5,
+          .2 + .8 * random.next_uniform()};
+}
+
+// 16-bit PCM WAV of one channel, samples in [-1, 1].
+void write_wav(const fs::path& path, const std::vector<double>& samples, std::uint32_t rate) {
+  std::string out = "RIFF";
+  const auto put = [&](auto value) {
+    char bytes[sizeof value];
+    std::memcpy(bytes, &value, sizeof value);
+    out.append(bytes, sizeof value);
+  };
+  const auto size = static_cast<std::uint32_t>(2 * samples.size());
+  put(std::uint32_t{36 + size});
+  out += "WAVEfmt ";
+  put(std::uint32_t{16});
+  put(std::uint16_t{1});
+  put(std::uint16_t{1});
+  put(rate);
+  put(std::uint32_t{2 * rate});
+  put(std::uint16_t{2});
+  put(std::uint16_t{16});
+  out += "data";
+  put(size);
+  for (const double x : samples) put(static_cast<std::int16_t>(std::lround(x * 32767)));
+  write_text(path, out);
+}
+std::vector<double> chirp(double from, double to, double volume, int count = 4000) {
+  std::vector<double> samples;
+  double phase = 0;
+  for (int i = 0; i < count; ++i) {
+    phase += (from + (to - from) * i / count) / 8000 * 2 * 3.14159265358979;
+    samples.push_back(volume * std::sin(phase));
+  }
+  return samples;
+}
+
+}  // namespace
+
+TEST_CASE("a column of embeddings judges labels as a file beside the table does",
+          "[media_refine]") {
+  const TemporaryDirectory directory;
+  Generator random(3);
+  std::string with = "", without = "";
+  std::vector<float> all;
+  std::vector<char> flipped;
+  for (int i = 0; i < 240; ++i) {
+    const int label = i % 2;
+    flipped.push_back(random.next_uniform() < .15);
+    const std::vector<float> x = class_vector(random, label, 8);
+    all.insert(all.end(), x.begin(), x.end());
+    Json record = {{"id", i},
+                   {"text", "record number " + std::to_string(i * 7919 % 1000) + " says " +
+                                std::to_string(random.next_below(1000)) + " things"},
+                   {"label", label != flipped.back() ? "b" : "a"}};
+    without += record.dump() + "\n";
+    record["vector"] = x;
+    with += record.dump() + "\n";
+  }
+  write_text(directory.path() / "with.jsonl", with);
+  write_text(directory.path() / "without.jsonl", without);
+  save_npy(directory.path() / "v.npy", from_values(all, {240, 8}));
+  NoProgress quiet;
+  const auto own = options_for(directory.path() / "with.jsonl", directory.path() / "own");
+  CHECK(own.input.schema.column("vector").type == data::ColumnType::embedding);
+  CHECK(own.input.schema.column("vector").width == 8);
+  auto beside = options_for(directory.path() / "without.jsonl", directory.path() / "beside");
+  beside.features.embeddings = {directory.path() / "v.npy"};
+  const TableRefineResult a = refine_table(own, quiet), b = refine_table(beside, quiet);
+  std::vector<double> trust;
+  for (std::int64_t i = 0; i < 240; ++i) {
+    for (std::size_t k = 2; k < kFeatures; ++k) {
+      const double x = a.features.row[i][k], y = b.features.row[i][k];
+      // JSON's shortest spelling of an f32 is read back to the same f32.
+      CHECK((x == y || (!is_applicable(x) && !is_applicable(y))));
+    }
+    trust.push_back(a.features.row[i][3]);
+  }
+  std::vector<char> right;
+  for (const char f : flipped) right.push_back(!f);
+  CHECK(auroc(trust, right) > .97);
+  auto both = own;
+  both.features.embeddings = beside.features.embeddings;
+  CHECK_THROWS_WITH(refine_table(both, quiet),
+                    Catch::Contains("--embeddings: expected none, since the table has a column"));
+}
+
+TEST_CASE("vectors that cannot be used are dropped with a reason of their own", "[media_refine]") {
+  const TemporaryDirectory directory;
+  const auto input = directory.path() / "pool.csv";
+  Generator random(4);
+  std::string csv = "name,vector,label\n";
+  for (int i = 0; i < 60; ++i) {
+    csv += "r" + std::to_string(i) + ",\"[";
+    for (const float x : class_vector(random, i % 2, 8)) csv += std::to_string(x) + ", ";
+    csv.resize(csv.size() - 2);
+    csv += i % 2 ? "]\",b\n" : "]\",a\n";
+  }
+  const std::string copy = csv.substr(csv.find("r0,") + 2, csv.find("r1,") - csv.find("r0,") - 2);
+  csv += "copy" + copy;
+  csv += "near" + std::string(copy).replace(copy.find('.') + 5, 1, "5");
+  csv +=
+      "short,1 2 3 4,a\nnan,1 2 3 4 5 6 7 nan,a\nzero,\"0,0,0,0,0,0,0,0\",a\n"
+      "words,none of it,a\ngap,,a\nmarked,N/A,a\n";
+  csv += "odd,1\n";
+  write_text(input, csv);
+  NoProgress quiet;
+  const auto options = options_for(input, directory.path() / "out");
+  REQUIRE(options.input.schema.column("vector").type == data::ColumnType::embedding);
+  CHECK(data::to_toml(options.input.schema).find("type = 'embedding'\nwidth = 8") !=
+        std::string::npos);
+  const TableRefineResult result = refine_table(options, quiet);
+  const Json summary = checked_summary(result);
+  CHECK(summary["rejected"] == 1);
+  CHECK(result.features.groups.group[60] == 0);
+  CHECK(result.features.groups.group[61] == 0);
+  CHECK(result.features.groups.group[1] == 1);
+  CHECK(result.features.groups.exact[60] == 1);
+  CHECK(result.features.groups.exact[61] == 0);
+  CHECK(reason(result, 62) == "width:vector");
+  CHECK(reason(result, 63) == "not_finite:vector");
+  CHECK(reason(result, 64) == "zero:vector");
+  CHECK(reason(result, 65) == "type:vector");
+  CHECK(reason(result, 66) == "missing:vector");
+  CHECK(reason(result, 67) == "missing:vector");
+  CHECK(has_note(summary,
+                 "vector: 1 fields are at fault: width (expected 8 numbers); the first "
+                 "is row 62: '1 2 3 4'"));
+  for (std::int64_t i = 62; i < 68; ++i) {
+    CAPTURE(i);
+    CHECK(result.records.completeness[i] < 1);
+    CHECK_FALSE(is_applicable(result.features.row[i][4]));  // novelty
+  }
+  CHECK(result.records.completeness[5] == 1);
+  CHECK(read_text(directory.path() / "out" / "repairs.csv").find("63,63,vector,not_finite") !=
+        std::string::npos);
+}
+
+TEST_CASE("pictures of a table: what cannot be read, what shows nothing, copies, labels",
+          "[media_refine]") {
+  const TemporaryDirectory directory;
+  const auto folder = directory.path() / "pictures";
+  fs::create_directories(folder);
+  Generator random(5);
+  std::string csv = "photo,label\n";
+  std::vector<char> right;
+  Scene first;
+  const auto add = [&](const std::string& name, const char* label) {
+    csv += "pictures/" + name + "," + label + "\n";
+  };
+  for (int i = 0; i < 200; ++i) {
+    const Scene scene = random_scene(random, i % 2);
+    if (i == 0) first = scene;
+    const std::string name = "p" + std::to_string(i) + ".png";
+    data::save_png(folder / name, picture(scene, random, 40));
+    right.push_back(random.next_uniform() >= .1);
+    add(name, (i % 2 == 1) == (right.back() != 0) ? "right" : "left");
+  }
+  const char* label = right[0] ? "left" : "right";
+  fs::copy_file(folder / "p0.png", folder / "copy.png");
+  add("copy.png", label);
+  data::save_png(folder / "near.png", picture(first, random, 57));  // another size, other noise
+  add("near.png", label);
+  Scene recoloured = first;
+  recoloured.red = first.red > .6 ? .2 : 1;
+  data::save_png(folder / "colour.png", picture(recoloured, random, 40));
+  add("colour.png", label);
+  write_text(folder / "text.png", "no picture");
+  add("text.png", label);
+  const std::string whole = read_text(folder / "p1.png");
+  write_text(folder / "cut.png", whole.substr(0, whole.size() / 2));
+  add("cut.png", label);
+  add("gone.png", label);
+  fs::create_directories(folder / "folder.png");
+  add("folder.png", label);
+  data::save_png(folder / "blank.png", full({3, 40, 40}, 90, DType::u8));
+  add("blank.png", label);
+  data::save_png(folder / "tiny.png", full({3, 4, 4}, 90, DType::u8));
+  add("tiny.png", label);
+  csv += "," + std::string(label) + "\n";
+  const auto input = directory.path() / "pool.csv";
+  write_text(input, csv);
+  NoProgress quiet;
+  const auto options = options_for(input, directory.path() / "out");
+  REQUIRE(options.input.schema.column("photo").type == data::ColumnType::image);
+  const TableRefineResult result = refine_table(options, quiet);
+  const Json summary = checked_summary(result);
+  CHECK(summary["total"] == 210);
+  const auto& groups = result.features.groups;
+  CHECK(groups.group[200] == 0);
+  CHECK(groups.exact[200] == 1);
+  CHECK(groups.group[201] == 0);
+  CHECK(groups.exact[201] == 0);
+  CHECK(groups.group[202] == 202);
+  CHECK(reason(result, 203) == "undecodable:photo");
+  CHECK(reason(result, 204) == "undecodable:photo");
+  CHECK(reason(result, 205) == "file:photo");
+  CHECK(reason(result, 206) == "file:photo");
+  CHECK(reason(result, 207) == "surface:blank_image");
+  CHECK(reason(result, 208) == "surface:tiny_image");
+  CHECK(reason(result, 209) == "missing:photo");
+  CHECK(result.records.completeness[205] == 0);
+  CHECK(result.records.completeness[0] == 1);
+  CHECK(has_note(summary, "photo: 2 fields are at fault: undecodable; the first is row 203"));
+  CHECK(has_note(summary, "found 10 other bytes"));
+  // Copies of one picture: one of each group stays.
+  CHECK(result.selection.keep[0] + result.selection.keep[200] + result.selection.keep[201] <= 1);
+  std::vector<double> trust;
+  for (std::int64_t i = 0; i < 200; ++i) trust.push_back(result.features.row[i][3]);
+  CHECK(auroc(trust, right) > .95);
+
+  // What was kept can be refined again, though it lies elsewhere.
+  TableRefineOptions again;
+  again.input.files = {directory.path() / "out" / "golden.csv"};
+  again.input.schema = data::load_schema(directory.path() / "out" / "schema.toml");
+  again.input.schema_folder = directory.path() / "out";
+  again.out = directory.path() / "again";
+  const TableRefineResult second = refine_table(again, quiet);
+  CHECK(second.records.size() == result.selection.kept);
+  CHECK(std::count(second.records.missing.begin(), second.records.missing.end(), -1) ==
+        second.records.size());
+}
+
+TEST_CASE("a picture may be lacking beside a text, and texts with other pictures are no copies",
+          "[media_refine]") {
+  const TemporaryDirectory directory;
+  Generator random(6);
+  data::save_png(directory.path() / "a.png", picture({0}, random, 40));
+  data::save_png(directory.path() / "b.png", picture({1}, random, 40));
+  const std::string text = "a disc stands on a ground that gets brighter";
+  write_text(directory.path() / "pool.csv", "text,photo\n" + text + ",a.png\n" + text + ",b.png\n" +
+                                                text + ",a.png\n" + text + ",\n" + text +
+                                                ",\nsomething else is said of the disc,a.png\n" +
+                                                "another one stands here for nothing,c.png\n");
+  data::TableSchema schema = data::parse_schema(
+      "text = 'text'\n[columns.photo]\ntype = 'image'\n[columns.text]\ntype = 'text'", "s.toml");
+  TableRefineOptions options;
+  options.input.files = {directory.path() / "pool.csv"};
+  options.input.schema = schema;
+  options.out = directory.path() / "out";
+  NoProgress quiet;
+  const TableRefineResult result = refine_table(options, quiet);
+  checked_summary(result);
+  CHECK(result.features.groups.group == std::vector<std::int64_t>{0, 1, 0, 3, 3, 5, 6});
+  CHECK(reason(result, 3) != "missing:photo");
+  CHECK(reason(result, 6) == "file:photo");
+  schema.columns[0].required = true;
+  options.input.schema = schema;
+  const TableRefineResult strict = refine_table(options, quiet);
+  CHECK(reason(strict, 3) == "missing:photo");
+}
+
+TEST_CASE("sounds of a table: silence, clipping, copies at another volume", "[media_refine]") {
+  const TemporaryDirectory directory;
+  Generator random(7);
+  std::string csv = "sound,label\n";
+  const auto add = [&](const std::string& name, const std::vector<double>& samples) {
+    write_wav(directory.path() / name, samples, 8000);
+    csv += name + ",x\n";
+  };
+  for (int i = 0; i < 12; ++i) {
+    add("s" + std::to_string(i) + ".wav", chirp(300 + 200 * i, 3300 - 150 * i, .5));
+  }
+  add("quiet.wav", chirp(300, 3300, .25));
+  add("long.wav", chirp(300, 3300, .25, 8000));
+  add("silent.wav", std::vector<double>(4000, 0));
+  add("short.wav", chirp(300, 400, .5, 200));
+  auto clipped = chirp(300, 900, 3);
+  for (double& x : clipped) x = std::clamp(x, -1., 1.);
+  add("clipped.wav", clipped);
+  write_text(directory.path() / "bad.wav", "RIFF but nothing else");
+  csv += "bad.wav,x\nnot_there.wav,x\n";
+  write_text(directory.path() / "pool.csv", csv);
+  NoProgress quiet;
+  const auto options = options_for(directory.path() / "pool.csv", directory.path() / "out");
+  REQUIRE(options.input.schema.column("sound").type == data::ColumnType::audio);
+  const TableRefineResult result = refine_table(options, quiet);
+  checked_summary(result);
+  for (std::int64_t i = 0; i < 12; ++i) CHECK(result.features.groups.group[i] == i);
+  CHECK(result.features.groups.group[12] == 0);
+  CHECK(result.features.groups.group[13] == 13);  // twice as long
+  CHECK(reason(result, 14) == "surface:silent_sound");
+  CHECK(reason(result, 15) == "surface:short_sound");
+  CHECK(reason(result, 16) == "surface:clipped_sound");
+  CHECK(reason(result, 17) == "undecodable:sound");
+  CHECK(reason(result, 18) == "file:sound");
+}
+
+TEST_CASE("schemas with impossible media columns are refused", "[media_refine]") {
+  using data::check_schema;
+  using data::parse_schema;
+  const auto schema = parse_schema(
+      "folder = '../x'\n[columns.v]\ntype = 'embedding'\nwidth = 3\n[columns.p]\ntype = 'image'",
+      "s");
+  CHECK(data::to_toml(parse_schema(data::to_toml(schema), "again")) == data::to_toml(schema));
+  CHECK(schema.folder == "../x");
+  CHECK(schema.column("v").width == 3);
+  CHECK_THROWS_WITH(parse_schema("[columns.v]\ntype = 'text'\nwidth = 3", "s"),
+                    Catch::Contains("expected 1 to 1000000 for a column of type embedding"));
+  CHECK_THROWS_WITH(
+      check_schema(
+          parse_schema("columns = { a = { type = 'image' }, b = { type = 'image' } }", "s"),
+          {"a", "b"}, "x.csv"),
+      Catch::Contains("expected at most one column of type image, found 'a' and 'b'"));
+  CHECK_THROWS_WITH(
+      check_schema(parse_schema("label = 'a'\ncolumns = { a = { type = 'audio' } }", "s"), {"a"},
+                   "x.csv"),
+      Catch::Contains("expected no id, label, time or text of type audio"));
+}
