@@ -11,6 +11,7 @@
 #include "cli/terminal_progress.h"
 #include "data/idx.h"
 #include "distill/pipeline/image_refine.h"
+#include "distill/pipeline/look_labels.h"
 #include "distill/refine/table_refine.h"
 #include "tensor/base/error.h"
 #include "tensor/base/parallel.h"
@@ -175,6 +176,9 @@ void run_refine(const RefineOptions& o) {
   if (o.retention >= 0) options.selection.retention = o.retention;
   if (o.effective >= 0) options.selection.effective = o.effective;
   options.selection.stratify = !o.no_stratify;
+  distill::OutOfFoldOptions trust;
+  trust.seed = options.features.seed;
+  options.features.judge_looks = distill::look_judge(options.out, trust, options.input.stop);
   catch_signals();
   TerminalProgress progress(std::cerr, TerminalStyle::of_stderr());
   try {

@@ -23,8 +23,6 @@
 namespace athanor::distill {
 namespace {
 
-// As the main job's: half a teacher's width, a quarter of the arithmetic.
-const std::vector<std::int64_t> kProxyChannels = {16, 32};
 // The main job's limits, and blocks of just their size by their edges.
 constexpr SurfaceLimits kLimits = {.edges = true};
 

@@ -26,8 +26,6 @@ constexpr double kTeacherRate = 2e-3;
 // heart.
 constexpr std::int64_t kPoolTeacherEpochs = 12;
 constexpr std::int64_t kPoolTeacherShift = 1;
-// Half the teacher's width: a quarter of the arithmetic, and less to memorise with.
-const std::vector<std::int64_t> kProxyChannels = {16, 32};
 
 }  // namespace
 

@@ -20,6 +20,19 @@ double applicable_mean(std::span<const double> values) {
   return count > 0 ? sum / static_cast<double>(count) : kNotApplicable;
 }
 
+double weighted_mean(std::initializer_list<double> values, std::initializer_list<double> weights) {
+  double sum = 0, total = 0;
+  auto w = weights.begin();
+  for (const double value : values) {
+    if (is_applicable(value)) {
+      sum += value * *w;
+      total += *w;
+    }
+    ++w;
+  }
+  return total > 0 ? sum / total : kNotApplicable;
+}
+
 double applicable_quantile(std::span<const double> values, double q) {
   std::vector<double> known;
   for (double value : values) {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <span>
 #include <vector>
@@ -15,6 +16,8 @@ inline bool is_applicable(double value) { return !std::isnan(value); }
 
 // Mean of the applicable values; kNotApplicable when there are none.
 double applicable_mean(std::span<const double> values);
+// The same by weight.
+double weighted_mean(std::initializer_list<double> values, std::initializer_list<double> weights);
 // q-quantile (linear between order statistics) of the applicable values.
 double applicable_quantile(std::span<const double> values, double q);
 

@@ -183,6 +183,13 @@ Tensor block_means(const Tensor& images) {
   return means;
 }
 
+Tensor look_pictures(std::span<const Look> looks) {
+  Tensor pictures = empty({std::ssize(looks), kLookSide, kLookSide}, DType::u8);
+  auto* out = pictures.data<std::uint8_t>();
+  for (const Look& look : looks) out = std::copy(look.grey.begin(), look.grey.end(), out);
+  return pictures;
+}
+
 Tensor look_vectors(std::span<const Look> looks) {
   const std::int64_t n = std::ssize(looks), blocks = kBlockMeans * kBlockMeans;
   constexpr std::int64_t kColours = 2 * kColourSide * kColourSide;

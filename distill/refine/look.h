@@ -46,6 +46,8 @@ Look look_at(const data::Sound& sound);
 // Means over 7 x 7 blocks in [0, 1]: u8 [N, H, W] -> f32 [N, 49]. Pictures that look alike are
 // near.
 Tensor block_means(const Tensor& images);
+// Look::grey of each, u8 [N, 32, 32].
+Tensor look_pictures(std::span<const Look> looks);
 // Vectors by which looks are neighbours: block means without their own mean, and colours. f32
 // [N, 81]; 0 where nothing is there.
 Tensor look_vectors(std::span<const Look> looks);

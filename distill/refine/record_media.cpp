@@ -5,6 +5,7 @@
 #include "data/audio.h"
 #include "data/image_file.h"
 #include "data/vector_text.h"
+#include "distill/refine/feature_values.h"
 #include "tensor/base/error.h"
 #include "tensor/base/parallel.h"
 #include "tensor/io/mapped_file.h"
@@ -193,6 +194,26 @@ RecordMedia MediaReading::finish() {
     }
   }
   return std::move(media_);
+}
+
+LookFault RecordMedia::look_fault(std::int64_t row) const {
+  for (const auto* looks : {&images, &sounds}) {
+    if (!looks->empty() && (*looks)[row].fault != LookFault::none) return (*looks)[row].fault;
+  }
+  return LookFault::none;
+}
+
+double RecordMedia::surface_share(std::int64_t row, double share, std::uint8_t checks) const {
+  double applied = 0, passed = 0;
+  for (const auto* looks : {&images, &sounds}) {
+    if (looks->empty()) continue;
+    applied += (*looks)[row].applied;
+    passed += (*looks)[row].applied - (*looks)[row].failed;
+  }
+  if (applied == 0) return share;
+  if (!is_applicable(share)) return passed / applied;
+  const double others = std::max<double>(checks, 1);
+  return (passed + others * share) / (applied + others);
 }
 
 Tensor vectors_of(const RecordMedia& media) {

@@ -26,6 +26,13 @@ struct RecordMedia {
 
   bool has_looks() const { return !images.empty() || !sounds.empty(); }
   bool any() const { return has_looks() || width > 0; }
+  // Of the picture and the sound, the first one.
+  LookFault look_fault(std::int64_t row) const;
+  // Share of the checks that pass: `share` of `checks` others (NaN: there are none; a text that
+  // none applies to passes one), and those of picture and sound.
+  double surface_share(std::int64_t row, double share, std::uint8_t checks) const;
+  // What models learn to tell labels by: pictures where there are some, else sounds.
+  const std::vector<Look>& main_looks() const { return images.empty() ? sounds : images; }
 };
 
 // One field of such a column.

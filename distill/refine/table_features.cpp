@@ -16,6 +16,8 @@
 #include "distill/refine/table_neighbours.h"
 #include "distill/refine/table_stages.h"
 #include "tensor/base/error.h"
+#include "tensor/ops/cat.h"
+#include "tensor/ops/copy.h"
 
 namespace athanor::distill {
 namespace {
@@ -38,20 +40,6 @@ enum Feature : std::size_t {
 // Uniqueness of a near copy that no better record says in the same words. With the default weights
 // it costs 4.4 of the score's logits: a score of 0.97 becomes 0.28.
 constexpr double kOtherWording = .6;
-
-// Mean of the applicable values by weight.
-double weighted(std::initializer_list<double> values, std::initializer_list<double> weights) {
-  double sum = 0, total = 0;
-  auto w = weights.begin();
-  for (const double value : values) {
-    if (is_applicable(value)) {
-      sum += value * *w;
-      total += *w;
-    }
-    ++w;
-  }
-  return total > 0 ? sum / total : kNotApplicable;
-}
 
 bool is_zero_row(const Tensor& x, std::int64_t row) {
   const float* begin = x.data<float>() + row * x.size(1);
@@ -157,13 +145,6 @@ class FeatureWork {
   }
 
   void surface(const std::vector<double>& nll) {
-    std::vector<double> applied(static_cast<std::size_t>(n_)), passed(applied);
-    for (const auto* looks : {&r_.media.images, &r_.media.sounds}) {
-      for (std::size_t i = 0; i < looks->size(); ++i) {
-        applied[i] += (*looks)[i].applied;
-        passed[i] += (*looks)[i].applied - (*looks)[i].failed;
-      }
-    }
     if (r_.has_text) text_surface(nll);
     if (!r_.has_text && !r_.media.has_looks()) {
       f_.notes.push_back("surface_validity: no text column");
@@ -171,11 +152,8 @@ class FeatureWork {
     std::vector<double> share(static_cast<std::size_t>(n_), kNotApplicable);
     for (std::int64_t i = 0; i < n_; ++i) {
       if (r_.has_text) share[i] = f_.surface[i].share();
-      if (applied[i] == 0) continue;
-      // A text that nothing applies to passes.
-      const double checks = r_.has_text ? std::max<double>(f_.surface[i].applied, 1) : 0;
-      const double of_text = checks > 0 ? checks * share[i] : 0;
-      share[i] = (passed[i] + of_text) / (applied[i] + checks);
+      const std::uint8_t checks = r_.has_text ? f_.surface[i].applied : 0;
+      share[i] = r_.media.surface_share(i, share[i], checks);
     }
     put(kSurface, share);
   }
@@ -201,10 +179,8 @@ class FeatureWork {
 
   // Content that a label can be learned from.
   bool sound(std::int64_t i) const {
-    for (const auto* looks : {&r_.media.images, &r_.media.sounds}) {
-      if (!looks->empty() && (*looks)[i].fault != LookFault::none) return false;
-    }
-    return r_.missing[i] < 0 && (!r_.has_text || f_.surface[i].faults == 0);
+    return r_.missing[i] < 0 && r_.media.look_fault(i) == LookFault::none &&
+           (!r_.has_text || f_.surface[i].faults == 0);
   }
 
   // One record stands for a group of copies: a sound one with the best score; before all one that
@@ -281,6 +257,24 @@ class FeatureWork {
     put(kStability, stability_of(training.forgetting, training.presentations));
   }
 
+  bool by_looks() const {
+    return o_.judge_looks && r_.media.has_looks() && r_.media.width == 0 && o_.embeddings.empty() &&
+           n_ <= kMostLooks;
+  }
+  ProbabilityTable answers_to_looks(const LabelTask& task, const TrustedSet* trusted) {
+    const std::vector<Look>& looks = r_.media.main_looks();
+    Tensor pictures = look_pictures(looks);
+    if (trusted != nullptr) {
+      pictures = contiguous(cat(std::vector<Tensor>{pictures, look_pictures(trusted->looks)}, 0));
+    }
+    ProbabilityTable p = o_.judge_looks(pictures, task, stages_, progress_);
+    for (std::int64_t i = 0; i < n_; ++i) {
+      if (looks[i].there) continue;
+      std::fill_n(p.values.begin() + i * p.classes, p.classes, kNotApplicable);
+    }
+    return p;
+  }
+
   // Features 4, 10, 11 and 12.
   void labels() {
     f_.suspect.assign(n_, 0);
@@ -320,6 +314,12 @@ class FeatureWork {
       }
       evidence = judged([&] { return judge_new_labels(task, *earlier_->labels, o_.seed); });
       f_.notes.push_back("stability: no training was watched for the new records");
+    } else if (by_looks()) {
+      evidence = judged([&] {
+        return judge_by_answers(task, answers_to_looks(task, trusted ? &*trusted : nullptr),
+                                o_.seed);
+      });
+      watched(evidence.training);
     } else {
       evidence = judged([&] { return judge_labels(task, o_.seed); });
       watched(evidence.training);
@@ -359,11 +359,13 @@ class FeatureWork {
     f_.diversity = leave_one_out_diversity(cell, classes * clusters_);
     for (std::int64_t i = 0; i < n_; ++i) {
       const FeatureRow& x = f_.row[i];
-      const double consistency = weighted({x[kRules], x[kLabelTrust], x[kUniqueness]}, {1, 1, 1});
+      const double consistency =
+          weighted_mean({x[kRules], x[kLabelTrust], x[kUniqueness]}, {1, 1, 1});
       f_.consistency.push_back(consistency);
-      f_.weight3.push_back(weighted({x[kFreshness], f_.diversity[i], consistency}, {.4, .35, .25}));
-      f_.weight4.push_back(weighted({x[kFreshness], x[kCompleteness], consistency, f_.diversity[i]},
-                                    {.3, .25, .25, .2}));
+      f_.weight3.push_back(
+          weighted_mean({x[kFreshness], f_.diversity[i], consistency}, {.4, .35, .25}));
+      f_.weight4.push_back(weighted_mean(
+          {x[kFreshness], x[kCompleteness], consistency, f_.diversity[i]}, {.3, .25, .25, .2}));
       f_.score.push_back(o_.model.score(x));
     }
   }

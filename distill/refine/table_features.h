@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -19,6 +20,11 @@
 
 namespace athanor::distill {
 
+// Class probabilities [judged, classes] of models that learn from pictures u8 [task.size(), 32, 32]
+// and did not learn from the record's own label.
+using LookJudge = std::function<ProbabilityTable(const Tensor& pictures, const LabelTask& task,
+                                                 StageStore& stages, ProgressSink& progress)>;
+
 struct FeatureOptions {
   std::set<std::string> off;            // names of features that are left out
   double near_duplicate = .8;           // Jaccard index of 5-grams from which texts are copies
@@ -29,6 +35,10 @@ struct FeatureOptions {
   TrustedFiles trusted;
   // .npy [records, d], one row a record that can be read; several files follow each other.
   std::vector<std::filesystem::path> embeddings;
+  // Judges labels where pictures or sounds are all that there is beside words (or null: nothing but
+  // what discriminants see in look_vectors()). Not asked beyond kMostLooks records, nor where an
+  // earlier run is extended.
+  LookJudge judge_looks;
   ScoreModel model = default_score_model();
   std::uint64_t seed = 0;
 };

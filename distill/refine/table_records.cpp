@@ -16,6 +16,7 @@ namespace athanor::distill {
 namespace {
 
 constexpr std::int64_t kBatch = 4096;
+constexpr std::int64_t kLookBatch = 256;  // where files are decoded, which a stop waits for
 constexpr std::size_t kMaxContent = std::size_t{64} << 10;
 
 // A column with what is needed to judge its values.
@@ -80,7 +81,7 @@ class TableReading {
         continue;
       }
       take(record);
-      if (std::ssize(raw_) < kBatch) continue;
+      if (std::ssize(raw_) < (looks_ ? kLookBatch : kBatch)) continue;
       finish_batch();
       task.update(static_cast<std::int64_t>((done_ + reader.file_position()) >> 10),
                   fmt::format("{} records", r_.size()));

@@ -66,10 +66,8 @@ class Selector {
       return drop(
           i, (absent ? "missing" : std::string(name_of(fault))) + ":" + r_.columns[r_.missing[i]]);
     }
-    for (const auto* looks : {&r_.media.images, &r_.media.sounds}) {
-      if (looks->empty() || (*looks)[i].fault == LookFault::none) continue;
-      return drop(i, "surface:" + std::string(name_of((*looks)[i].fault)));
-    }
+    const LookFault look = r_.media.look_fault(i);
+    if (look != LookFault::none) return drop(i, "surface:" + std::string(name_of(look)));
     if (r_.has_text && f_.surface[i].faults != 0) {
       for (const TextFault fault : kTextFaults) {
         if (!f_.surface[i].has(fault)) continue;

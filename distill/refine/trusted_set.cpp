@@ -157,6 +157,7 @@ TrustedSet read_trusted(const TableInput& table, const TableRecords& records,
   }
   trusted.tokens = std::move(theirs.tokens);
   if (records.media.any() && width == 0) trusted.embeddings = vectors_of(theirs.media);
+  trusted.looks = theirs.media.main_looks();
   if (width > 0) {
     trusted.embeddings = load_vectors({files.embeddings}, n);
     if (trusted.embeddings.size(1) != width) {

@@ -21,6 +21,7 @@ struct TrustedSet {
   std::vector<std::int64_t> label;  // by the table's numbers
   TokenRows tokens;
   Tensor embeddings;              // f32 [size, width], or undefined
+  std::vector<Look> looks;        // RecordMedia::main_looks()
   std::vector<std::int64_t> row;  // of the table, first one of the same content; -1 = none
 
   std::int64_t size() const { return std::ssize(label); }

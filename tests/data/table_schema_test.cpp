@@ -105,3 +105,32 @@ TEST_CASE("types and roles are inferred from the records", "[schema]") {
   CHECK(schema.column("price").required);
   CHECK_FALSE(schema.column("gap").required);
 }
+
+TEST_CASE("pictures, sounds and vectors are inferred where they are unmistakable", "[schema]") {
+  const TemporaryDirectory directory;
+  std::string text = "photo,gone,link,sound,vector,box,counts,second\n";
+  for (int i = 0; i < 10; ++i) {
+    const std::string n = std::to_string(i);
+    write_text(directory.path() / "files" / (n + ".PNG"), "");
+    write_text(directory.path() / "files" / (n + ".wav"), "");
+    text += "files/" + n + ".PNG,files/" + n + ".jpg,https://x.org/" + n + ".png,files/" + n +
+            ".wav,\"[0.5, 1, 2, 3, 4, 5, 6, " + n + "]\",\"[0.5, 1, 2, " + n +
+            "]\",1 2 3 4 5 6 7 " + n + ",0.5 1 2 3 4 5 6 " + n + "\n";
+  }
+  const auto path = directory.path() / "a.csv";
+  write_text(path, text);
+  const TableSchema schema = infer_schema(path, {});
+  CHECK(schema.column("photo").type == ColumnType::image);
+  CHECK(schema.column("sound").type == ColumnType::audio);
+  CHECK(schema.column("vector").type == ColumnType::embedding);
+  CHECK(schema.column("vector").width == 8);
+  for (const char* name : {"gone", "link", "box", "counts", "second"}) {
+    CAPTURE(name);
+    CHECK_FALSE(is_media(schema.column(name).type));
+  }
+  CHECK(usual_width(path, schema, "box") == 4);
+  CHECK(usual_width(path, schema, "photo") == 0);
+  TableSchema given;
+  given.text = {"vector"};  // what somebody calls a text stays one
+  CHECK_FALSE(is_media(infer_schema(path, given).column("vector").type));
+}
