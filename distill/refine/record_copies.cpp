@@ -18,7 +18,7 @@
 namespace athanor::distill {
 namespace {
 
-constexpr double kLookDistance = .02;
+constexpr double kLookDistance = .01;
 constexpr double kColourDistance = 12;  // root mean square, of 255
 constexpr float kLength = .05f;         // by which sounds may differ
 constexpr float kCosineDistance = .002f;

@@ -66,7 +66,7 @@ class FeatureWork {
     f_.notes = r_.media.notes;
     if (!o_.embeddings.empty() && r_.media.width > 0) {
       raise(ErrorKind::usage, "--embeddings: expected none, since the table has a column of ",
-            "embeddings; got both");
+            "embeddings; got both (in the schema the column may be of another type)");
     }
     if (!o_.embeddings.empty()) {
       embeddings_ = load_vectors(o_.embeddings, n_);
