@@ -1,5 +1,7 @@
 #include "distill/refine/record_copies.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -12,7 +14,6 @@
 #include "tensor/ops/copy.h"
 
 #define XXH_INLINE_ALL
-#include <fmt/format.h>
 #include <xxhash.h>
 
 namespace athanor::distill {

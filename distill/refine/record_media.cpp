@@ -59,6 +59,7 @@ void MediaReading::begin_file(const std::filesystem::path& file) {
 }
 
 void MediaReading::add(const std::vector<std::string_view>& fields) {
+  if (place_.empty()) return;
   for (std::size_t k = 0; k < place_.size(); ++k) {
     column_[k].value.emplace_back(data::trimmed(fields[place_[k]]));
   }
