@@ -183,15 +183,16 @@ RecordMedia MediaReading::finish() {
   }
   for (const Column& column : column_) {
     for (std::size_t f = 0; f < kCellFaults; ++f) {
-      if (column.faults[f].fields == 0) continue;
+      const std::int64_t fields = column.faults[f].fields;
+      if (fields == 0) continue;
       std::string expected;
       if (static_cast<CellFault>(f) == CellFault::width) {
         expected = fmt::format(" (expected {} numbers)", column.spec.width);
       }
-      media_.notes.push_back(fmt::format("{}: {} fields are at fault: {}{}; the first is {}",
-                                         column.spec.name, column.faults[f].fields,
-                                         name_of(static_cast<CellFault>(f)), expected,
-                                         column.faults[f].first));
+      media_.notes.push_back(
+          fmt::format("{}: {} at fault: {}{}; the first is {}", column.spec.name,
+                      fields == 1 ? "one field is" : fmt::format("{} fields are", fields),
+                      name_of(static_cast<CellFault>(f)), expected, column.faults[f].first));
     }
   }
   return std::move(media_);

@@ -156,7 +156,7 @@ TEST_CASE("vectors that cannot be used are dropped with a reason of their own", 
   CHECK(reason(result, 66) == "missing:vector");
   CHECK(reason(result, 67) == "missing:vector");
   CHECK(has_note(summary,
-                 "vector: 1 fields are at fault: width (expected 8 numbers); the first "
+                 "vector: one field is at fault: width (expected 8 numbers); the first "
                  "is row 62: '1 2 3 4'"));
   for (std::int64_t i = 62; i < 68; ++i) {
     CAPTURE(i);
