@@ -117,10 +117,10 @@ Tensor load_image(const std::filesystem::path& path, PixelFormat format, const L
   return parse_image(read_file(path, limits), path.string(), format, limits);
 }
 
-void save_png(const std::filesystem::path& path, const Tensor& image) {
+std::string to_png(const Tensor& image) {
   const bool fits = image.rank() == 3 && image.dtype() == DType::u8 &&
                     (image.size(0) == 1 || image.size(0) == 3) && image.numel() > 0;
-  if (!fits) fail("save_png", "expected u8 [1 or 3, height, width], got ", describe(image));
+  if (!fits) fail("to_png", "expected u8 [1 or 3, height, width], got ", describe(image));
   const std::vector<std::uint8_t> planes = image.to_vector<std::uint8_t>();
   const auto channels = static_cast<std::size_t>(image.size(0));
   const std::size_t area = planes.size() / channels;
@@ -138,10 +138,14 @@ void save_png(const std::filesystem::path& path, const Tensor& image) {
     bytes.resize(size);
     if (png_image_write_to_memory(&png.image, bytes.data(), &size, 0, pixels.data(), 0, nullptr)) {
       bytes.resize(size);
-      return write_file_atomically(path, bytes);
+      return bytes;
     }
   }
-  fail("save_png", path.string(), ": ", png.image.message);
+  fail("to_png", png.image.message);
+}
+
+void save_png(const std::filesystem::path& path, const Tensor& image) {
+  write_file_atomically(path, to_png(image));
 }
 
 Tensor resize_image(const Tensor& image, std::int64_t height, std::int64_t width) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "tensor/io/limits.h"
@@ -21,7 +22,9 @@ Tensor parse_image(std::span<const std::byte> bytes, std::string_view file, Pixe
                    const Limits& limits = {});
 Tensor load_image(const std::filesystem::path& path, PixelFormat format, const Limits& limits = {});
 
-// Writes u8 [1 or 3, height, width] as PNG, atomically.
+// The bytes of a PNG of u8 [1 or 3, height, width].
+std::string to_png(const Tensor& image);
+// Writes the same, atomically.
 void save_png(const std::filesystem::path& path, const Tensor& image);
 
 // Bilinear with pixel centres at i + 1/2 and no anti-aliasing (PyTorch's interpolate with

@@ -5,6 +5,7 @@
 #include <map>
 #include <numeric>
 
+#include "data/image_file.h"
 #include "distill/refine/feature_values.h"
 #include "distill/refine/table_refine.h"
 #include "distill/refine/text_units.h"
@@ -58,7 +59,9 @@ class TableReport {
     page += section("reasons", "Why records were dropped", "The first reason that applies counts.",
                     reasons());
     page += section("worst", "Worst records of each reason",
-                    "Lowest scores first; the content is shown normalised and cut.", worst());
+                    "Lowest scores first; content is shown normalised and cut, pictures and sounds "
+                    "as they are compared.",
+                    worst());
     page += section("groups", "Groups of copies",
                     "Equal content, or texts that share most of their 5-grams.", groups());
     page += cartography();
@@ -161,10 +164,26 @@ class TableReport {
     return escape(text.substr(0, at)) + (at < text.size() ? " …" : "");
   }
 
+  // What is kept of the record's picture and sound: grey pixels, a spectrogram.
+  std::string looks(std::int64_t row) const {
+    std::string out;
+    for (const auto* kind : {&r_.media.images, &r_.media.sounds}) {
+      if (kind->empty() || !(*kind)[row].there) continue;
+      const Tensor pixels = look_pictures({kind->data() + row, 1});
+      out += fmt::format(
+          "<img width=\"64\" height=\"64\" style=\"image-rendering:pixelated\" alt=\"{} of row "
+          "{}\" "
+          "src=\"{}\"> ",
+          kind == &r_.media.images ? "picture" : "spectrogram", row,
+          report::data_uri("image/png", data::to_png(pixels)));
+    }
+    return out;
+  }
+
   std::string label(std::int64_t row) const {
     if (r_.label[row] < 0) return "";
     std::string text = escape(r_.label_names.text(r_.label[row]));
-    if (f_.suspect[row] && f_.guess[row] >= 0) {
+    if (f_.suspect[row] && f_.guess[row] >= 0 && f_.guess[row] != r_.label[row]) {
       text += " → " + escape(r_.label_names.text(f_.guess[row])) + "?";
     }
     return text;
@@ -178,7 +197,7 @@ class TableReport {
       out += fmt::format(
           "<tr><th>{}</th><td>{}</td><td>{}</td>"
           "<td style=\"text-align:left;white-space:normal\">{}</td></tr>",
-          i, format_fixed(f_.score[i], 3), label(i), snippet(i));
+          i, format_fixed(f_.score[i], 3), label(i), looks(i) + snippet(i));
     }
     return out + "</tbody></table></div>\n";
   }

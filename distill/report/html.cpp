@@ -68,6 +68,23 @@ std::string escape(std::string_view text) {
   return out;
 }
 
+std::string data_uri(std::string_view media_type, std::string_view bytes) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string uri = "data:" + std::string(media_type) + ";base64,";
+  for (std::size_t at = 0; at < bytes.size(); at += 3) {
+    const std::size_t count = std::min<std::size_t>(3, bytes.size() - at);
+    std::uint32_t group = 0;
+    for (std::size_t i = 0; i < 3; ++i) {
+      group = group << 8 | (i < count ? static_cast<unsigned char>(bytes[at + i]) : 0);
+    }
+    for (std::size_t i = 0; i < 4; ++i) {
+      uri += i <= count ? kDigits[group >> (18 - 6 * i) & 63] : '=';
+    }
+  }
+  return uri;
+}
+
 std::string format_count(std::int64_t count) {
   std::string text = std::to_string(count);
   const int first = count < 0 ? 1 : 0;

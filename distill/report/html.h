@@ -11,6 +11,9 @@ namespace athanor::distill::report {
 // XML forbids, and bytes that are no valid UTF-8 become U+FFFD.
 std::string escape(std::string_view text);
 
+// Bytes as an address that holds them (RFC 2397, base64): the `src` of an image within the page.
+std::string data_uri(std::string_view media_type, std::string_view bytes);
+
 // 1234567 -> "1,234,567".
 std::string format_count(std::int64_t count);
 

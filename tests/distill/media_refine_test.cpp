@@ -149,6 +149,10 @@ TEST_CASE("pictures of a table: what cannot be read, what shows nothing, copies,
   CHECK(result.records.completeness[0] == 1);
   CHECK(has_note(summary, "photo: 2 fields are at fault: undecodable; the first is row 203"));
   CHECK(has_note(summary, "found 10 other bytes"));
+  // The page shows the pictures that there are.
+  const std::string page = read_text(options.out / "report.html");
+  CHECK(page.find("alt=\"picture of row 207\" src=\"data:image/png;base64,iVBOR") != page.npos);
+  CHECK(page.find("picture of row 203") == page.npos);
   // Copies of one picture: one of each group stays.
   CHECK(result.selection.keep[0] + result.selection.keep[200] + result.selection.keep[201] <= 1);
   std::vector<double> trust_of_looks, trust_of_models;

@@ -37,6 +37,14 @@ void check_svg(const std::string& svg) {
 
 }  // namespace
 
+TEST_CASE("bytes within a page are base64 (RFC 4648, section 10)") {
+  CHECK(data_uri("text/plain", "") == "data:text/plain;base64,");
+  CHECK(data_uri("text/plain", "f") == "data:text/plain;base64,Zg==");
+  CHECK(data_uri("text/plain", "fo") == "data:text/plain;base64,Zm8=");
+  CHECK(data_uri("text/plain", "foobar") == "data:text/plain;base64,Zm9vYmFy");
+  CHECK(data_uri("image/png", "\xff\xfb\xf0") == "data:image/png;base64,//vw");
+}
+
 TEST_CASE("the check for well-formed markup can fail", "[svg]") {
   CHECK(xml_problem("<a b=\"1\"><c/>x &amp; y</a>") == "");
   for (const char* bad : {"<a>", "<a></b>", "<a b=1/>", "<a b=\"1\" b=\"2\"/>", "x & y",
