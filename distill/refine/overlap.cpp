@@ -68,7 +68,7 @@ std::vector<Overlap> find_overlaps(const TableRecords& records, const TableRecor
   const auto note = [&](std::int64_t row, std::int64_t with, OverlapKind kind) {
     found.try_emplace(row, Overlap{row, with, kind});
   };
-  std::map<std::array<std::uint64_t, 2>, std::int64_t> content;
+  std::map<ContentHash, std::int64_t> content;
   for (std::int64_t j = 0; j < other.size(); ++j) content.try_emplace(other.content[j], j);
   for (std::int64_t i = 0; i < records.size(); ++i) {
     const auto at = content.find(records.content[i]);

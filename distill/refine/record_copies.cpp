@@ -9,12 +9,10 @@
 #include <unordered_map>
 
 #include "distill/refine/components.h"
+#include "distill/refine/content_hash.h"
 #include "distill/refine/table_features.h"
 #include "distill/restructure/knn_graph.h"
 #include "tensor/ops/copy.h"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 namespace athanor::distill {
 namespace {
@@ -25,19 +23,13 @@ constexpr float kLength = .05f;         // by which sounds may differ
 constexpr float kCosineDistance = .002f;
 constexpr std::int64_t kNearest = 10;
 
-using Hash = std::array<std::uint64_t, 2>;
-struct FirstWord {
-  std::size_t operator()(const Hash& hash) const { return hash[0]; }
-};
-
 // Rows as groups, and for each group its first row.
 class Distinct {
  public:
   explicit Distinct(std::int64_t rows) : components_(rows) {}
 
   void add(std::int64_t row, const void* bytes, std::size_t size) {
-    const XXH128_hash_t hash = XXH3_128bits(bytes, size);
-    const auto [at, fresh] = first_.emplace(Hash{hash.low64, hash.high64}, row);
+    const auto [at, fresh] = first_.emplace(content_hash(bytes, size), row);
     if (fresh) {
       rows_.push_back(row);
     } else {
@@ -48,7 +40,7 @@ class Distinct {
   Components& components() { return components_; }
 
  private:
-  std::unordered_map<Hash, std::int64_t, FirstWord> first_;
+  std::unordered_map<ContentHash, std::int64_t, FirstWord> first_;
   std::vector<std::int64_t> rows_;
   Components components_;
 };
@@ -174,7 +166,7 @@ DuplicateGroups find_copies(const TableRecords& records, double threshold,
   };
   join(all, records.has_text ? &groups.group : nullptr);
   join(wordings, records.has_text ? &groups.wording : nullptr);
-  std::unordered_map<Hash, std::int64_t, FirstWord> first;
+  std::unordered_map<ContentHash, std::int64_t, FirstWord> first;
   for (std::int64_t i = 0; i < n; ++i) {
     const std::int64_t row = first.emplace(records.content[i], i).first->second;
     all.join(row, i);

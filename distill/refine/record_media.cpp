@@ -1,5 +1,7 @@
 #include "distill/refine/record_media.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "data/audio.h"
@@ -12,20 +14,11 @@
 #include "tensor/ops/cat.h"
 #include "tensor/ops/copy.h"
 
-#define XXH_INLINE_ALL
-#include <fmt/format.h>
-#include <xxhash.h>
-
 namespace athanor::distill {
 namespace {
 
 constexpr Limits kImageLimits = {.max_bytes = std::uint64_t{128} << 20};
 constexpr Limits kSoundLimits = {.max_bytes = std::uint64_t{256} << 20};
-
-std::array<std::uint64_t, 2> hash_of(const void* bytes, std::size_t size) {
-  const XXH128_hash_t hash = XXH3_128bits(bytes, size);
-  return {hash.low64, hash.high64};
-}
 
 }  // namespace
 
@@ -82,7 +75,7 @@ MediaField MediaReading::read_vector(const Column& column, const std::string& va
     return {CellFault::zero, {}};
   }
   std::copy(numbers.begin(), numbers.end(), out);
-  return {{}, hash_of(numbers.data(), numbers.size() * sizeof(float))};
+  return {{}, content_hash(numbers.data(), numbers.size() * sizeof(float))};
 }
 
 MediaField MediaReading::read_file(const Column& column, const std::filesystem::path& path,
@@ -113,7 +106,7 @@ MediaField MediaReading::read_file(const Column& column, const std::filesystem::
     why = problem.what();
     return {CellFault::undecodable, {}};
   }
-  return {{}, hash_of(bytes.data(), bytes.size())};
+  return {{}, content_hash(bytes.data(), bytes.size())};
 }
 
 std::vector<MediaField> MediaReading::read() {
@@ -146,7 +139,7 @@ std::vector<MediaField> MediaReading::read() {
         }
         // What cannot be read is no copy of all else that cannot.
         if (field.fault && *field.fault != CellFault::absent) {
-          field.hash = hash_of(value.data(), value.size());
+          field.hash = content_hash(value.data(), value.size());
         }
       }
     });

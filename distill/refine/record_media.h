@@ -11,6 +11,7 @@
 
 #include "data/table_schema.h"
 #include "distill/refine/cell_issues.h"
+#include "distill/refine/content_hash.h"
 #include "distill/refine/look.h"
 #include "tensor/tensor.h"
 
@@ -38,7 +39,7 @@ struct RecordMedia {
 // One field of such a column.
 struct MediaField {
   std::optional<CellFault> fault;
-  std::array<std::uint64_t, 2> hash{};  // of the file's bytes, of the vector's numbers; 0 = nothing
+  ContentHash hash{};  // of the file's bytes, of the vector's numbers; 0 = nothing
 };
 
 // Fields are copied by add() and read, decoded and measured by read(), on several threads. At most

@@ -1,5 +1,7 @@
 #include "distill/refine/table_records.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -7,10 +9,6 @@
 #include "distill/refine/feature_values.h"
 #include "tensor/base/error.h"
 #include "tensor/base/parallel.h"
-
-#define XXH_INLINE_ALL
-#include <fmt/format.h>
-#include <xxhash.h>
 
 namespace athanor::distill {
 namespace {
@@ -221,8 +219,7 @@ class TableReading {
       if (!vector || !(r_.has_text || looks_)) {
         const std::uint64_t bytes[4] = {r_.content[row][0], r_.content[row][1], fields[f].hash[0],
                                         fields[f].hash[1]};
-        const XXH128_hash_t hash = XXH3_128bits(bytes, sizeof bytes);
-        r_.content[row] = {hash.low64, hash.high64};
+        r_.content[row] = content_hash(bytes, sizeof bytes);
       }
       if (!fault) continue;
       const bool absent = *fault == CellFault::absent || *fault == CellFault::sentinel;
@@ -299,8 +296,7 @@ class TableReading {
       std::vector<std::uint32_t> grams;
       for (std::int64_t i = begin; i < end; ++i) {
         const std::string& raw = raw_[i];
-        const XXH128_hash_t hash = XXH3_128bits(raw.data(), raw.size());
-        r_.content[first + i] = {hash.low64, hash.high64};
+        r_.content[first + i] = content_hash(raw.data(), raw.size());
         if (!r_.has_text) {
           normal[i] = cut(fields_as_words_[i], kMaxContent);
           split_words(normal[i], words);

@@ -11,6 +11,7 @@
 #include "data/record_reader.h"
 #include "data/table_schema.h"
 #include "distill/refine/cell_issues.h"
+#include "distill/refine/content_hash.h"
 #include "distill/refine/dictionary.h"
 #include "distill/refine/minhash.h"
 #include "distill/refine/record_media.h"
@@ -61,10 +62,10 @@ struct TableRecords {
   std::vector<std::int32_t> missing;
   std::vector<CellFault> missing_fault;
   std::vector<TextSurface> surface;  // where has_text; check_corpus() is still to come
-  std::vector<std::array<std::uint64_t, 2>> content;  // 128-bit hash of what the record says
-  std::vector<BandKeys> bands;                        // where has_text
-  TextArena text;                                     // normalised content
-  TokenRows tokens;                                   // of `text`
+  std::vector<ContentHash> content;  // 128-bit hash of what the record says
+  std::vector<BandKeys> bands;       // where has_text
+  TextArena text;                    // normalised content
+  TokenRows tokens;                  // of `text`
   RecordMedia media;
   std::vector<RuleCheck> checks;
   std::vector<CellIssue> issues;  // ordered by row, then column

@@ -11,10 +11,6 @@ namespace {
 
 constexpr std::size_t kPairs = 1 << 16;  // candidates that are compared at a time
 
-struct ContentHash {
-  std::size_t operator()(const std::array<std::uint64_t, 2>& h) const { return h[0]; }
-};
-
 // Joins near copies into groups, and those of the same wording within them.
 class NearPairs {
  public:
@@ -63,7 +59,7 @@ DuplicateGroups find_text_duplicates(const TableRecords& records, double thresho
   DuplicateGroups groups;
   groups.exact.assign(static_cast<std::size_t>(n), 0);
   {
-    std::unordered_map<std::array<std::uint64_t, 2>, std::int64_t, ContentHash> first;
+    std::unordered_map<ContentHash, std::int64_t, FirstWord> first;
     first.reserve(static_cast<std::size_t>(n));
     for (std::int64_t i = 0; i < n; ++i) {
       const auto [at, added] = first.emplace(records.content[i], i);

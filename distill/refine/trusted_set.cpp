@@ -138,7 +138,7 @@ TrustedSet read_trusted(const TableInput& table, const TableRecords& records,
   const std::vector<std::int64_t> number = classes_of(records, theirs, file);
   TrustedSet trusted;
   for (const std::int64_t y : theirs.label) trusted.label.push_back(number[y]);
-  std::map<std::array<std::uint64_t, 2>, std::int64_t> first, ours;
+  std::map<ContentHash, std::int64_t> first, ours;
   for (std::int64_t i = 0; i < n; ++i) {
     const auto [at, fresh] = first.emplace(theirs.content[i], i);
     if (!fresh && trusted.label[at->second] != trusted.label[i]) {
@@ -185,7 +185,7 @@ LabelTask label_task(const TableRecords& records, const Tensor& embeddings,
     return task;
   }
   auto tokens = std::make_shared<TokenRows>(records.tokens);
-  std::map<std::array<std::uint64_t, 2>, std::int64_t> vouched;
+  std::map<ContentHash, std::int64_t> vouched;
   for (std::int64_t k = 0; k < trusted->size(); ++k) {
     tokens->add(trusted->tokens.row(k));
     if (trusted->row[k] >= 0) vouched[records.content[trusted->row[k]]] = trusted->label[k];

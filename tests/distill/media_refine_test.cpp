@@ -7,7 +7,7 @@
 #include "distill/pipeline/look_labels.h"
 #include "distill/refine/feature_values.h"
 #include "tensor/random.h"
-#include "tests/distill/media_tables.h"
+#include "tests/distill/refined_tables.h"
 #include "tests/distill/temporary_directory.h"
 
 using namespace athanor;

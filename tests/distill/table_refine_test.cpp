@@ -8,6 +8,7 @@
 #include "tensor/base/error.h"
 #include "tensor/io/npy.h"
 #include "tensor/random.h"
+#include "tests/distill/refined_tables.h"
 #include "tests/distill/temporary_directory.h"
 
 using namespace athanor;
@@ -45,15 +46,6 @@ Pool topic_pool(int records, double flips) {
                 (topic != pool.flipped.back() ? "money" : "sport") + "\n";
   }
   return pool;
-}
-
-TableRefineOptions options_for(const std::filesystem::path& input,
-                               const std::filesystem::path& out) {
-  TableRefineOptions options;
-  options.input.files = {input};
-  options.input.schema = data::infer_schema(input, {});
-  options.out = out;
-  return options;
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include "tensor/base/error.h"
 #include "tensor/io/npy.h"
 #include "tensor/random.h"
-#include "tests/distill/media_tables.h"
+#include "tests/distill/refined_tables.h"
 #include "tests/distill/temporary_directory.h"
 
 using namespace athanor;

@@ -1,4 +1,4 @@
-// What tests of tables with pictures, sounds and embeddings share.
+// What tests of refined tables share.
 #pragma once
 
 #include <catch2/catch.hpp>
