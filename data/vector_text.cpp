@@ -17,7 +17,7 @@ VectorFault parse_vector(std::string_view text, std::vector<float>& values) {
   bool finite = true;
   const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; };
   for (std::size_t at = 0; at < text.size();) {
-    if (text[at] == '+') ++at;
+    if (text[at] == '+' && !text.substr(at).starts_with("+-")) ++at;
     double number = 0;
     const char* const end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data() + at, end, number);

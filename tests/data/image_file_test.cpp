@@ -1,15 +1,16 @@
 #include "data/image_file.h"
 
-#include <turbojpeg.h>
 #include <catch2/catch.hpp>
 
 #include "data/image_folder.h"
+#include "tests/data/jpeg_bytes.h"
 #include "tests/io/mutate.h"
 #include "tests/io/scratch.h"
 
 using namespace athanor;
 using namespace athanor::data;
 using athanor::test::error_of;
+using athanor::test::jpeg_of;
 
 namespace {
 
@@ -23,24 +24,6 @@ Tensor gradient(std::int64_t channels, std::int64_t height, std::int64_t width) 
     }
   }
   return from_values(values, {channels, height, width});
-}
-
-// Baseline JPEG of a [3, H, W] picture.
-std::string jpeg_of(const Tensor& image) {
-  const auto planes = image.to_vector<std::uint8_t>();
-  const std::size_t area = planes.size() / 3;
-  std::vector<unsigned char> pixels(planes.size());
-  for (std::size_t i = 0; i < planes.size(); ++i) pixels[i] = planes[i % 3 * area + i / 3];
-  unsigned char* out = nullptr;
-  unsigned long size = 0;
-  tjhandle handle = tjInitCompress();
-  REQUIRE(tjCompress2(handle, pixels.data(), static_cast<int>(image.size(2)), 0,
-                      static_cast<int>(image.size(1)), TJPF_RGB, &out, &size, TJSAMP_444, 95,
-                      0) == 0);
-  std::string bytes(reinterpret_cast<char*>(out), size);
-  tjFree(out);
-  tjDestroy(handle);
-  return bytes;
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ TEST_CASE("vectors are JSON arrays, or numbers with blanks or commas between the
 TEST_CASE("what is no vector, or one with numbers that are none, is told apart") {
   std::vector<float> values;
   for (const char* text : {"", "[]", "[1, 2", "1, 2]", "[1, null]", "[[1, 2]]", "1,,2", "1, 2,",
-                           "one two", "1;2", "0x10", "--1", "[1 2,]", "{\"a\":1}"}) {
+                           "one two", "1;2", "0x10", "--1", "+-1", "[1 2,]", "{\"a\":1}"}) {
     CAPTURE(text);
     CHECK(parse_vector(text, values) == VectorFault::type);
   }
