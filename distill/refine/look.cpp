@@ -11,10 +11,11 @@
 namespace athanor::distill {
 namespace {
 
-constexpr std::int64_t kLeastSide = 8, kCrop = 256;
+constexpr std::int64_t kCrop = 256;
 constexpr double kLeastContrast = .02, kMostNoise = .60;
 constexpr double kLeastSeconds = .1, kQuietest = 1e-3, kFullScale = .999, kClipped = .01;
 constexpr std::int64_t kSoundWindow = 512;
+constexpr int kColourless = 8;       // channels of a pixel are so near
 constexpr double kLoudRange = 11.5;  // of the spectrogram: ln of 50 dB
 constexpr std::int64_t kBlockMeans = 7;
 
@@ -95,9 +96,9 @@ double noise_of(F&& grey, std::int64_t height, std::int64_t width) {
 }  // namespace
 
 std::string_view name_of(LookFault fault) {
-  constexpr std::string_view names[] = {"none",         "tiny_image",  "blank_image",
-                                        "noise_image",  "short_sound", "silent_sound",
-                                        "clipped_sound"};
+  constexpr std::string_view names[] = {"none",        "tiny_image",    "blank_image",
+                                        "noise_image", "missing_block", "foreign_ground",
+                                        "short_sound", "silent_sound",  "clipped_sound"};
   return names[static_cast<std::size_t>(fault)];
 }
 
@@ -120,7 +121,17 @@ Look look_at(const Tensor& picture) {
       look.colour.data());
   put([&](std::int64_t i) { return .713 * (red[i] - grey(i)) + 128; }, kColourSide,
       look.colour.data() + kColourSide * kColourSide);
-  const bool tiny = height < kLeastSide || width < kLeastSide;
+  look.colourless = true;
+  for (std::int64_t i = 0; i < area && look.colourless; ++i) {
+    const auto [least, most] = std::minmax({red[i], green[i], blue[i]});
+    look.colourless = most - least <= kColourless;
+  }
+  const bool tiny = height < kLeastSmallSide || width < kLeastSmallSide;
+  if (!tiny && height <= kSmallSide && width <= kSmallSide) {
+    look.height = static_cast<std::uint8_t>(height);
+    look.width = static_cast<std::uint8_t>(width);
+    for (std::int64_t i = 0; i < area; ++i) look.pixels.push_back(level(grey(i)));
+  }
   check(look, LookFault::tiny_image, tiny);
   check(look, LookFault::blank_image, deviation(grey, area) < kLeastContrast);
   if (!tiny) check(look, LookFault::noise_image, noise_of(grey, height, width) > kMostNoise);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "data/audio.h"
 #include "tensor/tensor.h"
@@ -14,16 +15,21 @@ namespace athanor::distill {
 
 inline constexpr std::int64_t kLookSide = 32;
 inline constexpr std::int64_t kColourSide = 4;
+// Pictures with sides from and to so many pixels may be a set of one kind (picture_set.h).
+inline constexpr std::int64_t kLeastSmallSide = 8, kSmallSide = 64;
 
 // Feature 8 of pictures and sounds.
 enum class LookFault : std::uint8_t {
   none,
-  tiny_image,    // a side below 8 pixels
-  blank_image,   // standard deviation of its grey levels below 2% of their range
-  noise_image,   // median |4-neighbour Laplacian| above 60% (surface.h), in its middle
-  short_sound,   // less than a tenth of a second
-  silent_sound,  // root mean square below a thousandth of full scale
-  clipped_sound  // more than 1% of the samples at full scale
+  tiny_image,   // a side below 8 pixels
+  blank_image,  // standard deviation of its grey levels below 2% of their range
+  noise_image,  // median |4-neighbour Laplacian| above 60% (surface.h), in its middle
+  // Of pictures of one kind on a dark ground alone (picture_set.h):
+  missing_block,   // a block over the object
+  foreign_ground,  // border or corners are not dark
+  short_sound,     // less than a tenth of a second
+  silent_sound,    // root mean square below a thousandth of full scale
+  clipped_sound    // more than 1% of the samples at full scale
 };
 std::string_view name_of(LookFault fault);
 
@@ -33,7 +39,11 @@ struct Look {
   std::array<std::uint8_t, kLookSide * kLookSide> grey{};
   // Of a picture: blue and red difference (JPEG's Cb, Cr), each [4, 4]; 0 of a sound.
   std::array<std::uint8_t, 2 * kColourSide * kColourSide> colour{};
-  float seconds = 0;  // of a sound
+  // Of a small picture, until picture_set() takes them: its own grey levels, [height, width].
+  std::vector<std::uint8_t> pixels;
+  std::uint8_t height = 0, width = 0;  // of such a picture
+  bool colourless = false;  // no pixel of a picture has channels further apart than 8 of 255
+  float seconds = 0;        // of a sound
   std::uint8_t applied = 0, failed = 0;
   LookFault fault = LookFault::none;  // the first one
   bool there = false;                 // false: there is no picture or sound, all else is 0

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <unordered_map>
 
+#include "data/batches.h"
 #include "distill/refine/components.h"
 #include "distill/refine/content_hash.h"
 #include "distill/refine/table_features.h"
@@ -17,7 +18,7 @@
 namespace athanor::distill {
 namespace {
 
-constexpr double kLookDistance = .01;
+const ImageCopyOptions kCentred = {.threshold = .01, .centred = true};
 constexpr double kColourDistance = 12;  // root mean square, of 255
 constexpr float kLength = .05f;         // by which sounds may differ
 constexpr float kCosineDistance = .002f;
@@ -69,7 +70,19 @@ bool are_few(const std::vector<Look>& looks) {
          kMostLooks;
 }
 
-std::vector<std::int64_t> look_groups(const std::vector<Look>& looks) {
+// Joins rows of `distinct` that are near, `pair` asked of each two records first.
+template <class Pair>
+void join_near(const std::vector<std::int64_t>& rows, const Tensor& pictures,
+               const ImageCopyOptions& how, Pair&& pair, Components& components) {
+  if (rows.size() < 2) return;
+  ImageCopyOptions options = how;
+  options.also = [&](std::int64_t a, std::int64_t b) { return pair(rows[a], rows[b]); };
+  const DuplicateGroups near = find_image_duplicates(pictures, options);
+  for (std::size_t r = 0; r < rows.size(); ++r) components.join(rows[r], rows[near.group[r]]);
+}
+
+// Of members of a set at their own size, of others at that of looks.
+std::vector<std::int64_t> look_groups(const std::vector<Look>& looks, const PictureSet& set) {
   Distinct distinct(std::ssize(looks));
   for (std::int64_t i = 0; i < std::ssize(looks); ++i) {
     if (!looks[i].there) continue;
@@ -81,20 +94,31 @@ std::vector<std::int64_t> look_groups(const std::vector<Look>& looks) {
     distinct.add(i, all.data(), all.size());
   }
   const std::vector<std::int64_t>& rows = distinct.rows();
-  if (rows.size() > 1 && are_few(looks)) {
+  if (!are_few(looks)) return groups_of(distinct.components(), std::ssize(looks));
+  const auto alike = [&](std::int64_t a, std::int64_t b) {
+    return same_colours(looks[a], looks[b]) && same_length(looks[a], looks[b]);
+  };
+  std::vector<std::int64_t> members, place;
+  for (const std::int64_t row : rows) {
+    if (!set.has(row)) continue;
+    members.push_back(row);
+    place.push_back(set.place[row]);
+  }
+  if (!members.empty()) {
+    const ImageCopyOptions by_ground = set.dark_ground ? ImageCopyOptions{} : kCentred;
+    join_near(members, data::gather_rows(set.images, place), by_ground, alike,
+              distinct.components());
+  }
+  if (members.size() < rows.size()) {
     Tensor grey = empty({std::ssize(rows), kLookSide, kLookSide}, DType::u8);
     auto* out = grey.data<std::uint8_t>();
     for (const std::int64_t row : rows) {
       out = std::copy(looks[row].grey.begin(), looks[row].grey.end(), out);
     }
-    const auto also = [&](std::int64_t a, std::int64_t b) {
-      return same_colours(looks[rows[a]], looks[rows[b]]) &&
-             same_length(looks[rows[a]], looks[rows[b]]);
+    const auto other = [&](std::int64_t a, std::int64_t b) {
+      return !(set.has(a) && set.has(b)) && alike(a, b);
     };
-    const DuplicateGroups near = find_image_duplicates(grey, {kLookDistance, true, also});
-    for (std::size_t r = 0; r < rows.size(); ++r) {
-      distinct.components().join(rows[r], rows[near.group[r]]);
-    }
+    join_near(rows, grey, kCentred, other, distinct.components());
   }
   return groups_of(distinct.components(), std::ssize(looks));
 }
@@ -149,7 +173,7 @@ DuplicateGroups find_copies(const TableRecords& records, double threshold,
   std::vector<std::vector<std::int64_t>> same;  // groups by each thing that records say
   for (const auto* looks : {&media.images, &media.sounds}) {
     if (looks->empty()) continue;
-    same.push_back(look_groups(*looks));
+    same.push_back(look_groups(*looks, looks == &media.images ? media.set : PictureSet{}));
     for (std::int64_t i = 0; i < n; ++i) {
       // Without a picture, where it may be lacking, the rest decides.
       if (!(*looks)[i].there && records.missing[i] < 0) same.back()[i] = -1;

@@ -188,6 +188,11 @@ RecordMedia MediaReading::finish() {
                       name_of(static_cast<CellFault>(f)), expected, column.faults[f].first));
     }
   }
+  for (const Column& column : column_) {
+    if (column.spec.type != data::ColumnType::image) continue;
+    media_.set = picture_set(media_.images);
+    media_.notes.push_back(column.spec.name + ": " + media_.set.note);
+  }
   return std::move(media_);
 }
 

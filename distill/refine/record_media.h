@@ -13,6 +13,7 @@
 #include "distill/refine/cell_issues.h"
 #include "distill/refine/content_hash.h"
 #include "distill/refine/look.h"
+#include "distill/refine/picture_set.h"
 #include "tensor/tensor.h"
 
 namespace athanor::distill {
@@ -20,10 +21,11 @@ namespace athanor::distill {
 // What is kept of them. Vectors with an entry a record are empty where there is no such column.
 struct RecordMedia {
   std::vector<Look> images, sounds;
+  PictureSet set;          // of the images
   Tensor vectors;          // f32 [records, width]; zeros where a record has none that can be used
   std::int64_t width = 0;  // of the embeddings; 0 = no such column
-  std::vector<std::string>
-      notes;  // what is wrong with fields of each column: how many, which first
+  std::vector<std::string> notes;  // what is wrong with fields of each column: how many, which
+                                   // first; of pictures whether they are a set of one kind
 
   bool has_looks() const { return !images.empty() || !sounds.empty(); }
   bool any() const { return has_looks() || width > 0; }

@@ -76,7 +76,8 @@ struct TableRecords {
 // What a record says = its text columns, its picture and its sound; without any of these its
 // embedding; without that, too, all columns but id, label and time.
 // Memory: about 350 bytes a record beside its normalised content (the first 64 KiB of it), 1.1 KB
-// for a picture and for a sound, four bytes for each number of its embedding.
+// for a picture and for a sound, up to 4 KB more for a small picture of a set (picture_set.h), four
+// bytes for each number of its embedding.
 // Errors: those of RecordReader, check_schema and TableRules; bad_input for files whose columns
 // differ, for an input without a record, and, with `strict`, for the first malformed record.
 TableRecords read_table(const TableInput& input, ProgressSink& progress);
