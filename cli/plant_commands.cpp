@@ -32,7 +32,7 @@ void plant(const PlantCommand& o) {
     if (o.inputs.size() != 2 || !o.schema.empty() || !o.label.empty() || !o.text.empty()) {
       raise(ErrorKind::usage, "plant: expected two IDX files, images and labels, and no schema");
     }
-    distill::PlantOptions plan = distill::load_table_defects(o.defects, true).plan;
+    distill::PlantOptions plan = distill::load_table_defects(o.defects, false).plan;
     if (o.seed >= 0) plan.seed = static_cast<std::uint64_t>(o.seed);
     print_planted(distill::plant_images(o.inputs[0], o.inputs[1], plan, o.out).manifest, o.out);
     return;
@@ -40,11 +40,13 @@ void plant(const PlantCommand& o) {
   distill::TableInput input;
   input.files.assign(o.inputs.begin(), o.inputs.end());
   if (!o.schema.empty()) input.schema = data::load_schema(o.schema);
+  input.schema_folder = std::filesystem::path(o.schema).parent_path();
   if (o.no_header) input.schema.header = false;
   if (!o.label.empty()) input.schema.label = o.label;
   if (!o.text.empty()) input.schema.text = o.text;
   if (o.schema.empty()) input.schema = data::infer_schema(input.files.front(), input.schema);
-  distill::TablePlantOptions options = distill::load_table_defects(o.defects);
+  distill::TablePlantOptions options =
+      distill::load_table_defects(o.defects, !input.schema.text.empty());
   if (o.seed >= 0) options.plan.seed = static_cast<std::uint64_t>(o.seed);
   const distill::PlantedTable planted = distill::plant_table(input, options);
   distill::write_planted_table(o.out, planted, input.schema, options);
@@ -144,7 +146,8 @@ void add_plant(CLI::App& app) {
       "plant",
       "Example: athanor plant clean.csv --label topic --defects D.toml --out planted\n\n"
       "Spoils a clean table with known defects, to measure a refinement: refine planted/pool.csv, "
-      "then athanor audit. Two IDX files are images and labels.");
+      "then athanor audit. A table may have pictures or sounds. Two IDX files are images and "
+      "labels.");
   c->add_option("input", o->inputs, "Clean files")->required()->option_text("INPUT...");
   c->add_option("--defects", o->defects, "What to plant (TOML)")->required();
   c->add_option("--out", o->out, "Directory for pool and manifest")->required();

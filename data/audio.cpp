@@ -3,6 +3,7 @@
 #include <sndfile.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -112,6 +113,44 @@ Sound parse_sound(std::span<const std::byte> bytes, std::string_view file, const
 Sound load_sound(const std::filesystem::path& path, const Limits& limits) {
   const MappedFile file(path, limits);
   return parse_sound(file.bytes(), path.string(), limits);
+}
+
+std::string to_wav(const Sound& sound) {
+  if (sound.samples.rank() != 2 || sound.samples.dtype() != DType::f32) {
+    fail("to_wav", "expected f32 [channels, frames], got ", describe(sound.samples));
+  }
+  constexpr std::int64_t kHeader = 44, kBytes = 2;  // of the file, of a sample
+  const std::int64_t channels = sound.samples.size(0), frames = sound.samples.size(1);
+  const std::int64_t size = sound.samples.numel() * kBytes;
+  if (channels < 1 || channels > 0xffff || sound.rate < 1 || sound.rate > 0x7fffffff ||
+      size > 0x7fffffff - kHeader) {
+    raise(ErrorKind::usage, "WAV: expected 1 to 65,535 channels, a rate and below 2 GiB of ",
+          "samples, got ", channels, " channels of ", frames, " frames at ", sound.rate, " Hz");
+  }
+  std::string out;
+  const auto put = [&](std::int64_t value, int bytes) {
+    for (int b = 0; b < bytes; ++b) out += static_cast<char>(value >> (8 * b) & 0xff);
+  };
+  out += "RIFF";
+  put(kHeader - 8 + size, 4);
+  out += "WAVEfmt ";
+  put(16, 4);
+  put(1, 2);  // PCM
+  put(channels, 2);
+  put(sound.rate, 4);
+  put(sound.rate * channels * kBytes, 4);
+  put(channels * kBytes, 2);
+  put(8 * kBytes, 2);
+  out += "data";
+  put(size, 4);
+  const std::vector<float> samples = sound.samples.to_vector<float>();
+  for (std::int64_t i = 0; i < frames; ++i) {
+    for (std::int64_t c = 0; c < channels; ++c) {
+      const double value = std::nearbyint(32768. * samples[c * frames + i]);
+      put(static_cast<std::int64_t>(std::clamp(value, -32768., 32767.)), kBytes);
+    }
+  }
+  return out;
 }
 
 Tensor mono(const Tensor& samples) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "tensor/io/limits.h"
@@ -21,6 +22,11 @@ struct Sound {
 Sound parse_sound(std::span<const std::byte> bytes, std::string_view file,
                   const Limits& limits = {});
 Sound load_sound(const std::filesystem::path& path, const Limits& limits = {});
+
+// The bytes of a WAV of 16-bit PCM. Samples are rounded to 1/32768 and clipped, so that those of
+// such a file come back as they were. Throws usage for what it cannot hold: no channel or more than
+// 65,535, a rate of no positive 32-bit number, 2 GiB of samples.
+std::string to_wav(const Sound& sound);
 
 // f32 [channels, frames] -> f32 [frames], the mean of the channels.
 Tensor mono(const Tensor& samples);

@@ -16,6 +16,9 @@ struct ImageView {
   std::uint8_t& at(std::int64_t y, std::int64_t x) const { return pixels[y * width + x]; }
 };
 
+inline constexpr double kNoiseLevel = .5 * 255;  // of the defect, grey levels
+inline constexpr double kNearNoiseLevel = 4;     // of a near copy, grey levels
+
 // A square of 14/28 to 18/28 of the smaller side, set to zero, 5/28 of it away from the borders.
 void blank_block(ImageView image, Generator& random);
 // Normal noise of `stddev` grey levels, rounded down (`round` = false) or to nearest, clipped.

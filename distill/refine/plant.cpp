@@ -33,9 +33,6 @@ enum Stream : std::uint64_t {
   kShuffle
 };
 
-constexpr double kNoiseLevel = .5 * 255;  // grey levels
-constexpr double kNearNoiseLevel = 4;     // grey levels
-
 std::int64_t round_to_count(double x) { return static_cast<std::int64_t>(std::llround(x)); }
 
 Rows iota(std::int64_t n) {

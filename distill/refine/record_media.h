@@ -62,6 +62,8 @@ class MediaReading {
   // Records that follow stand in `file`.
   void begin_file(const std::filesystem::path& file);
   void add(const std::vector<std::string_view>& fields);
+  // Where the paths of the records that follow start.
+  const std::filesystem::path& folder() const { return folder_; }
   // Of the records added since the last call: [records, columns().size()].
   std::vector<MediaField> read();
   RecordMedia finish();

@@ -2,15 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
-#include <unordered_set>
 
 #include "data/time_text.h"
+#include "distill/refine/clean_table.h"
 #include "distill/refine/plant_counts.h"
 #include "distill/refine/text_defects.h"
 #include "tensor/base/error.h"
-#include "tensor/ops.h"
 #include "tensor/random.h"
 
 namespace athanor::distill {
@@ -20,102 +18,8 @@ using Rows = std::vector<std::int64_t>;
 
 // Independent random streams, one for each decision.
 struct TableStream {
-  enum : std::uint64_t { kOrder, kStale, kFlip, kBreak, kOverlap, kAge, kCopy, kShuffle };
+  enum : std::uint64_t { kOrder, kStale, kFlip, kBreak, kOverlap, kAge, kCopy, kShuffle, kMedia };
 };
-
-struct CleanTable {
-  std::vector<std::string> columns;
-  std::vector<std::vector<std::string>> rows;
-  Rows label;
-  Dictionary labels;
-  std::size_t label_column = 0;
-  std::vector<std::size_t> text_columns;
-  std::int64_t copies = 0;  // records left out because an earlier one has the same text
-  Rows confusable;          // for each class the one with the nearest mean embedding
-};
-
-Rows nearest_classes(const CleanTable& clean) {
-  TextArena arena;
-  for (const auto& row : clean.rows) {
-    std::string text;
-    for (std::size_t c : clean.text_columns) text += row[c] + " ";
-    arena.add(normalised(text));
-  }
-  const TokenRows tokens = tokens_of(arena);
-  Rows all(clean.rows.size());
-  std::iota(all.begin(), all.end(), std::int64_t{0});
-  const Tensor x = embed_tokens(tokens, all, inverse_document_frequencies(tokens));
-  const std::int64_t classes = clean.labels.size(), d = x.size(1);
-  std::vector<double> mean(static_cast<std::size_t>(classes * d)), count(mean.size());
-  for (std::int64_t i = 0; i < x.size(0); ++i) {
-    for (std::int64_t j = 0; j < d; ++j) {
-      mean[clean.label[i] * d + j] += x.data<float>()[i * d + j];
-      ++count[clean.label[i] * d + j];
-    }
-  }
-  Rows nearest(static_cast<std::size_t>(classes));
-  for (std::int64_t a = 0; a < classes; ++a) {
-    double best = std::numeric_limits<double>::infinity();
-    for (std::int64_t b = 0; b < classes; ++b) {
-      if (a == b) continue;
-      double distance = 0;
-      for (std::int64_t j = 0; j < d; ++j) {
-        distance +=
-            std::pow(mean[a * d + j] / count[a * d + j] - mean[b * d + j] / count[b * d + j], 2);
-      }
-      if (distance >= best) continue;
-      best = distance;
-      nearest[a] = b;
-    }
-  }
-  return nearest;
-}
-
-// The records of the input that have label and text, one of each text: the manifest could not tell
-// a copy that was there before from a record of its own.
-CleanTable read_clean(const TableInput& input) {
-  const data::TableSchema& schema = input.schema;
-  if (schema.label.empty() || schema.text.empty()) {
-    raise(ErrorKind::usage, "plant: expected a schema with label and text, found none");
-  }
-  CleanTable clean;
-  std::unordered_set<std::string> seen;
-  for (const auto& path : input.files) {
-    data::RecordReader reader(path, data::dialect_of(schema, path));
-    data::check_schema(schema, reader.columns(), path.string());
-    clean.columns = reader.columns();
-    const auto place = [&](const std::string& name) {
-      return static_cast<std::size_t>(std::find(clean.columns.begin(), clean.columns.end(), name) -
-                                      clean.columns.begin());
-    };
-    clean.label_column = place(schema.label);
-    clean.text_columns.clear();
-    for (const std::string& name : schema.text) clean.text_columns.push_back(place(name));
-    data::Record record;
-    while (reader.next(record)) {
-      if (record.problem) continue;
-      const auto label = data::trimmed(record.fields[clean.label_column]);
-      const bool empty =
-          data::is_absent(label, schema.sentinels) ||
-          std::all_of(clean.text_columns.begin(), clean.text_columns.end(),
-                      [&](auto c) { return data::trimmed(record.fields[c]).empty(); });
-      if (empty) continue;
-      std::string text;
-      for (const std::size_t c : clean.text_columns) text += normalised(record.fields[c]) + '\n';
-      if (!seen.insert(std::move(text)).second) {
-        ++clean.copies;
-        continue;
-      }
-      clean.label.push_back(clean.labels.number(label));
-      clean.rows.emplace_back(record.fields.begin(), record.fields.end());
-    }
-  }
-  if (clean.labels.size() < 2) {
-    raise(ErrorKind::usage, "plant: expected at least 2 classes, found ", clean.labels.size());
-  }
-  clean.confusable = nearest_classes(clean);
-  return clean;
-}
 
 // The pool while it is made: first the records that are no copies, then the copies.
 class TablePlanter {
@@ -137,6 +41,7 @@ class TablePlanter {
       label_.push_back(clean_.label[order[i]]);
     }
     old_.assign(static_cast<std::size_t>(o_.plan.size), 0);
+    change_.resize(static_cast<std::size_t>(o_.plan.size));
     plant_stale();
     plant_labels();
     break_records();
@@ -213,16 +118,23 @@ class TablePlanter {
     for (const std::size_t c : clean_.text_columns) rows_[row][c] = fn(rows_[row][c]);
   }
 
+  // The picture and the sound.
+  void change_media(std::int64_t row, Defect kind, int turn) {
+    if (!clean_.has_media) return;
+    change_[row] = {kind, turn, random_.fork(TableStream::kMedia).fork(row)};
+  }
+
   void break_records() {
     Generator random = random_.fork(TableStream::kBreak),
               overlap = random_.fork(TableStream::kOverlap);
     int turn = 0;
     for (const std::int64_t row : take(Defect::missing)) {
       const int way = turn++ % 3;
-      if (way == 2) {
+      if (way == 2 && !clean_.text_columns.empty()) {
         no_label_.push_back(row);
       } else {
         change_text(row, [&](const auto&) { return std::string(way == 0 ? "" : "N/A"); });
+        change_media(row, Defect::missing, way);
       }
     }
     for (const std::int64_t row : take(Defect::truncation)) {
@@ -230,10 +142,12 @@ class TablePlanter {
     }
     for (const std::int64_t row : take(Defect::noise)) {
       change_text(row, [&](const auto& text) { return with_noise(text, random); });
+      change_media(row, Defect::noise, 0);
     }
     for (const std::int64_t row : take(Defect::out_of_domain)) {
       ++turn;
       change_text(row, [&](const auto& text) { return foreign_text(text, turn, random); });
+      change_media(row, Defect::out_of_domain, turn);
     }
     const auto at = std::find(clean_.columns.begin(), clean_.columns.end(), o_.conflict_column);
     for (const std::int64_t row : take(Defect::rule_conflict)) {
@@ -284,6 +198,7 @@ class TablePlanter {
         if (kind == Defect::near_duplicate) {
           ++turn;
           change_text(row, [&](const auto& text) { return slightly_changed(text, turn, random); });
+          change_media(row, Defect::near_duplicate, turn);
         }
         const bool wrong = kind == Defect::contradiction ||
                            (wanted_.has(Defect::flip) && random.next_uniform() < kOverlapShare);
@@ -317,6 +232,7 @@ class TablePlanter {
       row.correct = label_[from] == row.true_label && !is_broken(row.kinds);
       planted.manifest.push_back(row);
       planted.rows.push_back(rows_[from]);
+      if (clean_.has_media) planted.changes.push_back(change_[from]);
       const double days = old_[from] ? 90 + 275 * ages.next_uniform() : 60 * ages.next_uniform();
       planted.rows.back().push_back(
           data::format_time(std::floor(kPlantReferenceTime - days * kDay)));
@@ -333,6 +249,7 @@ class TablePlanter {
   Manifest manifest_;
   Rows label_, free_, effective_, flipped_, no_label_;
   std::vector<char> old_;
+  std::vector<std::optional<MediaChange>> change_;
   std::int64_t old_stale_ = 0;
 };
 
@@ -347,8 +264,11 @@ PlantedTable plant_table(const TableInput& input, const TablePlantOptions& given
   DefectSet wanted;
   for (const Defect kind : plan.defects) wanted.add(kind);
   if (wanted.empty()) raise(ErrorKind::usage, "plant: expected kinds of defects, got none");
-  const CleanTable clean = read_clean(input);
+  const CleanTable clean = read_clean_table(input);
   const auto& columns = clean.columns;
+  if (wanted.has(Defect::truncation) && clean.text_columns.empty()) {
+    raise(ErrorKind::usage, "plant: expected a text column for truncation, found none");
+  }
   if (wanted.has(Defect::rule_conflict) &&
       std::find(columns.begin(), columns.end(), options.conflict_column) == columns.end()) {
     raise(ErrorKind::usage, "plant: expected a column for rule_conflict, found '",

@@ -20,10 +20,10 @@ std::string csv_line(const std::vector<std::string>& fields) {
 
 }  // namespace
 
-TablePlantOptions load_table_defects(const std::filesystem::path& path, bool images) {
+TablePlantOptions load_table_defects(const std::filesystem::path& path, bool texts) {
   TablePlantOptions options;
   options.plan.size = 0;
-  if (!images) {  // else PlantOptions' own
+  if (texts) {  // else PlantOptions' own
     options.plan.defects = all_defects();
     std::erase(options.plan.defects, Defect::rule_conflict);
   }
@@ -95,10 +95,18 @@ void write_planted_table(const std::filesystem::path& out, const PlantedTable& p
     for (const auto& row : rows) file << csv_line(row);
     file.commit();
   };
-  write("pool.csv", planted.rows, planted.columns);
+  const auto files = [&](const char* name, std::vector<std::vector<std::string>> rows,
+                         const std::vector<std::string>& columns, const auto& changes) {
+    write_media(out, name, columns, given, changes, rows);
+    return rows;
+  };
+  write("pool.csv", files("", planted.rows, planted.columns, planted.changes), planted.columns);
   std::vector<std::string> clean = planted.columns;
   clean.pop_back();
-  if (!planted.trusted.empty()) write("trusted.csv", planted.trusted, clean);
+  if (!planted.trusted.empty()) {
+    const std::vector<std::optional<MediaChange>> none;
+    write("trusted.csv", files("trusted", planted.trusted, clean, none), clean);
+  }
   write_manifest_csv(out / "manifest" / "manifest.csv", planted.manifest);
   data::TableSchema schema = given;
   schema.format = data::TableFormat::csv;
@@ -107,6 +115,7 @@ void write_planted_table(const std::filesystem::path& out, const PlantedTable& p
   schema.delimiter = 0;
   schema.latin1 = false;
   schema.names.clear();
+  if (!planted.changes.empty()) schema.folder.clear();
   schema.time = options.time_column;
   schema.reference_time = kPlantReferenceTime;
   data::ColumnSpec stamp;

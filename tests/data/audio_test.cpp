@@ -63,6 +63,22 @@ TEST_CASE("WAV files become samples") {
   CHECK(mono(sound.samples).to_vector<float>() == std::vector<float>{0.25f, -0.375f, 0});
 }
 
+TEST_CASE("a WAV of 16 bits goes there and back exactly; what it cannot hold is said") {
+  const std::string bytes = wav({0, 32767, -32768, 1, -1, 12345}, 2, 44100);
+  const Sound sound = parse_sound(test::as_bytes(bytes), "x.wav");
+  CHECK(to_wav(sound) == bytes);
+  Sound loud{from_values(std::vector<float>{1.5f, -7, .6f / 32768}, {1, 3}), 8000};
+  CHECK(to_wav(loud) == wav({32767, -32768, 1}, 1, 8000));
+  CHECK(parse_sound(test::as_bytes(to_wav({empty({1, 0}), 8000})), "x").samples.numel() == 0);
+  loud.rate = 0;
+  CHECK_THAT(
+      error_of([&] { to_wav(loud); }).what(),
+      Catch::Contains("1 to 65,535 channels, a rate and below 2 GiB of samples, got 1 channels "
+                      "of 3 frames at 0 Hz"));
+  CHECK_THROWS_AS(to_wav({empty({0, 5}), 8000}), Error);
+  CHECK_THROWS_AS(to_wav({empty({5}), 8000}), Error);
+}
+
 TEST_CASE("damaged sound files are refused or read, never worse") {
   const std::string bytes = wav(std::vector<std::int16_t>(200, 7), 1, 8000);
   Limits limits;

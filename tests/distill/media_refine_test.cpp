@@ -1,8 +1,8 @@
 // Tables with columns of pictures and sounds.
 #include <catch2/catch.hpp>
 #include <cmath>
-#include <cstring>
 
+#include "data/audio.h"
 #include "data/image_file.h"
 #include "distill/pipeline/look_labels.h"
 #include "distill/refine/feature_values.h"
@@ -45,28 +45,10 @@ Scene random_scene(Generator& random, int label) {
           .2 + .8 * random.next_uniform()};
 }
 
-// 16-bit PCM WAV of one channel, samples in [-1, 1].
-void write_wav(const fs::path& path, const std::vector<double>& samples, std::uint32_t rate) {
-  std::string out = "RIFF";
-  const auto put = [&](auto value) {
-    char bytes[sizeof value];
-    std::memcpy(bytes, &value, sizeof value);
-    out.append(bytes, sizeof value);
-  };
-  const auto size = static_cast<std::uint32_t>(2 * samples.size());
-  put(std::uint32_t{36 + size});
-  out += "WAVEfmt ";
-  put(std::uint32_t{16});
-  put(std::uint16_t{1});
-  put(std::uint16_t{1});
-  put(rate);
-  put(std::uint32_t{2 * rate});
-  put(std::uint16_t{2});
-  put(std::uint16_t{16});
-  out += "data";
-  put(size);
-  for (const double x : samples) put(static_cast<std::int16_t>(std::lround(x * 32767)));
-  write_text(path, out);
+// Of one channel, samples in [-1, 1].
+void write_wav(const fs::path& path, const std::vector<double>& samples, std::int64_t rate) {
+  const std::vector<float> values(samples.begin(), samples.end());
+  write_text(path, data::to_wav({from_values(values, {1, std::ssize(values)}), rate}));
 }
 std::vector<double> chirp(double from, double to, double volume, int count = 4000) {
   std::vector<double> samples;

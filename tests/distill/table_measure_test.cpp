@@ -75,7 +75,7 @@ TEST_CASE("a planted table holds what was asked for, and the audit sees what ref
   CHECK(effective == 480);
   CHECK(kinds.size() == 10);  // all but rule_conflict
   CHECK(plant_table(clean, options).rows == planted.rows);
-  CHECK(load_table_defects(directory.path() / "d.toml", true).plan.defects == image_defects());
+  CHECK(load_table_defects(directory.path() / "d.toml", false).plan.defects == image_defects());
 
   const auto pool = directory.path() / "planted";
   write_planted_table(pool, planted, clean.schema, options);
