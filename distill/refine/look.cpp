@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "data/spectrogram.h"
@@ -14,7 +15,9 @@ namespace {
 constexpr std::int64_t kCrop = 256;
 constexpr double kLeastContrast = .02, kMostNoise = .60;
 constexpr double kLeastSeconds = .1, kQuietest = 1e-3, kFullScale = .999, kClipped = .01;
-constexpr std::int64_t kSoundWindow = 512;
+constexpr std::int64_t kSoundWindow = 512, kSoundFrames = 256;
+constexpr std::int64_t kOuterBins = 4;  // of a spectrum: hum, and what a converter cuts
+constexpr float kDigitalSilence = 1.5f / 32768;
 constexpr int kColourless = 8;       // channels of a pixel are so near
 constexpr double kLoudRange = 11.5;  // of the spectrogram: ln of 50 dB
 constexpr std::int64_t kBlockMeans = 7;
@@ -93,12 +96,54 @@ double noise_of(F&& grey, std::int64_t height, std::int64_t width) {
   return check_surface(crop).statistics.front().noise;
 }
 
+// Longest stretch of digital silence, as a share of the time, that sound comes before and after.
+float longest_gap(const float* x, std::int64_t n) {
+  std::int64_t longest = 0, last = -1;  // of what is no silence
+  for (std::int64_t i = 0; i < n; ++i) {
+    if (std::abs(x[i]) <= kDigitalSilence) continue;
+    if (last >= 0) longest = std::max(longest, i - last - 1);
+    last = i;
+  }
+  return static_cast<float>(static_cast<double>(longest) / static_cast<double>(n));
+}
+
+// Geometric by arithmetic mean of the mean power in each bin of `power` f32 [bins, frames], without
+// the outermost ones: 1 = white noise.
+float flatness(const Tensor& power) {
+  const Tensor all = contiguous(power);
+  const std::int64_t bins = all.size(0), frames = all.size(1);
+  double logs = 0, sum = 0;
+  for (std::int64_t b = kOuterBins; b < bins - kOuterBins; ++b) {
+    const float* p = all.data<float>() + b * frames;
+    const double mean = std::accumulate(p, p + frames, 0.) / static_cast<double>(frames);
+    logs += std::log(std::max(mean, 1e-30));
+    sum += mean;
+  }
+  const double count = static_cast<double>(bins - 2 * kOuterBins);
+  return sum > 0 ? static_cast<float>(std::exp(logs / count) / (sum / count)) : 0;
+}
+
+// Where the 32 parts of the time begin, in frames: by at most half a part off the sound's
+// beginning, such that its centre of gravity is where two parts meet. So a sound that begins a
+// little later has the same parts, or the same by one, which copies may be shifted by.
+std::int64_t first_frame(const float* x, std::int64_t n, std::int64_t hop) {
+  double moment = 0, energy = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double square = double(x[i]) * x[i];
+    moment += square * static_cast<double>(i);
+    energy += square;
+  }
+  const double part = static_cast<double>(n) / kLookSide;
+  return std::llround(std::remainder(moment / energy, part) / static_cast<double>(hop));
+}
+
 }  // namespace
 
 std::string_view name_of(LookFault fault) {
   constexpr std::string_view names[] = {"none",        "tiny_image",    "blank_image",
                                         "noise_image", "missing_block", "foreign_ground",
-                                        "short_sound", "silent_sound",  "clipped_sound"};
+                                        "short_sound", "silent_sound",  "clipped_sound",
+                                        "silent_part", "noise_sound"};
   return names[static_cast<std::size_t>(fault)];
 }
 
@@ -157,17 +202,23 @@ Look look_at(const data::Sound& sound) {
   check(look, LookFault::clipped_sound,
         static_cast<double>(full) > kClipped * static_cast<double>(all.numel()));
   if (silent || n <= kSoundWindow / 2) return look;
+  look.gap = longest_gap(x, n);
   data::MelOptions mel;
-  mel.stft = {kSoundWindow, std::max<std::int64_t>(160, n / 256), 0, true};
+  mel.stft = {kSoundWindow, std::max<std::int64_t>(1, n / kSoundFrames), 0, true};
+  look.flatness = flatness(data::power_spectrogram(samples, mel.stft));
   mel.rate = sound.rate;
   mel.bands = kLookSide;
   const Tensor bands = contiguous(data::log_mel(samples, mel));
   const float* energy = bands.data<float>();
   const double loudest = *std::max_element(energy, energy + bands.numel());
+  const std::int64_t frames = bands.size(1);
+  const std::int64_t first = first_frame(x, n, mel.stft.hop);
   const auto loudness = [&](std::int64_t i) {
-    return std::max(0., energy[i] - loudest + kLoudRange) / kLoudRange * 255;
+    const std::int64_t frame = i % frames + first;
+    if (frame < 0 || frame >= frames) return 0.;
+    return std::max(0., energy[i + first] - loudest + kLoudRange) / kLoudRange * 255;
   };
-  const auto means = part_means(loudness, kLookSide, bands.size(1), kLookSide);
+  const auto means = part_means(loudness, kLookSide, frames, kLookSide);
   std::transform(means.begin(), means.end(), look.grey.begin(), level);
   return look;
 }

@@ -29,13 +29,17 @@ enum class LookFault : std::uint8_t {
   foreign_ground,  // border or corners are not dark
   short_sound,     // less than a tenth of a second
   silent_sound,    // root mean square below a thousandth of full scale
-  clipped_sound    // more than 1% of the samples at full scale
+  clipped_sound,   // more than 1% of the samples at full scale
+  // Of sounds of one kind alone (sound_checks.h):
+  silent_part,  // digital silence inside
+  noise_sound   // a flat spectrum
 };
 std::string_view name_of(LookFault fault);
 
 struct Look {
   // [32, 32]: means over equal parts of the picture, whatever its shape; of a sound its mel
-  // spectrogram, 32 bands by 32 parts of its time, 50 dB below the loudest being 0.
+  // spectrogram, 32 bands by 32 parts of its time, 50 dB below the loudest being 0; its centre of
+  // gravity is where two parts meet.
   std::array<std::uint8_t, kLookSide * kLookSide> grey{};
   // Of a picture: blue and red difference (JPEG's Cb, Cr), each [4, 4]; 0 of a sound.
   std::array<std::uint8_t, 2 * kColourSide * kColourSide> colour{};
@@ -44,6 +48,9 @@ struct Look {
   std::uint8_t height = 0, width = 0;  // of such a picture
   bool colourless = false;  // no pixel of a picture has channels further apart than 8 of 255
   float seconds = 0;        // of a sound
+  // Of a sound: the longest silence inside, as a share of its time; how flat its spectrum is, 1 as
+  // that of white noise (sound_checks.h).
+  float gap = 0, flatness = 0;
   std::uint8_t applied = 0, failed = 0;
   LookFault fault = LookFault::none;  // the first one
   bool there = false;                 // false: there is no picture or sound, all else is 0

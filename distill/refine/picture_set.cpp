@@ -3,33 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <utility>
 
 #include "data/batches.h"
 #include "distill/refine/surface.h"
+#include "distill/refine/usual_share.h"
 
 namespace athanor::distill {
 namespace {
 
-constexpr std::int64_t kLeastPictures = 50;
-constexpr double kOfOneKind = .95, kUsual = .80;
+constexpr double kOfOneKind = .95;
 // Of the checks of IDX files those that look_at() has not made: no limit on noise and contrast.
 constexpr SurfaceLimits kGround = {.noise = 4, .contrast = 0, .edges = true};
 
 using Size = std::pair<std::int64_t, std::int64_t>;  // height, width
-
-// Enough of `all` for a share of at least `least`.
-bool are_share(std::int64_t some, std::int64_t all, double least) {
-  return static_cast<double>(some) >= least * static_cast<double>(all);
-}
-
-// 94.99% is not 95%.
-std::string percent(std::int64_t some, std::int64_t all) {
-  return fmt::format("{:.0f}%",
-                     std::floor(100 * static_cast<double>(some) / static_cast<double>(all)));
-}
 
 // The most frequent size of pictures that have pixels, and how many have it.
 std::pair<Size, std::int64_t> usual_size(const std::vector<Look>& looks) {
@@ -84,14 +72,14 @@ std::string check_ground(std::vector<Look>& looks, PictureSet& set) {
     dark += is_dark(surface.statistics[k]);
     whole += surface.fault[k] != SurfaceFault::missing;
   }
-  if (!are_share(dark, grey, kUsual)) {
+  if (!are_share(dark, grey, kUsualShare)) {
     return fmt::format(
         "the ground is not checked: expected 80% of them dark at border and "
         "corners, found {}",
         percent(dark, grey));
   }
   set.dark_ground = true;
-  const bool blocks = are_share(whole, grey, kUsual);
+  const bool blocks = are_share(whole, grey, kUsualShare);
   for (std::int64_t k = 0; k < grey; ++k) {
     Look& look = looks[row[k]];
     const SurfaceStatistics& s = surface.statistics[k];
@@ -124,11 +112,11 @@ PictureSet picture_set(std::vector<Look>& looks) {
   const auto pictures =
       std::count_if(looks.begin(), looks.end(), [](const Look& l) { return l.there; });
   const auto usual = usual_size(looks);
-  if (pictures < kLeastPictures || !are_share(usual.second, pictures, kOfOneKind)) {
+  if (pictures < kLeastOfKind || !are_share(usual.second, pictures, kOfOneKind)) {
     for (Look& look : looks) std::vector<std::uint8_t>().swap(look.pixels);
     set.note = "the pictures are no set of one kind, whose ground could be checked: expected ";
-    if (pictures < kLeastPictures) {
-      set.note += fmt::format("at least {} of them, found {}", kLeastPictures, pictures);
+    if (pictures < kLeastOfKind) {
+      set.note += fmt::format("at least {} of them, found {}", kLeastOfKind, pictures);
     } else {
       set.note += fmt::format("95% of one size of {} to {} pixels a side, found {}",
                               kLeastSmallSide, kSmallSide, percent(usual.second, pictures));

@@ -8,6 +8,7 @@
 #include "data/image_file.h"
 #include "data/vector_text.h"
 #include "distill/refine/feature_values.h"
+#include "distill/refine/sound_checks.h"
 #include "tensor/base/error.h"
 #include "tensor/base/parallel.h"
 #include "tensor/io/mapped_file.h"
@@ -189,9 +190,12 @@ RecordMedia MediaReading::finish() {
     }
   }
   for (const Column& column : column_) {
-    if (column.spec.type != data::ColumnType::image) continue;
-    media_.set = picture_set(media_.images);
-    media_.notes.push_back(column.spec.name + ": " + media_.set.note);
+    if (column.spec.type == data::ColumnType::image) {
+      media_.set = picture_set(media_.images);
+      media_.notes.push_back(column.spec.name + ": " + media_.set.note);
+    } else if (column.spec.type == data::ColumnType::audio) {
+      media_.notes.push_back(column.spec.name + ": " + check_sounds(media_.sounds));
+    }
   }
   return std::move(media_);
 }

@@ -25,7 +25,7 @@ struct RecordMedia {
   Tensor vectors;          // f32 [records, width]; zeros where a record has none that can be used
   std::int64_t width = 0;  // of the embeddings; 0 = no such column
   std::vector<std::string> notes;  // what is wrong with fields of each column: how many, which
-                                   // first; of pictures whether they are a set of one kind
+                                   // first; of pictures and sounds whether they are of one kind
 
   bool has_looks() const { return !images.empty() || !sounds.empty(); }
   bool any() const { return has_looks() || width > 0; }
