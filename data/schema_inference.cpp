@@ -36,10 +36,12 @@ constexpr const char* kImageEndings[] = {".png", ".jpg", ".jpeg"};
 constexpr const char* kSoundEndings[] = {".wav", ".flac", ".aif", ".aiff", ".au", ".ogg", ".oga"};
 
 bool has_ending(std::string_view value, std::span<const char* const> endings) {
-  if (value.find("://") != value.npos) return false;
-  const std::string name = lower(std::string(trimmed(value)));
-  return std::any_of(endings.begin(), endings.end(),
-                     [&](const char* e) { return name.ends_with(e); });
+  const std::string_view name = trimmed(value);
+  const std::size_t point = name.rfind('.');
+  if (point == name.npos || name.size() - point > 5) return false;  // no ending is longer
+  const std::string ending = lower(std::string(name.substr(point)));
+  return std::find(endings.begin(), endings.end(), ending) != endings.end() &&
+         value.find("://") == value.npos;
 }
 
 // What the sample says about one column.

@@ -15,7 +15,7 @@
 namespace athanor::distill {
 namespace {
 
-constexpr std::int64_t kNeighbours = 10, kSample = 512, kClusterSample = 1024, kBlock = 4096,
+constexpr std::int64_t kNeighbours = 10, kSample = 512, kClusterSample = 1024, kBlock = 2048,
                        kClusters = 10;
 
 class NeighbourSearch {

@@ -16,7 +16,7 @@ class BufferedFile {
   explicit BufferedFile(const std::filesystem::path& path) : file_(path) {}
   BufferedFile& operator<<(std::string_view text) {
     buffer_ += text;
-    if (buffer_.size() > (std::size_t{1} << 20)) flush();
+    if (buffer_.size() > (std::size_t{1} << 17)) flush();
     return *this;
   }
   void commit() {
