@@ -27,26 +27,10 @@ class CharacterModel {
  public:
   // Learns from `texts` texts whose longest n-grams are these; each holds its shorter ones.
   void learn(const GramCounts& grams, std::uint32_t texts) {
-    // Before a text stands its beginning.
-    for (int order = 0; order < kOrder; ++order) number_[order].take(gram_place(order, 0, 0));
-    for (const std::uint32_t number : grams.in_order()) {
-      const auto [h, c] = grams[number];
-      for (int order = 0; order < kOrder; ++order) number_[order].take(gram_place(order, h, c));
-    }
     number_[kOrder] = grams.places();
     Counts counts;
-    for (int order = 0; order <= kOrder; ++order) {
-      const std::uint32_t cells = number_[order].count();
-      counts.seen[order].resize(cells);
-      log_p_[order].resize(cells);
-      if (order == kOrder) continue;  // no context
-      counts.kinds[order].resize(cells);
-      log_new_[order].resize(cells);
-    }
-    for (int order = 0; order < kOrder; ++order) {
-      counts.seen[order][number(order, 0, 0)] = texts;
-    }
-    add_up(*this, grams, counts);
+    make_cells(kOrder, counts);
+    add_up(*this, grams, texts, counts);
     probabilities(counts);
   }
 
@@ -88,10 +72,10 @@ class CharacterModel {
     std::array<std::vector<std::uint32_t>, kOrder> kinds;     // different characters that followed
     std::uint32_t all_seen = 0, all_kinds = 0;                // of single characters
   };
-  // An n-gram of one order and how often it occurs.
+  // An n-gram of one order, its cell, and how often it occurs.
   struct Seen {
     History history = 0;
-    std::uint32_t character = 0, times = 0;
+    std::uint32_t character = 0, cell = 0, times = 0;
   };
   static std::uint32_t last(History h) {
     return static_cast<std::uint32_t>(h & ((History{1} << kCharBits) - 1));
@@ -113,58 +97,87 @@ class CharacterModel {
     return sum + new_ + kAny;
   }
 
+  // Of the places that are taken.
+  void make_cells(int order, Counts& counts) {
+    const std::uint32_t cells = number_[order].count();
+    counts.seen[order].resize(cells);
+    log_p_[order].resize(cells);
+    if (order == kOrder) return;  // no context
+    counts.kinds[order].resize(cells);
+    log_new_[order].resize(cells);
+  }
+
   // Counts the n-grams from the longest on; those of an order are the shorter forms of those
   // before, so that they are few.
   ATHANOR_AVX2_CLONES
-  static void add_up(const CharacterModel& model, const GramCounts& grams, Counts& counts) {
+  static void add_up(CharacterModel& model, const GramCounts& grams, std::uint32_t texts,
+                     Counts& counts) {
     std::vector<Seen> longest(grams.in_order().size()), shorter;
     for (std::size_t k = 0; k < longest.size(); ++k) {
       const std::uint32_t number = grams.in_order()[k];
       const auto [h, c] = grams[number];
-      longest[k] = {h, c, grams.count(number)};
+      const bool has_cell = number < counts.seen[kOrder].size();  // the n-gram is the first in it
+      longest[k] = {h, c, has_cell ? number : model.number(kOrder, h, c), grams.count(number)};
     }
     for (int order = kOrder; order > 0; --order) {
-      const History kept = (History{1} << ((order - 1) * kCharBits)) - 1;
-      constexpr std::uint32_t kNone = ~0u;
-      std::vector<std::uint32_t> found(counts.seen[order - 1].size(), kNone);  // in `shorter`
-      shorter.resize(longest.size() + 1);
-      std::size_t size = 0;
-      counts.made[order].resize(longest.size());
-      auto made = counts.made[order].begin();
-      for (const auto& [h, c, times] : longest) {
-        const std::uint32_t cell = model.number(order, h, c);
-        const std::uint32_t short_cell = model.number(order - 1, h, c);
-        if (counts.seen[order][cell] == 0) {
-          // The context: the last `order` characters, an n-gram of the table below.
-          const std::uint32_t context = model.number(order - 1, h >> kCharBits, last(h));
-          *made++ = {cell, context, short_cell};
-          ++counts.kinds[order - 1][context];
-        }
-        counts.seen[order][cell] += times;
-        // Without a branch for what is new, a third of them in no order.
-        const bool is_new = found[short_cell] == kNone;
-        std::size_t at = is_new ? size : found[short_cell];
-        found[short_cell] = static_cast<std::uint32_t>(at);
-        shorter[size] = {h & kept, c, 0};
-        size += is_new;
-        if (shorter[at].history != (h & kept) || shorter[at].character != c) {
-          at = size++;  // of those in one cell, the first is found again
-        }
-        shorter[at].times += times;
-      }
-      shorter.resize(size);
-      counts.made[order].erase(made, counts.made[order].end());
+      model.take_shorter(order, longest, texts, counts);
+      shorten(model, order, longest, counts, shorter);
       longest.swap(shorter);
     }
     for (const Seen& gram : longest) {
-      const std::uint32_t cell = model.number(0, 0, gram.character);
-      if (counts.seen[0][cell] == 0) {
-        counts.made[0].push_back({cell, 0, 0});
+      if (counts.seen[0][gram.cell] == 0) {
+        counts.made[0].push_back({gram.cell, 0, 0});
         ++counts.all_kinds;
       }
-      counts.seen[0][cell] += gram.times;
+      counts.seen[0][gram.cell] += gram.times;
       counts.all_seen += gram.times;
     }
+  }
+
+  // Cells for the shorter forms of n-grams of one order.
+  void take_shorter(int order, const std::vector<Seen>& grams, std::uint32_t texts,
+                    Counts& counts) {
+    PlaceNumbers& number = number_[order - 1];
+    const std::uint32_t beginning = gram_place(order - 1, 0, 0);  // stands before a text
+    number.take(beginning);
+    for (const Seen& gram : grams) number.take(gram_place(order - 1, gram.history, gram.character));
+    make_cells(order - 1, counts);
+    counts.seen[order - 1][number[beginning]] = texts;
+  }
+
+  // Counts n-grams of one order; their shorter forms follow in `shorter`.
+  [[gnu::always_inline]] static void shorten(const CharacterModel& model, int order,
+                                             const std::vector<Seen>& grams, Counts& counts,
+                                             std::vector<Seen>& shorter) {
+    constexpr std::uint32_t kNone = ~0u;
+    const History kept = (History{1} << ((order - 1) * kCharBits)) - 1;
+    std::vector<std::uint32_t> found(counts.seen[order - 1].size(), kNone);  // in `shorter`
+    shorter.resize(grams.size() + 1);
+    counts.made[order].resize(grams.size());
+    std::size_t size = 0;
+    auto made = counts.made[order].begin();
+    for (const auto& [h, c, cell, times] : grams) {
+      const std::uint32_t short_cell = model.number(order - 1, h, c);
+      if (counts.seen[order][cell] == 0) {
+        // The context: the last `order` characters, an n-gram of the table below.
+        const std::uint32_t context = model.number(order - 1, h >> kCharBits, last(h));
+        *made++ = {cell, context, short_cell};
+        ++counts.kinds[order - 1][context];
+      }
+      counts.seen[order][cell] += times;
+      // Without a branch for what is new, a third of them in no order.
+      const bool is_new = found[short_cell] == kNone;
+      std::size_t at = is_new ? size : found[short_cell];
+      found[short_cell] = static_cast<std::uint32_t>(at);
+      shorter[size] = {h & kept, c, short_cell, 0};
+      size += is_new;
+      if (shorter[at].history != (h & kept) || shorter[at].character != c) {
+        at = size++;  // of those in one cell, the first is found again
+      }
+      shorter[at].times += times;
+    }
+    shorter.resize(size);
+    counts.made[order].erase(made, counts.made[order].end());
   }
 
   // From the counts.

@@ -72,13 +72,25 @@ class NeighbourSearch {
   }
 
   Tensor units(const std::vector<std::int64_t>& rows) const {
-    return units_.defined() ? take_rows(units_, rows) : embed_tokens(tokens_, rows, idf_);
+    if (units_.defined()) return take_rows(units_, rows);
+    if (drawn_.empty()) return embed_tokens(tokens_, rows, idf_);
+    std::vector<const float*> known;
+    for (const std::int64_t i : rows) known.push_back(drawn_[i]);
+    return embed_tokens(tokens_, rows, idf_, known);
   }
 
   Tensor cluster_centres() {
     f_.clusters = std::min(kClusters, n_);
-    return kmeans(units(draw(std::min(kClusterSample, n_), n_)), {f_.clusters, 1, 15, seed_})
-        .centres;
+    const std::vector<std::int64_t> rows = draw(std::min(kClusterSample, n_), n_);
+    drawn_units_ = units(rows);
+    if (!units_.defined()) {
+      drawn_.assign(static_cast<std::size_t>(n_), nullptr);
+      for (std::size_t s = 0; s < rows.size(); ++s) {
+        drawn_[rows[s]] =
+            drawn_units_.data<float>() + static_cast<std::int64_t>(s) * drawn_units_.size(1);
+      }
+    }
+    return kmeans(drawn_units_, {f_.clusters, 1, 15, seed_}).centres;
   }
 
   // Fills cluster and novelty, and typicality with the mean distance.
@@ -125,6 +137,8 @@ class NeighbourSearch {
   const std::uint64_t seed_;
   Tensor units_;
   std::vector<float> idf_;
+  Tensor drawn_units_;               // of the records that the centres are sought among
+  std::vector<const float*> drawn_;  // where a record's stands in it; of words only
   NeighbourFeatures f_;
 };
 

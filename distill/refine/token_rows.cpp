@@ -79,12 +79,16 @@ std::vector<float> inverse_document_frequencies(const TokenRows& all) {
 }
 
 Tensor embed_tokens(const TokenRows& all, std::span<const std::int64_t> rows,
-                    std::span<const float> idf) {
+                    std::span<const float> idf, std::span<const float* const> known) {
   Tensor result = zeros({std::ssize(rows), kDimensions});
   float* out = result.data<float>();
   parallel_for(std::ssize(rows), 256, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
       float* x = out + r * kDimensions;
+      if (!known.empty() && known[r] != nullptr) {
+        std::copy_n(known[r], kDimensions, x);
+        continue;
+      }
       const std::span<const std::uint32_t> tokens = all.row(rows[r]);
       for (const std::uint32_t token : tokens) __builtin_prefetch(&idf[idf_cell(token)]);
       for (const std::uint32_t token : tokens) {

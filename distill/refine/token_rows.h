@@ -53,9 +53,10 @@ std::uint32_t token_of_word(std::uint32_t word);
 TokenRows tokens_of(const TextArena& texts);
 
 // Unit rows f32 [rows.size(), 128] of tf-idf weights projected by signs (Achlioptas 2003); zero for
-// a record without tokens. `idf`: of inverse_document_frequencies().
+// a record without tokens. `idf`: of inverse_document_frequencies(). `known`: rows that are copied
+// from earlier ones, null where there is none.
 Tensor embed_tokens(const TokenRows& all, std::span<const std::int64_t> rows,
-                    std::span<const float> idf);
+                    std::span<const float> idf, std::span<const float* const> known = {});
 // ln((1 + n) / (1 + df)) + 1 for each of 2^18 hash cells.
 std::vector<float> inverse_document_frequencies(const TokenRows& all);
 
