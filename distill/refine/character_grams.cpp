@@ -26,14 +26,27 @@ void GramCounts::read_all() {
 }
 
 void GramCounts::add(std::string_view text, std::uint32_t* run) {
-  if (data::is_ascii(text)) return add_ascii(*this, text, run);
-  along(text, [&](History h, std::uint32_t c) {
-    *run = add_wide(place_[*run], h, c);
-    ++run;
-  });
+  return data::is_ascii(text) ? add_ascii(*this, text, run) : add_wide(*this, text, run);
 }
 
-// A function with clones, which count bits by an instruction.
+// Functions with clones, which count bits by an instruction.
+ATHANOR_AVX2_CLONES
+void GramCounts::add_wide(GramCounts& grams, std::string_view text, std::uint32_t* run) {
+  along(
+      text, [&](History h, std::uint32_t c) __attribute__((always_inline)) {
+        const std::uint32_t place = grams.place_[*run], first = grams.key_[place];
+        const std::uint32_t key = key_of(h, c);
+        if (key >= kHashed || (first != key && first != kNone)) {
+          *run++ = grams.add_other(key, {h, c});
+          return;
+        }
+        if (first == kNone) grams.order_[grams.size_++] = place;
+        grams.key_[place] = key;
+        ++grams.count_[place];
+        *run++ = place;
+      });
+}
+
 ATHANOR_AVX2_CLONES
 void GramCounts::add_ascii(GramCounts& grams, std::string_view text, std::uint32_t* run) {
   std::uint32_t h = 0, *keys = grams.key_.data(), *counts = grams.count_.data();
@@ -78,16 +91,6 @@ std::uint32_t GramCounts::key_of(History h, std::uint32_t c) {
   }
   const std::uint64_t x = (h + c * 0xd6e8feb86659fd93u) * 0x9e3779b97f4a7c15u;
   return static_cast<std::uint32_t>(x >> 32) | kHashed;
-}
-
-// Of an n-gram of a text that is not ASCII.
-std::uint32_t GramCounts::add_wide(std::uint32_t place, History h, std::uint32_t c) {
-  const std::uint32_t key = key_of(h, c), first = key_[place];
-  if (key >= kHashed || (first != key && first != kNone)) return add_other(key, {h, c});
-  if (first == kNone) order_[size_++] = place;
-  key_[place] = key;
-  ++count_[place];
-  return place;
 }
 
 // Of n-grams whose places have another first one, and of those that are not ASCII.

@@ -129,7 +129,7 @@ class GramCounts {
 
   static std::uint32_t key_of(History h, std::uint32_t c);
   static void add_ascii(GramCounts& grams, std::string_view text, std::uint32_t* run);
-  std::uint32_t add_wide(std::uint32_t place, History h, std::uint32_t c);
+  static void add_wide(GramCounts& grams, std::string_view text, std::uint32_t* run);
   std::uint32_t add_other(std::uint32_t key, const Gram& gram);
   std::uint32_t insert(std::size_t at, std::uint32_t key, const Gram& gram);
   std::size_t slot_of(std::uint32_t key) const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "tensor/base/avx2_clones.h"
@@ -30,8 +31,11 @@ void squares_of_block(const float* point, const double* centres, std::int64_t d,
 }
 
 constexpr std::int64_t kPoints = 4;  // whose sums take the time of one
+// A number of each.
+using Floats = float __attribute__((vector_size(kPoints * sizeof(float))));
+using Ints = std::int32_t __attribute__((vector_size(kPoints * sizeof(float))));
 
-// Inner products of four points and such a block, about: [kPoints, kBlock].
+// Inner products of such a block and four points, about: [kBlock, kPoints].
 ATHANOR_VECTOR_CLONES
 void products_of_block(const std::array<const float*, kPoints>& point, const float* centres,
                        std::int64_t d, float* products) {
@@ -47,8 +51,12 @@ void products_of_block(const std::array<const float*, kPoints>& point, const flo
       sum3[c] += at3 * centre;
     }
   }
-  for (const float* sum : {sum0, sum1, sum2, sum3})
-    products = std::copy(sum, sum + kBlock, products);
+  for (std::int64_t c = 0; c < kBlock; ++c, products += kPoints) {
+    products[0] = sum0[c];
+    products[1] = sum1[c];
+    products[2] = sum2[c];
+    products[3] = sum3[c];
+  }
 }
 
 // Of two vectors, about.
@@ -200,20 +208,19 @@ struct Lloyd {
       for (std::int64_t i = begin; i < end; i += kPoints) {
         std::array<const float*, kPoints> point;
         for (std::int64_t b = 0; b < kPoints; ++b) point[b] = points + std::min(i + b, end - 1) * d;
-        std::array<std::int32_t, kPoints> best{};
-        std::array<float, kPoints> least, second;
-        least.fill(std::numeric_limits<float>::infinity());
-        second = least;
+        Ints best = {};
+        Floats least = Floats{} + std::numeric_limits<float>::infinity(), second = least;
         for (std::int64_t from = 0; from < k; from += kBlock) {
           products_of_block(point, blocks.data() + from * d, d, products.data());
           for (std::int64_t c = from; c < std::min(k, from + kBlock); ++c) {
-            for (std::int64_t b = 0; b < kPoints; ++b) {  // without branches
-              // Without the point's own square, which is the same for all.
-              const float distance = square[c] - 2 * products[b * kBlock + c - from];
-              best[b] = distance < least[b] ? static_cast<std::int32_t>(c) : best[b];
-              second[b] = std::min(second[b], std::max(distance, least[b]));
-              least[b] = std::min(least[b], distance);
-            }
+            Floats product;
+            std::memcpy(&product, products.data() + (c - from) * kPoints, sizeof product);
+            // Without the point's own square, which is the same for all.
+            const Floats distance = square[c] - 2 * product;
+            const Floats other = distance < least ? least : distance;
+            best = distance < least ? Ints{} + static_cast<std::int32_t>(c) : best;
+            second = other < second ? other : second;
+            least = distance < least ? distance : least;
           }
         }
         for (std::int64_t b = 0; b < std::min(kPoints, end - i); ++b) {
