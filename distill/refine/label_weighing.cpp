@@ -50,6 +50,18 @@ LabelWeighing::LabelWeighing(const LabelTask& task) : task_(task), slices_(time_
   for (auto& copies : members) {
     if (copies.size() > 1) copies_.push_back(std::move(copies));
   }
+  tell_copies_apart();
+}
+
+void LabelWeighing::tell_copies_apart() {
+  std::int64_t labelled = 0, copied = 0;
+  for (const std::int64_t i : rows_) labelled += task_.label[i] >= 0;
+  for (const auto& copies : copies_) copied += std::ssize(copies);
+  if (std::min(copied, labelled - copied) < kLeastOfSpan) return;
+  for (const auto& copies : copies_) {
+    for (const std::int64_t i : copies) slices_.of[i] += slices_.count;
+  }
+  slices_.count *= 2;
 }
 
 void LabelWeighing::settle(ProbabilityTable& p) const {
@@ -95,11 +107,16 @@ Weighed LabelWeighing::weigh(const ProbabilityTable& p, double exponent) const {
 }
 
 Weighed LabelWeighing::search(const ProbabilityTable& p, std::span<const double> exponents) const {
+  constexpr double kBetween = 1.1892071150027210667;  // 2^(1/4), half of a step of the powers
   Weighed best;
-  for (const double exponent : exponents) {
+  const auto attempt = [&](double exponent) {
     Weighed w = weigh(p, exponent);
     if (best.p.rows == 0 || w.likelihood > best.likelihood) best = std::move(w);
-  }
+  };
+  for (const double exponent : exponents) attempt(exponent);
+  const double likeliest = best.exponent;
+  attempt(likeliest / kBetween);
+  attempt(likeliest * kBetween);
   return best;
 }
 

@@ -18,7 +18,8 @@ struct TimeSlices {
 };
 TimeSlices time_slices(const std::vector<double>& times);  // NaN = no stamp
 
-// Powers to which answers may be raised before they are weighed against the labels.
+// Powers to which answers may be raised before they are weighed against the labels, each about
+// sqrt(2) times the one before.
 inline constexpr double kExponents[] = {.25, .35, .5, .7, 1, 1.4};
 // Of models elsewhere, which may be regularised as strongly as their maker liked.
 inline constexpr double kExponentsOfGiven[] = {.25, .35, .5, .7, 1, 1.4, 2, 2.8, 4};
@@ -40,23 +41,27 @@ class LabelWeighing {
   explicit LabelWeighing(const LabelTask& task);
 
   // p to the power `exponent` and with the classes' shares estimated; a noise matrix for each span
-  // of time; one posterior for all sound copies of each other, from the labels of all of them; of a
-  // verified record the class that is vouched for, which counts in the matrices, too.
+  // of time, of records that have copies and of those that have none where there are 100 of either
+  // (what is written down twice is right more often, or less); one posterior for all sound copies
+  // of each other, from the labels of all of them; of a verified record the class that is vouched
+  // for, which counts in the matrices, too.
   Weighed weigh(const ProbabilityTable& p, double exponent) const;
-  // With the power under which the labels, which the models of p have not seen, are likeliest;
-  // those of verified records count as the true classes that they are.
+  // With the power under which the labels, which the models of p have not seen, are likeliest, of
+  // those given and then of two that lie half a step from the best; labels of verified records
+  // count as the true classes that they are.
   Weighed search(const ProbabilityTable& p, std::span<const double> exponents = kExponents) const;
   // The same of a b^power, with the likeliest power; a as it is where none is likelier than that.
   Weighed with_second_view(Weighed a, const ProbabilityTable& b) const;
 
  private:
+  void tell_copies_apart();
   void join(const std::vector<std::int64_t>& copies, Weighed& w, const SlicedNoise& noise) const;
   // Known rows of verified records become certain.
   void settle(ProbabilityTable& p) const;
   double likelihood(const ProbabilityTable& p, const SlicedNoise& noise) const;
 
   const LabelTask& task_;
-  const TimeSlices slices_;
+  TimeSlices slices_;
   std::vector<std::int64_t> rows_;    // that the noise matrices are estimated from
   std::vector<std::int64_t> unsure_;  // those of them that nobody vouches for
   std::vector<std::int64_t> verified_;

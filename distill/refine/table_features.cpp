@@ -161,8 +161,14 @@ class FeatureWork {
   void text_surface(const std::vector<double>& nll) {
     f_.surface = r_.surface;
     std::vector<std::int64_t> length;
-    for (std::int64_t i = 0; i < n_; ++i) length.push_back(std::ssize(r_.text[i]));
-    check_corpus(nll, length, usual_texts(r_.missing, f_.groups.group), f_.surface);
+    std::vector<LastWords> last;
+    for (std::int64_t i = 0; i < n_; ++i) {
+      length.push_back(std::ssize(r_.text[i]));
+      last.push_back(f_.surface[i].last);
+    }
+    const std::vector<char> usual = usual_texts(r_.missing, f_.groups.group);
+    check_corpus(nll, length, usual, f_.surface);
+    check_endings(ending_log_odds(r_.tokens, last, usual), f_.surface);
   }
 
   std::int64_t earlier_records() const { return earlier_ != nullptr ? earlier_->size() : 0; }

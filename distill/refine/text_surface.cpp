@@ -11,6 +11,8 @@
 namespace athanor::distill {
 namespace {
 
+constexpr std::int64_t kFewest = 50;  // texts that can say what is usual
+
 constexpr std::string_view kStopWords =
     "the of and a to in is was it for on that with as be at by this i you he she they we are not "
     "or "
@@ -113,6 +115,10 @@ std::string_view name_of(TextFault fault) {
 TextSurface check_text(std::string_view raw, const Words& words) {
   TextSurface result;
   result.closed = is_closed(raw);
+  if (const std::size_t n = words.hash.size(); n > 0) {
+    result.last.one = token_of_word(words.hash[n - 1]);
+    if (n > 1) result.last.two = token_of_pair(words.hash[n - 2], words.hash[n - 1]);
+  }
   const auto check = [&](TextFault fault, bool bad) { result.check(fault, bad); };
   const std::int64_t count = std::ssize(words.hash);
   const bool ascii = data::is_ascii(raw);
@@ -210,7 +216,6 @@ std::vector<char> usual_texts(std::span<const std::int32_t> missing,
 
 void check_corpus(std::span<const double> nll, std::span<const std::int64_t> length,
                   std::span<const char> counts, std::span<TextSurface> surface) {
-  constexpr std::int64_t kFewest = 50;
   constexpr double kFar = 5, kDoubtful = 2, kClosed = .85;
   std::int64_t counted = 0;
   for (std::size_t i = 0; i < nll.size(); ++i) counted += counts[i] && is_applicable(nll[i]);
@@ -227,6 +232,17 @@ void check_corpus(std::span<const double> nll, std::span<const std::int64_t> len
       surface[i].doubt = static_cast<std::uint8_t>(std::lround(255 * doubt));
     }
     if (all_closed) surface[i].check(TextFault::ending, !surface[i].closed);
+  }
+}
+
+void check_endings(std::span<const float> ending, std::span<TextSurface> surface) {
+  // Of the logarithm of the odds of an ending: 1 : 3,000 counts as a failed check.
+  constexpr double kNever = 8;
+  if (std::ssize(surface) < kFewest) return;
+  for (std::size_t i = 0; i < surface.size(); ++i) {
+    ++surface[i].applied;
+    const double cut = std::clamp(-ending[i] / kNever, 0., 1.);
+    surface[i].cut = static_cast<std::uint8_t>(std::lround(255 * cut));
   }
 }
 

@@ -7,11 +7,13 @@
 #include <string_view>
 #include <vector>
 
+#include "distill/refine/text_endings.h"
 #include "distill/refine/text_units.h"
 
 namespace athanor::distill {
 
-// Bits of a mask of failed checks. In parentheses: where the check applies.
+// Bits of a mask of failed checks. In parentheses: where the check applies. One more check is never
+// failed, only in doubt: whether the text was cut off (check_endings).
 enum class TextFault : std::uint16_t {
   empty = 1,            // no letter or digit at all
   word_length = 2,      // mean length of words outside [1.5, 15] (3 words that are not CJK)
@@ -32,13 +34,15 @@ std::string_view name_of(TextFault fault);
 struct TextSurface {
   std::uint16_t faults = 0;  // bits of TextFault
   std::uint8_t applied = 0, failed = 0;
-  bool closed = false;     // ends with a sentence mark, or a quote or bracket behind one
-  std::uint8_t doubt = 0;  // 255ths of a failed check: how nearly the text is `unlikely`
+  bool closed = false;  // ends with a sentence mark, or a quote or bracket behind one
+  // 255ths of a failed check: how nearly the text is `unlikely`, how much it looks cut off.
+  std::uint8_t doubt = 0, cut = 0;
+  LastWords last;
 
   bool has(TextFault fault) const { return (faults & static_cast<std::uint16_t>(fault)) != 0; }
   // Of the checks that apply, what holds.
   double share() const {
-    return applied > 0 ? std::max(1 - (failed + doubt / 255.) / applied, 0.) : 1;
+    return applied > 0 ? std::max(1 - (failed + (doubt + cut) / 255.) / applied, 0.) : 1;
   }
   void check(TextFault fault, bool bad) {
     ++applied;
@@ -64,5 +68,10 @@ std::vector<char> usual_texts(std::span<const std::int32_t> missing,
 // least 85% of the texts are closed.
 void check_corpus(std::span<const double> nll, std::span<const std::int64_t> length,
                   std::span<const char> counts, std::span<TextSurface> surface);
+
+// Whether texts were cut off, `ending` being of ending_log_odds(): in doubt where a text ends
+// behind words that stand within texts more often than any word does, in proportion to the
+// logarithm of how much more often. Applied to all where there are 50.
+void check_endings(std::span<const float> ending, std::span<TextSurface> surface);
 
 }  // namespace athanor::distill

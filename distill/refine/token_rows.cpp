@@ -31,13 +31,16 @@ std::size_t idf_cell(std::uint32_t token) { return token >> (32 - kIdfBits); }
 }  // namespace
 
 std::uint32_t token_of_word(std::uint32_t word) { return mixed(word, 0); }
+std::uint32_t token_of_pair(std::uint32_t first, std::uint32_t second) {
+  return mixed(first, second);
+}
 
 void tokens_of_words(std::span<const std::uint32_t> words, std::vector<std::uint32_t>& tokens) {
   words = words.first(std::min(words.size(), kMaxWords));
   tokens.clear();
   for (std::size_t i = 0; i < words.size(); ++i) {
     tokens.push_back(token_of_word(words[i]));
-    if (i > 0) tokens.push_back(mixed(words[i - 1], words[i]));
+    if (i > 0) tokens.push_back(token_of_pair(words[i - 1], words[i]));
   }
   std::sort(tokens.begin(), tokens.end());
   tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());

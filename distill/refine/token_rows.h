@@ -47,8 +47,9 @@ struct TokenRows {
 // Words and pairs of neighbouring words, given the words' hashes, of which the first 1,000 count;
 // distinct, in order.
 void tokens_of_words(std::span<const std::uint32_t> words, std::vector<std::uint32_t>& tokens);
-// Of one word, given its hash.
+// Of one word, given its hash, and of two neighbouring ones.
 std::uint32_t token_of_word(std::uint32_t word);
+std::uint32_t token_of_pair(std::uint32_t first, std::uint32_t second);
 // The same of each text.
 TokenRows tokens_of(const TextArena& texts);
 

@@ -6,6 +6,7 @@
 #include "distill/refine/cholesky.h"
 #include "distill/refine/discriminant.h"
 #include "distill/refine/feature_values.h"
+#include "distill/refine/label_weighing.h"
 #include "distill/refine/latent_words.h"
 #include "distill/refine/leading_directions.h"
 #include "distill/refine/tridiagonal.h"
@@ -254,4 +255,70 @@ TEST_CASE("discriminants by hand in one dimension", "[label_views]") {
   CHECK(t.row(0)[0] == -1);
   fold.pop_back();
   CHECK_THROWS_AS(DiscriminantFolds(x, fold, weight, 3), Error);
+}
+
+TEST_CASE("labels of records that have copies have a noise of their own", "[label_views]") {
+  // A model that is right, and 70% sure, of 300 records without copies and 150 pairs of copies. One
+  // label in 30 of the former is wrong and two in five of the latter, never both of a pair.
+  constexpr std::int64_t kAlone = 300, kPairs = 150;
+  LabelTask task;
+  task.classes = 2;
+  ProbabilityTable p{kAlone + 2 * kPairs, 2, {}};
+  const auto add = [&](std::int64_t truth, bool wrong, std::int64_t group) {
+    task.label.push_back(wrong ? 1 - truth : truth);
+    task.group.push_back(group);
+    p.values.push_back(truth == 0 ? .7 : .3);
+    p.values.push_back(truth == 0 ? .3 : .7);
+  };
+  for (std::int64_t i = 0; i < kAlone; ++i) add(i / 30 % 2, i % 30 == 0, i);
+  for (std::int64_t i = 0; i < kPairs; ++i) {
+    for (int copy = 0; copy < 2; ++copy) add(i % 2, copy == 0 && i % 5 != 0, kAlone + 2 * i);
+  }
+  task.judged = task.size();
+  task.truth.assign(task.label.size(), -1);
+  task.time.assign(task.label.size(), kNotApplicable);
+  task.sound.assign(task.label.size(), 1);
+  const LabelWeighing weighing(task);
+  const Weighed w = weighing.weigh(p, 1);
+  // A wrong label of either kind, with which the model disagrees alike.
+  const double alone = w.posterior.row(0)[task.label[0]];
+  const double pair = w.posterior.row(kAlone + 2)[task.label[kAlone + 2]];
+  CHECK(alone > .5);  // such labels are nearly always right
+  CHECK(pair < .35);  // one of the two is wrong, and the model says which
+  // Fewer than 100 records with copies are judged like all others.
+  LabelTask few = task;
+  for (std::int64_t i = 45; i < kPairs; ++i) few.group[kAlone + 2 * i + 1] += 1;
+  LabelTask none = few;
+  for (std::int64_t i = 0; i < 45; ++i) none.group[kAlone + 2 * i + 1] += 1;
+  CHECK(LabelWeighing(few).weigh(p, 1).likelihood == LabelWeighing(none).weigh(p, 1).likelihood);
+}
+
+TEST_CASE("the power of answers is sought between those that are given", "[label_views]") {
+  LabelTask task;
+  task.classes = 2;
+  ProbabilityTable p{400, 2, {}};
+  // Says .9 of what is right four times in five: to the power .63 it says .8.
+  for (std::int64_t i = 0; i < 400; ++i) {
+    const std::int64_t truth = i % 2;
+    const bool right = i % 5 != 0;
+    task.label.push_back(truth);
+    task.group.push_back(i);
+    p.values.push_back((truth == 0) == right ? .9 : .1);
+    p.values.push_back((truth == 0) == right ? .1 : .9);
+  }
+  task.judged = 400;
+  task.truth.assign(400, -1);
+  task.time.assign(400, kNotApplicable);
+  task.sound.assign(400, 1);
+  const LabelWeighing weighing(task);
+  const Weighed found = weighing.search(p, std::vector<double>{.7});
+  double most = -1e9, at = 0;
+  for (const double exponent : {.7 / 1.1892071, .7, .7 * 1.1892071}) {
+    const double likelihood = weighing.weigh(p, exponent).likelihood;
+    if (likelihood > most) at = exponent;
+    most = std::max(most, likelihood);
+  }
+  CHECK(found.exponent == Approx(at).epsilon(1e-6));
+  CHECK(found.exponent != Approx(.7).epsilon(1e-6));
+  CHECK(found.likelihood == Approx(most));
 }

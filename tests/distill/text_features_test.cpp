@@ -10,6 +10,7 @@
 #include "distill/refine/minhash.h"
 #include "distill/refine/score_model.h"
 #include "distill/refine/short_copies.h"
+#include "distill/refine/text_endings.h"
 #include "distill/refine/text_surface.h"
 #include "distill/refine/text_units.h"
 #include "distill/refine/token_rows.h"
@@ -138,6 +139,49 @@ TEST_CASE("surface checks name what is wrong with a text", "[text]") {
   CHECK(has(faults("one\ntwo\none\none\none"), TextFault::repeated_lines));
   CHECK(has(faults(std::string("ab\x01\x02 cd")), TextFault::control));
   CHECK(faults("?!").share() < 1);
+}
+
+TEST_CASE("a text that was cut off ends as others do not end", "[text]") {
+  TextArena texts;
+  const std::string subjects[] = {"cat", "dog", "fox", "owl"}, places[] = {"mat", "moon", "hill"};
+  for (int i = 0; i < 60; ++i) {
+    texts.add("the " + subjects[i % 4] + " looked at the " + places[i % 3]);
+  }
+  texts.add("the cat looked at the");  // 60
+  texts.add("the cat looked at the zebra");
+  texts.add("hill");
+  texts.add("");
+  const auto odds = [](const TextArena& texts, std::span<const char> usual) {
+    std::vector<LastWords> last;
+    for (std::int64_t i = 0; i < texts.size(); ++i) {
+      Words words;
+      split_words(texts[i], words);
+      last.push_back(check_text(texts[i], words).last);
+    }
+    return ending_log_odds(tokens_of(texts), last, usual);
+  };
+  const std::vector<char> all(64, 1);
+  const std::vector<float> ending = odds(texts, all);
+  for (int i = 0; i < 60; ++i) CHECK(ending[i] > 1);
+  CHECK(ending[60] < -2);
+  CHECK(ending[61] == Approx(0).margin(1e-5));  // nobody else says it; its own text does not count
+  CHECK(ending[62] > 0);
+  CHECK(ending[63] == 0);
+  // The one that was cut off may not say what is usual; it is judged all the same.
+  std::vector<char> usual(all);
+  usual[60] = 0;
+  CHECK(odds(texts, usual)[60] < -2);
+  TextArena words;
+  for (int i = 0; i < 60; ++i) words.add(subjects[i % 4]);
+  for (const float value : odds(words, std::vector<char>(60, 1))) CHECK(value == 0);
+  // What a text that was cut off loses: part of one check.
+  std::vector<TextSurface> surface(64);
+  for (TextSurface& s : surface) s.applied = 4;
+  check_endings(ending, surface);
+  CHECK(surface[0].share() == 1);
+  CHECK(surface[60].share() < .95);
+  CHECK(surface[60].share() > .5);
+  CHECK(surface[60].faults == 0);
 }
 
 TEST_CASE("unlikely texts have a higher negative log-likelihood", "[text]") {
