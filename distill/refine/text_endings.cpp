@@ -6,7 +6,7 @@
 namespace athanor::distill {
 namespace {
 
-constexpr std::int64_t kMostLearned = 16384;  // texts
+constexpr std::int64_t kMostLearned = 4096;  // texts
 // Occurrences that are added: of a word as if it ended texts as often as any word does, of two
 // words as if as often as the last of them.
 constexpr double kAnyWord = 4, kLastWord = 3;

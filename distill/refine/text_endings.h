@@ -14,7 +14,7 @@ namespace athanor::distill {
 // is known: below 0 the words stand within texts more often than any word does. Of the last word,
 // and of the last two as far as they occur; each text is left out of what is said of itself.
 // `last`: tokens of each text's last word and of its last two, 0 = none; `usual`: 1 for the texts
-// to learn from, of which at most 16,384 are, evenly spread.
+// to learn from, of which at most 4,096 are, evenly spread.
 struct LastWords {
   std::uint32_t one = 0, two = 0;
 };
