@@ -9,6 +9,7 @@
 #include "distill/refine/audit.h"
 #include "distill/refine/table_plant.h"
 #include "tensor/base/error.h"
+#include "tensor/io/atomic_file.h"
 
 namespace athanor::cli {
 namespace {
@@ -59,7 +60,7 @@ void plant(const PlantCommand& o) {
 
 struct AuditCommand {
   std::vector<std::string> refined, manifests, hold_out;
-  std::string fit, dirty, clean, pairs, similar_pairs;
+  std::string fit, report, dirty, clean, pairs, similar_pairs;
   bool json = false;
 };
 
@@ -74,6 +75,15 @@ void print_audit(const distill::Audit& a) {
   print_quality("selected", a.selected);
   print_quality("at retention 0.95", a.at_95);
   std::printf("  score: AUROC %.4f  AUPRC %.4f  ECE %.4f\n", a.auroc, a.auprc, a.ece);
+  std::printf("  share of good records by tenths of the score:");
+  for (const auto& bin : a.calibration) {
+    if (bin.records > 0) {
+      std::printf(" %.2f", bin.good);
+    } else {
+      std::printf(" -");
+    }
+  }
+  std::printf("\n");
   for (const auto& kind : a.kinds) {
     std::printf("  %-22s %8lld planted  recall %.3f  AUROC %.4f\n",
                 std::string(name_of(kind.recall.kind)).c_str(),
@@ -122,9 +132,11 @@ void audit_command(const AuditCommand& o) {
           " refinements, got ", o.manifests.size());
   }
   std::vector<distill::AuditedScores> all;
+  std::vector<std::pair<std::string, distill::Audit>> audits;
   for (std::size_t i = 0; i < o.refined.size(); ++i) {
     all.push_back(distill::read_audit(o.refined[i], o.manifests[i]));
-    const distill::Audit a = distill::audit(all.back());
+    audits.emplace_back(o.refined[i], distill::audit(all.back()));
+    const distill::Audit& a = audits.back().second;
     if (o.json) {
       std::fputs(distill::audit_json(a).c_str(), stdout);
     } else {
@@ -132,6 +144,7 @@ void audit_command(const AuditCommand& o) {
       print_audit(a);
     }
   }
+  if (!o.report.empty()) write_file_atomically(o.report, distill::render_audit_report(audits));
   if (o.fit.empty()) return;
   std::vector<distill::Defect> held_out;
   for (const std::string& name : o.hold_out) held_out.push_back(distill::defect_from_name(name));
@@ -168,6 +181,8 @@ void add_audit(CLI::App& app) {
       "pairs.");
   c->add_option("refined", o->refined, "Directories that refine wrote")->required();
   c->add_option("--manifest", o->manifests, "Manifest of the planted pool, one a directory");
+  c->add_option("--report", o->report, "Write a page (HTML): calibration, what was removed")
+      ->needs("--manifest");
   c->add_option("--fit", o->fit, "Fit the score's weights to these and write them (TOML)");
   c->add_option("--hold-out", o->hold_out, "Kinds of defects that take no part in the fit")
       ->delimiter(',');

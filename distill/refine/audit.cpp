@@ -132,17 +132,31 @@ double average_precision(const AuditedScores& s, const std::vector<char>& good) 
   return found > 0 ? sum / found : kNotApplicable;
 }
 
-double calibration_error(const AuditedScores& s, const std::vector<char>& good) {
+std::vector<CalibrationBin> calibration_of(const AuditedScores& s, const std::vector<char>& good) {
   const std::vector<double>& score = column_of(s, "score");
-  double sum[kBins] = {}, right[kBins] = {};
+  std::vector<CalibrationBin> bins(kBins);
   for (std::size_t i = 0; i < good.size(); ++i) {
-    const int bin = std::clamp(static_cast<int>(score[i] * kBins), 0, kBins - 1);
-    sum[bin] += score[i];
-    right[bin] += good[i];
+    CalibrationBin& bin = bins[std::clamp(static_cast<int>(score[i] * kBins), 0, kBins - 1)];
+    ++bin.records;
+    bin.score += score[i];
+    bin.good += good[i];
   }
-  double error = 0;
-  for (int b = 0; b < kBins; ++b) error += std::abs(sum[b] - right[b]);
-  return error / static_cast<double>(std::max<std::size_t>(good.size(), 1));
+  for (CalibrationBin& bin : bins) {
+    bin.score = bin.records > 0 ? bin.score / static_cast<double>(bin.records) : kNotApplicable;
+    bin.good = bin.records > 0 ? bin.good / static_cast<double>(bin.records) : kNotApplicable;
+  }
+  return bins;
+}
+
+// Guo et al. 2017.
+double calibration_error(const std::vector<CalibrationBin>& bins) {
+  double error = 0, records = 0;
+  for (const CalibrationBin& bin : bins) {
+    if (bin.records == 0) continue;
+    error += static_cast<double>(bin.records) * std::abs(bin.score - bin.good);
+    records += static_cast<double>(bin.records);
+  }
+  return error / std::max(records, 1.);
 }
 
 }  // namespace
@@ -186,7 +200,8 @@ Audit audit(const AuditedScores& s) {
   const std::vector<double>& score = column_of(s, "score");
   a.auroc = auroc_where(score, good, all);
   a.auprc = average_precision(s, good);
-  a.ece = calibration_error(s, good);
+  a.calibration = calibration_of(s, good);
+  a.ece = calibration_error(a.calibration);
   for (std::size_t k = 0; k < s.names.size(); ++k) {
     a.auroc_of.emplace_back(s.names[k], auroc_where(s.columns[k], good, all));
   }
@@ -217,6 +232,11 @@ std::string audit_json(const Audit& a) {
                                                      {"recall", kind.recall.recall},
                                                      {"auroc", number(kind.auroc)}};
   }
+  Json bins = Json::array();
+  for (const CalibrationBin& bin : a.calibration) {
+    bins.push_back(
+        {{"records", bin.records}, {"score", number(bin.score)}, {"good", number(bin.good)}});
+  }
   const Json json = {{"effective_before", a.effective_before},
                      {"selected", quality(a.selected)},
                      {"free_checks", quality(a.free_checks)},
@@ -224,6 +244,7 @@ std::string audit_json(const Audit& a) {
                      {"auroc", number(a.auroc)},
                      {"auprc", number(a.auprc)},
                      {"ece", a.ece},
+                     {"calibration", bins},
                      {"auroc_of", columns},
                      {"kinds", kinds}};
   return json.dump(2) + "\n";

@@ -30,6 +30,12 @@ struct KindAudit {
   double auroc = 0;  // effective records against the records of this kind, by score
 };
 
+// Records whose scores lie in one tenth of [0, 1].
+struct CalibrationBin {
+  std::int64_t records = 0;
+  double score = 0, good = 0;  // mean score, share that is good; NaN without records
+};
+
 struct Audit {
   SelectionQuality selected;             // what refine kept
   SelectionQuality free_checks;          // duplicates and validity alone, whatever the score
@@ -37,6 +43,7 @@ struct Audit {
   double effective_before = 0;           // also what a random subset has
   double auroc = 0, auprc = 0, ece = 0;  // of the score for good records
   std::vector<std::pair<std::string, double>> auroc_of;  // each column alone
+  std::vector<CalibrationBin> calibration;               // ten, by score
   std::vector<KindAudit> kinds;
 };
 
@@ -45,6 +52,8 @@ struct Audit {
 // equal bins (Guo et al. 2017).
 Audit audit(const AuditedScores& scores);
 std::string audit_json(const Audit& audit);
+// A page with pictures of one audit or several, each under its name.
+std::string render_audit_report(const std::vector<std::pair<std::string, Audit>>& audits);
 
 // A score model for the records of several refinements; kinds in `held_out` take no part.
 ScoreModel fit_to_audits(const std::vector<AuditedScores>& audits,

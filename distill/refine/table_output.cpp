@@ -279,14 +279,16 @@ std::string csv_field(std::string_view value) {
   return table_field(value, csv);
 }
 
-void write_record_files(const TableRefineOptions& options, const TableRefineResult& result,
-                        ProgressSink& progress) {
+std::vector<Slicing> write_record_files(const TableRefineOptions& options,
+                                        const TableRefineResult& result, ProgressSink& progress) {
   ProgressTask task(progress, "write", result.records.size(), "records");
   RecordFiles files(options, result);
+  SliceCounts slices(options.input, result.records, result.selection.keep);
   for_each_record(
       options.input, result.records,
       [&](std::int64_t row, const data::Record& record) {
         files.record(row, record);
+        slices.record(row, record);
         if (row % 16384 == 0) {
           task.update(row);
           if (options.input.stop && options.input.stop()) throw TableInterrupted{};
@@ -295,6 +297,7 @@ void write_record_files(const TableRefineOptions& options, const TableRefineResu
       [&](std::size_t index, const data::Record& record) { files.rejected(index, record); });
   files.commit();
   task.update(result.records.size());
+  return slices.slicings();
 }
 
 std::string table_summary(const TableRefineOptions& options, const TableRefineResult& result) {
@@ -336,6 +339,12 @@ std::string table_summary(const TableRefineOptions& options, const TableRefineRe
     classes[r.label_names.text(static_cast<std::int64_t>(c))] = {{"total", all[c]},
                                                                  {"kept", kept[c]}};
   }
+  Json slicings = Json::object();
+  for (const Slicing& slicing : result.slicings) {
+    for (const Slice& slice : slicing.slices) {
+      slicings[slicing.by][slice.name] = {{"total", slice.total}, {"kept", slice.kept}};
+    }
+  }
   Json parts = Json::object();
   for (std::size_t k = 0; k < kSplitNames.size() && !result.split.empty(); ++k) {
     parts[std::string(kSplitNames[k])] =
@@ -354,6 +363,7 @@ std::string table_summary(const TableRefineOptions& options, const TableRefineRe
       {"dropped_by_reason", reasons},
       {"rules_broken", rules},
       {"classes", classes},
+      {"slices", slicings},
       {"kept_for_their_class", s.saved},
       {"splits", parts},
       {"exact_duplicates", copies},

@@ -36,9 +36,10 @@ class BufferedFile {
 // `value` as a CSV field, in quotes where RFC 4180 asks for them.
 std::string csv_field(std::string_view value);
 
-// Second reading of the input: golden, dropped, rejected, scores, repairs, groups.
-void write_record_files(const TableRefineOptions& options, const TableRefineResult& result,
-                        ProgressSink& progress);
+// Second reading of the input: golden, dropped, rejected, scores, repairs, groups. Returns what
+// became of each slice.
+std::vector<Slicing> write_record_files(const TableRefineOptions& options,
+                                        const TableRefineResult& result, ProgressSink& progress);
 
 std::string table_summary(const TableRefineOptions& options, const TableRefineResult& result);
 

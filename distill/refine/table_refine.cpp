@@ -163,7 +163,7 @@ TableRefineResult refine_table(const TableRefineOptions& options, ProgressSink& 
   }
   // The files' names are made durable together.
   std::optional<DirectorySyncs> together(std::in_place);
-  write_record_files(options, result, progress);
+  result.slicings = write_record_files(options, result, progress);
   if (!options.against.empty()) write_overlaps(options.out / "overlap.csv", result.overlaps);
   if (options.review > 0) write_review(options, result);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();

@@ -8,6 +8,7 @@
 #include "distill/refine/overlap.h"
 #include "distill/refine/similar_records.h"
 #include "distill/refine/table_selection.h"
+#include "distill/refine/table_slices.h"
 #include "distill/refine/table_split.h"
 
 namespace athanor::distill {
@@ -35,6 +36,7 @@ struct TableRefineResult {
   std::vector<Overlap> overlaps;
   std::vector<SimilarRecord> similar;
   std::vector<std::int8_t> split;  // of split_records(), empty without
+  std::vector<Slicing> slicings;
   double seconds = 0;
   std::string summary;  // summary.json's text
 };

@@ -64,6 +64,7 @@ class TableReport {
                     worst());
     page += section("groups", "Groups of copies",
                     "Equal content, or texts that share most of their 5-grams.", groups());
+    page += calibration();
     page += cartography();
     page +=
         "<footer>Made by <code>athanor refine</code>; the page loads nothing from elsewhere."
@@ -129,26 +130,37 @@ class TableReport {
     std::string figures = figure("Dropped by reason", report::render(bars));
     if (r_.has_label && r_.label_names.size() <= 60)
       figures += figure("Dropped by class", classes());
+    for (const Slicing& slicing : result_.slicings) {
+      figures += figure("Dropped by " + slicing.by, drop_rates(slicing));
+    }
     return grid(figures);
   }
 
   std::string classes() const {
-    std::vector<double> all(static_cast<std::size_t>(r_.label_names.size())), dropped(all);
+    Slicing classes{"class", {}};
+    for (std::int64_t c = 0; c < r_.label_names.size(); ++c) {
+      classes.slices.push_back({r_.label_names.text(c)});
+    }
     for (std::int64_t i = 0; i < r_.size(); ++i) {
       if (r_.label[i] < 0) continue;
-      ++all[r_.label[i]];
-      dropped[r_.label[i]] += !s_.keep[i];
+      ++classes.slices[r_.label[i]].total;
+      classes.slices[r_.label[i]].kept += s_.keep[i];
     }
+    return drop_rates(classes);
+  }
+
+  std::string drop_rates(const Slicing& slicing) const {
     BarChart bars;
-    bars.title = "Drop rate by class";
-    bars.description = "Share of each class's records that were dropped.";
+    bars.title = "Drop rate by " + slicing.by;
+    bars.description = "Share of the records of each part that were dropped.";
     bars.x = {"share dropped", 0, 1, false, true};
-    for (std::size_t c = 0; c < all.size(); ++c) {
-      const double share = dropped[c] / std::max(all[c], 1.);
+    for (const Slice& slice : slicing.slices) {
+      const double share = static_cast<double>(slice.total - slice.kept) /
+                           static_cast<double>(std::max<std::int64_t>(slice.total, 1));
       bars.rows.push_back(
-          {r_.label_names.text(static_cast<std::int64_t>(c)),
+          {slice.name.empty() ? "(empty)" : slice.name,
            {{share, kAmber, "dropped"}},
-           fmt::format("{} of {}", format_percent(share), format_count(std::llround(all[c])))});
+           fmt::format("{} of {}", format_percent(share), format_count(slice.total))});
     }
     bars.note_width = 110;
     return report::render(bars);
@@ -248,6 +260,57 @@ class TableReport {
       out += fmt::format("<h3>{} records</h3>\n", format_count(size[g])) + table(members[g]);
     }
     return out;
+  }
+
+  // How often the label given is the class, by the probability that models which had not seen it
+  // gave the class; every class of every record counts once.
+  std::string calibration() const {
+    if (!f_.labels || f_.labels->p.rows < r_.size()) return "";
+    const ProbabilityTable& p = f_.labels->p;
+    constexpr int kBins = 10;
+    struct Bin {
+      double said = 0, right = 0, count = 0;
+    };
+    Bin of_all[kBins], of_kept[kBins];
+    for (std::int64_t i = 0; i < r_.size(); ++i) {
+      if (r_.label[i] < 0 || !p.known(i)) continue;
+      for (std::int64_t k = 0; k < p.classes; ++k) {
+        const double said = p.row(i)[k];
+        const int bin = std::clamp(static_cast<int>(said * kBins), 0, kBins - 1);
+        for (Bin* bins : {of_all, of_kept}) {
+          if (bins == of_kept && !s_.keep[i]) continue;
+          bins[bin].said += said;
+          bins[bin].right += r_.label[i] == k;
+          ++bins[bin].count;
+        }
+      }
+    }
+    LineChart chart;
+    chart.title = "Calibration of the label models";
+    chart.description =
+        "Share of records whose label is a class, by the probability that was given to the class.";
+    chart.x = {"probability of a class", 0, 1};
+    chart.y = {"share whose label it is", 0, 1};
+    chart.series = {{"as sure as right", {{0, 0}, {1, 1}}, kGrey, true},
+                    {"all records", {}, kAmber},
+                    {"kept records", {}, kGreen}};
+    for (const auto* bins : {of_all, of_kept}) {
+      for (int b = 0; b < kBins; ++b) {
+        if (bins[b].count < 1) continue;
+        chart.series[bins == of_all ? 1 : 2].points.push_back(
+            {bins[b].said / bins[b].count, bins[b].right / bins[b].count});
+      }
+    }
+    using Shape = LegendEntry::Shape;
+    const std::string key = legend({{"all records", kAmber, Shape::line},
+                                    {"kept records", kGreen, Shape::line},
+                                    {"as sure as right", kGrey, Shape::dashed}});
+    return section(
+        "calibration", "Calibration of the label models",
+        "What models say of records that they have not learned from, against the labels "
+        "given. Over all records the line is flatter than the dashed one by as much as "
+        "labels are wrong; kept records lie nearer to it, in part since the models chose them.",
+        grid(figure("Labels given, by what models say", key + report::render(chart))));
   }
 
   // Swayamdipta et al. 2020: how sure training was of the given label, and how much that varied.

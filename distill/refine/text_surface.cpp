@@ -240,7 +240,6 @@ void check_endings(std::span<const float> ending, std::span<TextSurface> surface
   constexpr double kNever = 8;
   if (std::ssize(surface) < kFewest) return;
   for (std::size_t i = 0; i < surface.size(); ++i) {
-    ++surface[i].applied;
     const double cut = std::clamp(-ending[i] / kNever, 0., 1.);
     surface[i].cut = static_cast<std::uint8_t>(std::lround(255 * cut));
   }

@@ -40,7 +40,7 @@ struct TextSurface {
   LastWords last;
 
   bool has(TextFault fault) const { return (faults & static_cast<std::uint16_t>(fault)) != 0; }
-  // Of the checks that apply, what holds.
+  // Of the checks that apply, what holds, less what is in doubt.
   double share() const {
     return applied > 0 ? std::max(1 - (failed + (doubt + cut) / 255.) / applied, 0.) : 1;
   }
@@ -71,7 +71,7 @@ void check_corpus(std::span<const double> nll, std::span<const std::int64_t> len
 
 // Whether texts were cut off, `ending` being of ending_log_odds(): in doubt where a text ends
 // behind words that stand within texts more often than any word does, in proportion to the
-// logarithm of how much more often. Applied to all where there are 50.
+// logarithm of how much more often. For 50 texts or more.
 void check_endings(std::span<const float> ending, std::span<TextSurface> surface);
 
 }  // namespace athanor::distill

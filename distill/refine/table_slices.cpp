@@ -1,0 +1,111 @@
+#include "distill/refine/table_slices.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "data/time_text.h"
+
+namespace athanor::distill {
+namespace {
+
+constexpr std::size_t kMostValues = 40;
+constexpr std::int64_t kSpans = 4;
+
+// "2024-03-01" of "2024-03-01 12:00:00" and its like.
+std::string day_of(double seconds) { return data::format_time(seconds).substr(0, 10); }
+
+}  // namespace
+
+SliceCounts::SliceCounts(const TableInput& input, const TableRecords& records,
+                         const std::vector<char>& keep)
+    : in_(input), r_(records), keep_(keep) {
+  const data::TableSchema& schema = in_.schema;
+  for (std::size_t place = 0; place < r_.columns.size(); ++place) {
+    const std::string& name = r_.columns[place];
+    const bool used = name == schema.id || name == schema.label || name == schema.time ||
+                      std::find(schema.text.begin(), schema.text.end(), name) != schema.text.end();
+    if (used || schema.column(name).type != data::ColumnType::category) continue;
+    columns_.push_back({place, {}, false});
+  }
+}
+
+void SliceCounts::record(std::int64_t row, const data::Record& record) {
+  for (Column& column : columns_) {
+    if (column.too_many) continue;
+    Slice& slice = column.of_value[std::string(record.fields[column.place])];
+    ++slice.total;
+    slice.kept += keep_[row];
+    if (column.of_value.size() <= kMostValues) continue;
+    column.too_many = true;
+    column.of_value.clear();
+  }
+}
+
+std::vector<Slicing> SliceCounts::slicings() const {
+  std::vector<Slicing> out;
+  by_file(out);
+  by_time(out);
+  for (const Column& column : columns_) {
+    if (column.of_value.size() < 2) continue;
+    Slicing slicing{r_.columns[column.place], {}};
+    for (const auto& [value, slice] : column.of_value) {
+      slicing.slices.push_back({value, slice.total, slice.kept});
+    }
+    std::sort(slicing.slices.begin(), slicing.slices.end(), [](const Slice& a, const Slice& b) {
+      return a.total != b.total ? a.total > b.total : a.name < b.name;
+    });
+    out.push_back(std::move(slicing));
+  }
+  return out;
+}
+
+void SliceCounts::by_file(std::vector<Slicing>& out) const {
+  if (in_.files.size() < 2 || in_.files.size() > kMostValues) return;
+  Slicing slicing{"file", {}};
+  std::int64_t row = 0;
+  for (std::size_t f = 0; f < in_.files.size(); ++f) {
+    Slice slice{in_.files[f].filename().string()};
+    for (const std::int64_t end = row + r_.rows_of_file[f]; row < end; ++row) {
+      ++slice.total;
+      slice.kept += keep_[row];
+    }
+    slicing.slices.push_back(std::move(slice));
+  }
+  out.push_back(std::move(slicing));
+}
+
+// Quarters of the stamps; records of one stamp are of one quarter. What has none comes last.
+void SliceCounts::by_time(std::vector<Slicing>& out) const {
+  if (!r_.has_time) return;
+  std::vector<double> stamps;
+  for (const double t : r_.time) {
+    if (!std::isnan(t)) stamps.push_back(t);
+  }
+  std::sort(stamps.begin(), stamps.end());
+  if (stamps.empty() || stamps.front() == stamps.back()) return;
+  std::vector<double> first;  // stamp of each part
+  for (std::int64_t s = 0; s < kSpans; ++s) {
+    const double begin = stamps[static_cast<std::size_t>(s * std::ssize(stamps) / kSpans)];
+    if (first.empty() || begin > first.back()) first.push_back(begin);
+  }
+  Slicing slicing{"time", std::vector<Slice>(first.size() + 1)};
+  for (std::int64_t i = 0; i < r_.size(); ++i) {
+    std::size_t part = first.size();
+    if (!std::isnan(r_.time[i])) {
+      part = static_cast<std::size_t>(std::upper_bound(first.begin(), first.end(), r_.time[i]) -
+                                      first.begin() - 1);
+    }
+    ++slicing.slices[part].total;
+    slicing.slices[part].kept += keep_[i];
+  }
+  for (std::size_t s = 0; s < first.size(); ++s) {
+    slicing.slices[s].name = "from " + day_of(first[s]);
+  }
+  slicing.slices.back().name = "no stamp";
+  if (slicing.slices.back().total == 0) slicing.slices.pop_back();
+  if (slicing.slices.size() > 1) out.push_back(std::move(slicing));
+}
+
+}  // namespace athanor::distill
