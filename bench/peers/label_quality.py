@@ -12,6 +12,10 @@
          those that refine's checks leave
   alone  the same, among records that have no copy in the pool, whatever refine does with them
   stand  those of them that refine takes for no copy of another record
+  kinds  good records as in `all` against wrong ones of the kinds that the score's weights were not
+         fitted to (confuse, contradiction)
+  own    the same, the good record of a group of planted copies being the right one that the order
+         in question puts first; what refine takes for a copy of another record counts as good
 """
 
 import collections
@@ -21,6 +25,7 @@ import sys
 import numpy as np
 
 LABEL_FAULTS = {"flip", "confuse", "stale"}
+UNFITTED = {"confuse", "contradiction"}
 CHECKS = ("surface", "missing", "duplicate", "near_duplicate", "rule")
 
 
@@ -48,6 +53,17 @@ def answers(planted, vectors, out):
     np.save(out, p)
 
 
+def firsts(groups, correct, values):
+    """Marks the correct record of each group that has the greatest value."""
+    best = {}
+    for i in np.flatnonzero(correct):
+        if groups[i] not in best or values[i] > values[best[groups[i]]]:
+            best[groups[i]] = i
+    marks = np.zeros(len(groups), bool)
+    marks[list(best.values())] = True
+    return marks
+
+
 def compare(planted, probabilities, refined):
     from cleanlab.rank import get_label_quality_scores
     from sklearn.metrics import roc_auc_score
@@ -66,15 +82,24 @@ def compare(planted, probabilities, refined):
     wrong = np.array([bool(r["kinds"]) and set(r["kinds"].split(";")) <= LABEL_FAULTS
                       for r in manifest])
     labels = (effective | wrong) & (y >= 0)
-    for name, good, among in (("all", correct & stands, np.full(len(y), True)),
-                              ("left", effective, labels & left),
-                              ("alone", effective, labels & alone),
-                              ("stand", effective, labels & alone & stands)):
-        told = {side: roc_auc_score(good[among], values[among])
-                for side, values in (("score", score), ("trust", trust), ("cleanlab", quality))}
+    unfitted = np.array([bool(set(r["kinds"].split(";")) & UNFITTED) for r in manifest]) & ~correct
+    orders = (("score", score), ("trust", trust), ("cleanlab", quality))
+    groups = [r["group"] for r in manifest]
+    own = {side: firsts(groups, correct, values) for side, values in orders}
+    same = lambda good: {side: good for side, _ in orders}
+    for name, good, among in (("all", same(correct & stands), np.full(len(y), True)),
+                              ("left", same(effective), labels & left),
+                              ("alone", same(effective), labels & alone),
+                              ("stand", same(effective), labels & alone & stands),
+                              ("kinds", same(correct & stands), (correct & stands) | unfitted),
+                              ("own", own, None)):
+        told = {}
+        for side, values in orders:
+            here = good[side] | unfitted if among is None else among
+            told[side] = roc_auc_score(good[side][here], values[here])
         print(f"{name:6}" + "".join(f" {side} {a:.4f}" for side, a in told.items()),
               f"score {told['score'] - told['cleanlab']:+.4f}",
-              f"trust {told['trust'] - told['cleanlab']:+.4f} more, of {among.sum()} records")
+              f"trust {told['trust'] - told['cleanlab']:+.4f} more")
 
 
 if __name__ == "__main__":

@@ -19,12 +19,12 @@ namespace {
 
 using namespace report;
 
-constexpr std::size_t kSnippet = 160;       // characters of a record that the page shows
-constexpr std::size_t kWorst = 8;           // records of a reason
-constexpr std::size_t kGroups = 20;         // duplicate groups
-constexpr std::size_t kMembers = 4;         // records of a group
-constexpr std::int64_t kMapPoints = 1500;   // records of the cartography map
-constexpr std::size_t kMostValues = 20000;  // values that a chart looks at
+constexpr std::size_t kSnippet = 160;      // characters of a record that the page shows
+constexpr std::size_t kWorst = 8;          // records of a reason
+constexpr std::size_t kGroups = 20;        // duplicate groups
+constexpr std::size_t kMembers = 4;        // records of a group
+constexpr std::int64_t kMapPoints = 1500;  // records of the cartography map
+constexpr std::size_t kMostValues = 5000;  // values that a chart looks at
 
 class TableReport {
  public:

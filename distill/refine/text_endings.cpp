@@ -66,7 +66,7 @@ double end_rate(const EndCounts::Count& count, double own, double strength, doub
   return (count.ends - own + strength * p) / (held + strength);
 }
 
-double log_odds(double p) { return std::log(p / (1 - p)); }
+float log_odds(double p) { return std::log(static_cast<float>(p / (1 - p))); }
 
 }  // namespace
 
@@ -94,11 +94,12 @@ std::vector<float> ending_log_odds(const TokenRows& tokens, std::span<const Last
   }
   const double any = static_cast<double>(rows.size()) / words;
   if (!(any < .9)) return result;  // of texts of one word nothing can be told; nor of none
+  const float odds_of_any = log_odds(any);
   for (std::size_t i = 0; i < last.size(); ++i) {
     if (last[i].one == 0) continue;
     double p = end_rate(counts.of(last[i].one), teaches[i], kAnyWord, any);
     if (last[i].two != 0) p = end_rate(counts.of(last[i].two), teaches[i], kLastWord, p);
-    result[i] = static_cast<float>(log_odds(std::clamp(p, 1e-6, 1 - 1e-6)) - log_odds(any));
+    result[i] = log_odds(std::clamp(p, 1e-6, 1 - 1e-6)) - odds_of_any;
   }
   return result;
 }
