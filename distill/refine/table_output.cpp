@@ -342,7 +342,8 @@ std::string table_summary(const TableRefineOptions& options, const TableRefineRe
   Json slicings = Json::object();
   for (const Slicing& slicing : result.slicings) {
     for (const Slice& slice : slicing.slices) {
-      slicings[slicing.by][slice.name] = {{"total", slice.total}, {"kept", slice.kept}};
+      slicings[slicing.by].push_back(
+          {{"name", slice.name}, {"total", slice.total}, {"kept", slice.kept}});
     }
   }
   Json parts = Json::object();

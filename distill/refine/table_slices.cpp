@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "data/time_text.h"
 
@@ -63,10 +64,13 @@ std::vector<Slicing> SliceCounts::slicings() const {
 
 void SliceCounts::by_file(std::vector<Slicing>& out) const {
   if (in_.files.size() < 2 || in_.files.size() > kMostValues) return;
-  Slicing slicing{"file", {}};
+  Slicing slicing{"input file", {}};
   std::int64_t row = 0;
+  std::set<std::string> names;
+  for (const auto& file : in_.files) names.insert(file.filename().string());
+  const bool short_names = names.size() == in_.files.size();
   for (std::size_t f = 0; f < in_.files.size(); ++f) {
-    Slice slice{in_.files[f].filename().string()};
+    Slice slice{(short_names ? in_.files[f].filename() : in_.files[f]).string()};
     for (const std::int64_t end = row + r_.rows_of_file[f]; row < end; ++row) {
       ++slice.total;
       slice.kept += keep_[row];
@@ -90,7 +94,7 @@ void SliceCounts::by_time(std::vector<Slicing>& out) const {
     const double begin = stamps[static_cast<std::size_t>(s * std::ssize(stamps) / kSpans)];
     if (first.empty() || begin > first.back()) first.push_back(begin);
   }
-  Slicing slicing{"time", std::vector<Slice>(first.size() + 1)};
+  Slicing slicing{in_.schema.time, std::vector<Slice>(first.size() + 1)};
   for (std::int64_t i = 0; i < r_.size(); ++i) {
     std::size_t part = first.size();
     if (!std::isnan(r_.time[i])) {
@@ -100,8 +104,11 @@ void SliceCounts::by_time(std::vector<Slicing>& out) const {
     ++slicing.slices[part].total;
     slicing.slices[part].kept += keep_[i];
   }
+  bool days = true;  // tell the parts apart
+  for (std::size_t s = 1; s < first.size(); ++s)
+    days = days && day_of(first[s]) > day_of(first[s - 1]);
   for (std::size_t s = 0; s < first.size(); ++s) {
-    slicing.slices[s].name = "from " + day_of(first[s]);
+    slicing.slices[s].name = "from " + (days ? day_of(first[s]) : data::format_time(first[s]));
   }
   slicing.slices.back().name = "no stamp";
   if (slicing.slices.back().total == 0) slicing.slices.pop_back();

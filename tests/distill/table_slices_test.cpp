@@ -55,7 +55,7 @@ TEST_CASE("drop rates are told by file, by time and by the values of categories"
     CHECK(total == 120);
     CHECK(kept == result.selection.kept);
   }
-  REQUIRE(by == std::vector<std::string>{"file", "time", "site"});
+  REQUIRE(by == std::vector<std::string>{"input file", "when", "site"});
   const Slicing& file = result.slicings[0];
   const Slicing& time = result.slicings[1];
   const Slicing& site = result.slicings[2];
@@ -73,13 +73,30 @@ TEST_CASE("drop rates are told by file, by time and by the values of categories"
   CHECK(site.slices[1].total == 48);
   CHECK(site.slices[2].name.empty());
   const Json summary = checked_summary(result);
-  CHECK(summary["slices"]["site"]["Oslo"]["total"] == 48);
-  CHECK(summary["slices"]["site"][""]["total"] == 12);
+  CHECK(summary["slices"]["site"][1] ==
+        Json{{"name", "Oslo"}, {"total", 48}, {"kept", site.slices[1].kept}});
+  CHECK(summary["slices"]["site"][2]["total"] == 12);
   const std::string page = read_text(directory.path() / "out" / "report.html");
   CHECK(page.find("Dropped by site") != std::string::npos);
   CHECK(page.find("(empty)") != std::string::npos);
   CHECK(page.find("Dropped by many") == std::string::npos);
   CHECK(page.find("Calibration of the label models") == std::string::npos);  // there is no label
+}
+
+TEST_CASE("quarters of one day are told apart by the hour", "[slices]") {
+  TableRecords records;
+  TableInput input;
+  input.schema.time = "when";
+  records.has_time = true;
+  for (int i = 0; i < 40; ++i) records.time.push_back(1704067200 + 600. * i);
+  records.content.resize(40);
+  const std::vector<char> keep(40, 1);
+  const std::vector<Slicing> slicings = SliceCounts(input, records, keep).slicings();
+  REQUIRE(slicings.size() == 1);
+  REQUIRE(slicings[0].slices.size() == 4);
+  CHECK(slicings[0].slices[0].name == "from 2024-01-01T00:00:00Z");
+  CHECK(slicings[0].slices[1].name == "from 2024-01-01T01:40:00Z");
+  CHECK(slicings[0].slices[1].total == 10);
 }
 
 TEST_CASE("an audit tells how often scores are right, in numbers and in a picture", "[audit]") {
