@@ -16,7 +16,6 @@ namespace athanor::distill {
 namespace {
 
 constexpr double kRetention = .95;
-constexpr int kBins = 10;
 
 double share(std::int64_t part, std::int64_t whole) {
   return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0;
@@ -132,33 +131,6 @@ double average_precision(const AuditedScores& s, const std::vector<char>& good) 
   return found > 0 ? sum / found : kNotApplicable;
 }
 
-std::vector<CalibrationBin> calibration_of(const AuditedScores& s, const std::vector<char>& good) {
-  const std::vector<double>& score = column_of(s, "score");
-  std::vector<CalibrationBin> bins(kBins);
-  for (std::size_t i = 0; i < good.size(); ++i) {
-    CalibrationBin& bin = bins[std::clamp(static_cast<int>(score[i] * kBins), 0, kBins - 1)];
-    ++bin.records;
-    bin.score += score[i];
-    bin.good += good[i];
-  }
-  for (CalibrationBin& bin : bins) {
-    bin.score = bin.records > 0 ? bin.score / static_cast<double>(bin.records) : kNotApplicable;
-    bin.good = bin.records > 0 ? bin.good / static_cast<double>(bin.records) : kNotApplicable;
-  }
-  return bins;
-}
-
-// Guo et al. 2017.
-double calibration_error(const std::vector<CalibrationBin>& bins) {
-  double error = 0, records = 0;
-  for (const CalibrationBin& bin : bins) {
-    if (bin.records == 0) continue;
-    error += static_cast<double>(bin.records) * std::abs(bin.score - bin.good);
-    records += static_cast<double>(bin.records);
-  }
-  return error / std::max(records, 1.);
-}
-
 }  // namespace
 
 AuditedScores read_audit(const std::filesystem::path& refined,
@@ -200,7 +172,9 @@ Audit audit(const AuditedScores& s) {
   const std::vector<double>& score = column_of(s, "score");
   a.auroc = auroc_where(score, good, all);
   a.auprc = average_precision(s, good);
-  a.calibration = calibration_of(s, good);
+  Calibration calibration;
+  for (std::size_t i = 0; i < n; ++i) calibration.add(score[i], good[i]);
+  a.calibration = calibration.bins();
   a.ece = calibration_error(a.calibration);
   for (std::size_t k = 0; k < s.names.size(); ++k) {
     a.auroc_of.emplace_back(s.names[k], auroc_where(s.columns[k], good, all));

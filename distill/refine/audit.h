@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "distill/refine/calibration.h"
 #include "distill/refine/manifest.h"
 #include "distill/refine/score_model.h"
 
@@ -28,12 +29,6 @@ AuditedScores read_audit(const std::filesystem::path& refined,
 struct KindAudit {
   KindRecall recall;
   double auroc = 0;  // effective records against the records of this kind, by score
-};
-
-// Records whose scores lie in one tenth of [0, 1].
-struct CalibrationBin {
-  std::int64_t records = 0;
-  double score = 0, good = 0;  // mean score, share that is good; NaN without records
 };
 
 struct Audit {

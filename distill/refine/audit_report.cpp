@@ -30,19 +30,12 @@ std::string selections(const Audit& a) {
 }
 
 std::string calibration(const Audit& a) {
-  LineChart chart;
-  chart.title = "Calibration of the score";
-  chart.description = "Share of good records by score, in tenths.";
-  chart.x = {"score", 0, 1};
-  chart.y = {"share that is good", 0, 1};
-  chart.series = {{"as sure as right", {{0, 0}, {1, 1}}, kGrey, true}, {"score", {}, kBlue}};
-  for (const CalibrationBin& bin : a.calibration) {
-    if (bin.records > 0) chart.series[1].points.push_back({bin.score, bin.good});
-  }
-  using Shape = LegendEntry::Shape;
-  return figure("Calibration of the score", legend({{"score", kBlue, Shape::line},
-                                                    {"as sure as right", kGrey, Shape::dashed}}) +
-                                                report::render(chart));
+  return render(CalibrationChart{"Calibration of the score",
+                                 "Calibration of the score",
+                                 "Share of good records by score, in tenths.",
+                                 "score",
+                                 "share that is good",
+                                 {{"score", kBlue, a.calibration}}});
 }
 
 std::string kinds(const Audit& a) {

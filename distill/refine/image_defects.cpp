@@ -103,4 +103,16 @@ void shift_one_pixel(ImageView image, Generator& random) {
   }
 }
 
+void make_foreign(ImageView image, int turn, Generator& random) {
+  if (turn % 3 == 0) return shuffle_patches(image, random);
+  if (turn % 3 == 1) return draw_texture(image, random);
+  invert_upside_down(image);
+}
+
+void change_slightly(ImageView image, Generator& random) {
+  constexpr double kNoise = 4;  // grey levels
+  shift_one_pixel(image, random);
+  add_noise(image, kNoise, true, random);
+}
+
 }  // namespace athanor::distill

@@ -17,7 +17,6 @@ struct ImageView {
 };
 
 inline constexpr double kNoiseLevel = .5 * 255;  // of the defect, grey levels
-inline constexpr double kNearNoiseLevel = 4;     // of a near copy, grey levels
 
 // A square of 14/28 to 18/28 of the smaller side, set to zero, 5/28 of it away from the borders.
 void blank_block(ImageView image, Generator& random);
@@ -31,5 +30,10 @@ void draw_texture(ImageView image, Generator& random);
 void invert_upside_down(ImageView image);
 // Moves the picture by one pixel in one of four directions; what enters is zero.
 void shift_one_pixel(ImageView image, Generator& random);
+
+// The defect out_of_domain: by turns shuffle_patches, draw_texture, invert_upside_down.
+void make_foreign(ImageView image, int turn, Generator& random);
+// A near copy of itself: moved by one pixel, with noise of 4 grey levels.
+void change_slightly(ImageView image, Generator& random);
 
 }  // namespace athanor::distill

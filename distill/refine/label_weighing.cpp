@@ -10,19 +10,19 @@ namespace {
 
 constexpr std::int64_t kMostSearched = 32;  // classes
 constexpr std::int64_t kSpans = 4;
-constexpr std::int64_t kLeastOfSpan = 100;  // records
+constexpr std::int64_t kLeastOfCopies = 100;  // records with copies, and without
 constexpr NoiseOptions kNoise{.shrink = 20, .iterations = 12, .equal_rows = 400, .shares = true};
 
 }  // namespace
 
-TimeSlices time_slices(const std::vector<double>& times) {
+TimeSlices time_slices(const std::vector<double>& times, std::int64_t least) {
   TimeSlices slices;
   slices.of.assign(times.size(), 0);
   std::vector<double> stamps;
   for (const double t : times) {
     if (is_applicable(t)) stamps.push_back(t);
   }
-  const std::int64_t spans = std::min(kSpans, std::ssize(stamps) / kLeastOfSpan);
+  const std::int64_t spans = std::min(kSpans, std::ssize(stamps) / least);
   if (spans < 2) return slices;
   std::sort(stamps.begin(), stamps.end());
   std::vector<double> begin;  // of each span but the first
@@ -57,7 +57,7 @@ void LabelWeighing::tell_copies_apart() {
   std::int64_t labelled = 0, copied = 0;
   for (const std::int64_t i : rows_) labelled += task_.label[i] >= 0;
   for (const auto& copies : copies_) copied += std::ssize(copies);
-  if (std::min(copied, labelled - copied) < kLeastOfSpan) return;
+  if (std::min(copied, labelled - copied) < kLeastOfCopies) return;
   for (const auto& copies : copies_) {
     for (const std::int64_t i : copies) slices_.of[i] += slices_.count;
   }

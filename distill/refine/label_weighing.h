@@ -10,13 +10,14 @@
 
 namespace athanor::distill {
 
-// Up to 4 spans of time with equally many records each, and one of records without a stamp: one
-// number in [0, count) a record.
+// Up to 4 spans of time with equally many records each, `least` of them or more, and one of records
+// without a stamp: one number in [0, count) a record.
 struct TimeSlices {
   std::vector<std::int64_t> of;
   std::int64_t count = 1;
 };
-TimeSlices time_slices(const std::vector<double>& times);  // NaN = no stamp
+// `times`: NaN = no stamp.
+TimeSlices time_slices(const std::vector<double>& times, std::int64_t least = 100);
 
 // Powers to which answers may be raised before they are weighed against the labels, each about
 // sqrt(2) times the one before.

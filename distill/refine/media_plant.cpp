@@ -23,12 +23,9 @@ void change_plane(ImageView plane, const MediaChange& change, Generator& random)
     case Defect::noise:
       return add_noise(plane, kNoiseLevel, false, random);
     case Defect::near_duplicate:
-      shift_one_pixel(plane, random);
-      return add_noise(plane, kNearNoiseLevel, true, random);
+      return change_slightly(plane, random);
     case Defect::out_of_domain:
-      if (change.turn % 3 == 0) return shuffle_patches(plane, random);
-      if (change.turn % 3 == 1) return draw_texture(plane, random);
-      return invert_upside_down(plane);
+      return make_foreign(plane, change.turn, random);
     default:
       fail("changed_media", "expected a kind that changes pictures, got ", name_of(change.kind));
   }

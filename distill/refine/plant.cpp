@@ -178,18 +178,9 @@ class Planter {
     Generator foreign = random_.fork(kOutOfDomain);
     for (std::int64_t row : take(Defect::missing)) blank_block(image(row), blank);
     for (std::int64_t row : take(Defect::noise)) add_noise(image(row), kNoiseLevel, false, noise);
-    std::int64_t turn = 0;
+    int turn = 0;
     for (std::int64_t row : take(Defect::out_of_domain)) {
-      switch (turn++ % 3) {
-        case 0:
-          shuffle_patches(image(row), foreign);
-          break;
-        case 1:
-          draw_texture(image(row), foreign);
-          break;
-        default:
-          invert_upside_down(image(row));
-      }
+      make_foreign(image(row), turn++, foreign);
     }
   }
 
@@ -242,8 +233,7 @@ class Planter {
       rows_.push_back(copy);
       labels_.push_back(labels_[source]);
       if (i >= copies - near) {
-        shift_one_pixel(image(row), near_random);
-        add_noise(image(row), kNearNoiseLevel, true, near_random);
+        change_slightly(image(row), near_random);
       }
       if (wanted_.has(Defect::flip) && random.next_uniform() < kOverlapShare) {
         rows_[row].kinds.add(Defect::flip);

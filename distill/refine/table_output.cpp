@@ -329,15 +329,8 @@ std::string table_summary(const TableRefineOptions& options, const TableRefineRe
     if (count[k] > 0) reasons[s.reasons.text(static_cast<std::int64_t>(k))] = count[k];
   }
   for (const RuleCheck& check : r.checks) rules[check.name] = check.broken;
-  std::vector<std::int64_t> all(static_cast<std::size_t>(r.label_names.size())), kept(all);
-  for (std::int64_t i = 0; i < r.size(); ++i) {
-    if (r.label[i] < 0) continue;
-    ++all[r.label[i]];
-    kept[r.label[i]] += s.keep[i];
-  }
-  for (std::size_t c = 0; c < all.size(); ++c) {
-    classes[r.label_names.text(static_cast<std::int64_t>(c))] = {{"total", all[c]},
-                                                                 {"kept", kept[c]}};
+  for (const Slice& slice : slices_by_class(r, s.keep).slices) {
+    classes[slice.name] = {{"total", slice.total}, {"kept", slice.kept}};
   }
   Json slicings = Json::object();
   for (const Slicing& slicing : result.slicings) {

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "data/image_file.h"
+#include "distill/refine/calibration.h"
 #include "distill/refine/feature_values.h"
 #include "distill/refine/table_refine.h"
 #include "distill/refine/text_units.h"
@@ -129,24 +130,11 @@ class TableReport {
     }
     std::string figures = figure("Dropped by reason", report::render(bars));
     if (r_.has_label && r_.label_names.size() <= 60)
-      figures += figure("Dropped by class", classes());
+      figures += figure("Dropped by class", drop_rates(slices_by_class(r_, s_.keep)));
     for (const Slicing& slicing : result_.slicings) {
       figures += figure("Dropped by " + slicing.by, drop_rates(slicing));
     }
     return grid(figures);
-  }
-
-  std::string classes() const {
-    Slicing classes{"class", {}};
-    for (std::int64_t c = 0; c < r_.label_names.size(); ++c) {
-      classes.slices.push_back({r_.label_names.text(c)});
-    }
-    for (std::int64_t i = 0; i < r_.size(); ++i) {
-      if (r_.label[i] < 0) continue;
-      ++classes.slices[r_.label[i]].total;
-      classes.slices[r_.label[i]].kept += s_.keep[i];
-    }
-    return drop_rates(classes);
   }
 
   std::string drop_rates(const Slicing& slicing) const {
@@ -267,50 +255,27 @@ class TableReport {
   std::string calibration() const {
     if (!f_.labels || f_.labels->p.rows < r_.size()) return "";
     const ProbabilityTable& p = f_.labels->p;
-    constexpr int kBins = 10;
-    struct Bin {
-      double said = 0, right = 0, count = 0;
-    };
-    Bin of_all[kBins], of_kept[kBins];
+    Calibration all, kept;
     for (std::int64_t i = 0; i < r_.size(); ++i) {
       if (r_.label[i] < 0 || !p.known(i)) continue;
       for (std::int64_t k = 0; k < p.classes; ++k) {
-        const double said = p.row(i)[k];
-        const int bin = std::clamp(static_cast<int>(said * kBins), 0, kBins - 1);
-        for (Bin* bins : {of_all, of_kept}) {
-          if (bins == of_kept && !s_.keep[i]) continue;
-          bins[bin].said += said;
-          bins[bin].right += r_.label[i] == k;
-          ++bins[bin].count;
-        }
+        all.add(p.row(i)[k], r_.label[i] == k);
+        if (s_.keep[i]) kept.add(p.row(i)[k], r_.label[i] == k);
       }
     }
-    LineChart chart;
-    chart.title = "Calibration of the label models";
-    chart.description =
-        "Share of records whose label is a class, by the probability that was given to the class.";
-    chart.x = {"probability of a class", 0, 1};
-    chart.y = {"share whose label it is", 0, 1};
-    chart.series = {{"as sure as right", {{0, 0}, {1, 1}}, kGrey, true},
-                    {"all records", {}, kAmber},
-                    {"kept records", {}, kGreen}};
-    for (const auto* bins : {of_all, of_kept}) {
-      for (int b = 0; b < kBins; ++b) {
-        if (bins[b].count < 1) continue;
-        chart.series[bins == of_all ? 1 : 2].points.push_back(
-            {bins[b].said / bins[b].count, bins[b].right / bins[b].count});
-      }
-    }
-    using Shape = LegendEntry::Shape;
-    const std::string key = legend({{"all records", kAmber, Shape::line},
-                                    {"kept records", kGreen, Shape::line},
-                                    {"as sure as right", kGrey, Shape::dashed}});
+    const CalibrationChart chart{
+        "Labels given, by what models say",
+        "Calibration of the label models",
+        "Share of records whose label is a class, by the probability that was given to the class.",
+        "probability of a class",
+        "share whose label it is",
+        {{"all records", kAmber, all.bins()}, {"kept records", kGreen, kept.bins()}}};
     return section(
         "calibration", "Calibration of the label models",
         "What models say of records that they have not learned from, against the labels "
         "given. Over all records the line is flatter than the dashed one by as much as "
         "labels are wrong; kept records lie nearer to it, in part since the models chose them.",
-        grid(figure("Labels given, by what models say", key + report::render(chart))));
+        grid(distill::render(chart)));
   }
 
   // Swayamdipta et al. 2020: how sure training was of the given label, and how much that varied.

@@ -7,12 +7,13 @@
 #include <set>
 
 #include "data/time_text.h"
+#include "distill/refine/feature_values.h"
+#include "distill/refine/label_weighing.h"
 
 namespace athanor::distill {
 namespace {
 
 constexpr std::size_t kMostValues = 40;
-constexpr std::int64_t kSpans = 4;
 
 // "2024-03-01" of "2024-03-01 12:00:00" and its like.
 std::string day_of(double seconds) { return data::format_time(seconds).substr(0, 10); }
@@ -83,36 +84,44 @@ void SliceCounts::by_file(std::vector<Slicing>& out) const {
 // Quarters of the stamps; records of one stamp are of one quarter. What has none comes last.
 void SliceCounts::by_time(std::vector<Slicing>& out) const {
   if (!r_.has_time) return;
-  std::vector<double> stamps;
-  for (const double t : r_.time) {
-    if (!std::isnan(t)) stamps.push_back(t);
-  }
-  std::sort(stamps.begin(), stamps.end());
-  if (stamps.empty() || stamps.front() == stamps.back()) return;
-  std::vector<double> first;  // stamp of each part
-  for (std::int64_t s = 0; s < kSpans; ++s) {
-    const double begin = stamps[static_cast<std::size_t>(s * std::ssize(stamps) / kSpans)];
-    if (first.empty() || begin > first.back()) first.push_back(begin);
-  }
-  Slicing slicing{in_.schema.time, std::vector<Slice>(first.size() + 1)};
+  const TimeSlices parts = time_slices(r_.time, 1);
+  std::vector<Slice> slices(static_cast<std::size_t>(parts.count));
+  std::vector<double> first(slices.size(), kNotApplicable);  // stamp of each part
   for (std::int64_t i = 0; i < r_.size(); ++i) {
-    std::size_t part = first.size();
-    if (!std::isnan(r_.time[i])) {
-      part = static_cast<std::size_t>(std::upper_bound(first.begin(), first.end(), r_.time[i]) -
-                                      first.begin() - 1);
-    }
-    ++slicing.slices[part].total;
-    slicing.slices[part].kept += keep_[i];
+    const std::int64_t part = parts.of[i];
+    ++slices[part].total;
+    slices[part].kept += keep_[i];
+    first[part] = std::fmin(first[part], r_.time[i]);
   }
-  bool days = true;  // tell the parts apart
-  for (std::size_t s = 1; s < first.size(); ++s)
-    days = days && day_of(first[s]) > day_of(first[s - 1]);
-  for (std::size_t s = 0; s < first.size(); ++s) {
-    slicing.slices[s].name = "from " + (days ? day_of(first[s]) : data::format_time(first[s]));
+  std::set<std::string> days;
+  std::size_t stamped = 0;
+  for (const double stamp : first) {
+    if (!is_applicable(stamp)) continue;
+    ++stamped;
+    days.insert(day_of(stamp));
   }
-  slicing.slices.back().name = "no stamp";
-  if (slicing.slices.back().total == 0) slicing.slices.pop_back();
+  Slicing slicing{in_.schema.time, {}};
+  for (std::size_t s = 0; s < slices.size(); ++s) {
+    if (slices[s].total == 0) continue;
+    slices[s].name = !is_applicable(first[s]) ? "no stamp"
+                     : days.size() == stamped ? "from " + day_of(first[s])
+                                              : "from " + data::format_time(first[s]);
+    slicing.slices.push_back(std::move(slices[s]));
+  }
   if (slicing.slices.size() > 1) out.push_back(std::move(slicing));
+}
+
+Slicing slices_by_class(const TableRecords& records, const std::vector<char>& keep) {
+  Slicing classes{"class", {}};
+  for (std::int64_t c = 0; c < records.label_names.size(); ++c) {
+    classes.slices.push_back({records.label_names.text(c)});
+  }
+  for (std::int64_t i = 0; i < records.size(); ++i) {
+    if (records.label[i] < 0) continue;
+    ++classes.slices[records.label[i]].total;
+    classes.slices[records.label[i]].kept += keep[i];
+  }
+  return classes;
 }
 
 }  // namespace athanor::distill

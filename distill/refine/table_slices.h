@@ -22,6 +22,10 @@ struct Slicing {
   std::vector<Slice> slices;  // of a column by number of records, the rest in order
 };
 
+// The records that have a label by their classes, in the classes' order. `keep`: one entry a
+// record.
+Slicing slices_by_class(const TableRecords& records, const std::vector<char>& keep);
+
 // Counts while the records are read one by one. Columns of the id, the label, texts and other types
 // than category part nothing; nor do columns of one value, or of more than 40.
 class SliceCounts {
